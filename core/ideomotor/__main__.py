@@ -1,0 +1,5 @@
+"""`python -m ideomotor` is the command line `ideomotor`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,357 @@
+"""Adapters that let plain NumPy classes (a simulator, a database, a real robot) stand in for components.
+
+Outside of JAX transformations they are called directly, with NumPy arrays. Inside `jit` or `vmap` they are
+called through `jax.pure_callback`. A gradient through them is refused with a sentence that says what to do.
+
+A plain method may take a keyword `key` if it samples; it gets an integer seed, or `None`.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray, PyTree
+
+from ._structure import any_traced
+from ._trajectory import Trajectory
+from .errors import AssemblyError
+from .interfaces import (
+    AbstractFeedbackPrimitive,
+    AbstractFeedforwardPrimitive,
+    AbstractPerception,
+    AbstractPlanner,
+    AbstractPlant,
+    AbstractPrimitive,
+)
+
+_METHODS = {
+    "perception": ("default_observation", "__call__"),
+    "planner": ("default_query", "__call__"),
+    "plant": ("default_state", "default_command", "step", "observe"),
+}
+_FEEDFORWARD = ("default_params", "trajectory")
+_FEEDBACK = ("default_params", "default_feedback", "init", "step")
+_INTERFACES = {
+    "perception": AbstractPerception,
+    "planner": AbstractPlanner,
+    "primitive": AbstractPrimitive,
+    "plant": AbstractPlant,
+}
+
+
+class _ByIdentity:
+    """Lets an object without a hash (a dataclass) be a static field: it is equal to itself only."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __eq__(self, other):
+        return isinstance(other, _ByIdentity) and self.value is other.value
+
+    def __hash__(self):
+        return id(self.value)
+
+    def __repr__(self):
+        return repr(self.value)
+
+
+class HostPerception(AbstractPerception):
+    """A plain object with `default_observation()` and `__call__(observation, *, key=None)`."""
+
+    _component: _ByIdentity = eqx.field(static=True)
+
+    def __init__(self, component: Any):
+        self._component = _ByIdentity(component)
+
+    @property
+    def component(self) -> Any:
+        """The plain object."""
+        return self._component.value
+
+    def default_observation(self) -> PyTree:
+        """See `AbstractPerception`."""
+        return self.component.default_observation()
+
+    def __call__(self, observation: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
+        """See `AbstractPerception`."""
+
+        def out():
+            return _direct(self.component, "__call__", self.default_observation(), key=_example(key))
+
+        return _call(self.component, "__call__", out, observation, key=key)
+
+
+class HostPlanner(AbstractPlanner):
+    """A plain object with `default_query()` and `__call__(start, goal, *, key=None)`.
+
+    How many samples a planned movement has may depend on the query, so a host planner cannot run inside
+    `jit`.
+    """
+
+    _component: _ByIdentity = eqx.field(static=True)
+
+    def __init__(self, component: Any):
+        self._component = _ByIdentity(component)
+
+    @property
+    def component(self) -> Any:
+        """The plain object."""
+        return self._component.value
+
+    def default_query(self) -> tuple[PyTree, PyTree]:
+        """See `AbstractPlanner`."""
+        return self.component.default_query()
+
+    def __call__(self, start: PyTree, goal: PyTree, *, key: PRNGKeyArray | None = None) -> Trajectory:
+        """See `AbstractPlanner`."""
+        if any_traced((start, goal, key)):
+            raise AssemblyError(
+                f"Planner {type(self.component).__name__} runs on the host and cannot be called inside "
+                f"jit, vmap or "
+                f"grad; plan outside, then pass the trajectory in."
+            )
+        return _direct(self.component, "__call__", start, goal, key=_seed(key))
+
+
+class HostPlant(AbstractPlant):
+    """A plain object with `default_state`, `default_command`, `step(state, command, dt)` and `observe`."""
+
+    _component: _ByIdentity = eqx.field(static=True)
+
+    def __init__(self, component: Any):
+        self._component = _ByIdentity(component)
+
+    @property
+    def component(self) -> Any:
+        """The plain object."""
+        return self._component.value
+
+    def default_state(self) -> PyTree:
+        """See `AbstractPlant`."""
+        return self.component.default_state()
+
+    def default_command(self) -> PyTree:
+        """See `AbstractPlant`."""
+        return self.component.default_command()
+
+    def step(self, state: PyTree, command: PyTree, dt: Any, *, key: PRNGKeyArray | None = None) -> PyTree:
+        """See `AbstractPlant`."""
+        return _call(self.component, "step", self.default_state, state, command, dt, key=key)
+
+    def observe(self, state: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
+        """See `AbstractPlant`."""
+
+        def out():
+            return _direct(self.component, "observe", self.default_state(), key=_example(key))
+
+        return _call(self.component, "observe", out, state, key=key)
+
+
+class HostFeedforwardPrimitive(AbstractFeedforwardPrimitive):
+    """A plain object with `default_params()`, `trajectory(params, ts)`; `fit(trajectory)` if it imitates."""
+
+    _component: _ByIdentity = eqx.field(static=True)
+
+    def __init__(self, component: Any):
+        self._component = _ByIdentity(component)
+
+    @property
+    def component(self) -> Any:
+        """The plain object."""
+        return self._component.value
+
+    def default_params(self) -> PyTree:
+        """See `AbstractPrimitive`."""
+        return self.component.default_params()
+
+    def fit(self, trajectory: Trajectory) -> PyTree:
+        """See `AbstractPrimitive`."""
+        return _fit(self, trajectory)
+
+    def trajectory(self, params: PyTree, ts: Any, *, key: PRNGKeyArray | None = None) -> PyTree:
+        """See `AbstractFeedforwardPrimitive`."""
+        example_ts = np.linspace(0.0, 1.0, ts.shape[0])
+
+        def out():
+            params = self.default_params()
+            return _direct(self.component, "trajectory", params, example_ts, key=_example(key))
+
+        return _call(self.component, "trajectory", out, params, ts, key=key)
+
+
+class HostFeedbackPrimitive(AbstractFeedbackPrimitive):
+    """A plain object with `default_params`, `default_feedback`, `init` and `step(state, feedback, …)`."""
+
+    _component: _ByIdentity = eqx.field(static=True)
+
+    def __init__(self, component: Any):
+        self._component = _ByIdentity(component)
+
+    @property
+    def component(self) -> Any:
+        """The plain object."""
+        return self._component.value
+
+    def default_params(self) -> PyTree:
+        """See `AbstractPrimitive`."""
+        return self.component.default_params()
+
+    def default_feedback(self) -> PyTree:
+        """See `AbstractFeedbackPrimitive`."""
+        return self.component.default_feedback()
+
+    def fit(self, trajectory: Trajectory) -> PyTree:
+        """See `AbstractPrimitive`."""
+        return _fit(self, trajectory)
+
+    def init(self, params: PyTree) -> PyTree:
+        """See `AbstractFeedbackPrimitive`."""
+
+        def out():
+            return self.component.init(self.default_params())
+
+        return _call(self.component, "init", out, params)
+
+    def step(self, state, feedback, params, dt, *, key: PRNGKeyArray | None = None):
+        """See `AbstractFeedbackPrimitive`."""
+
+        def out():
+            params = self.default_params()
+            state = self.component.init(params)
+            return _direct(
+                self.component, "step", state, self.default_feedback(), params, 0.01, key=_example(key)
+            )
+
+        return _call(self.component, "step", out, state, feedback, params, dt, key=key)
+
+
+HOST_CLASSES = (HostPerception, HostPlanner, HostPlant, HostFeedforwardPrimitive, HostFeedbackPrimitive)
+
+
+def is_host(component: Any) -> bool:
+    """Whether the component, or one that it wraps, runs on the host."""
+    if isinstance(component, HOST_CLASSES):
+        return True
+    if isinstance(component, eqx.Module):
+        return any(is_host(value) for value in vars(component).values())
+    if isinstance(component, list | tuple):
+        return any(is_host(value) for value in component)
+    return isinstance(component, dict) and any(is_host(value) for value in component.values())
+
+
+def class_name(component: Any) -> str:
+    """The name of the component's own class, for messages."""
+    return type(component.component if isinstance(component, HOST_CLASSES) else component).__name__
+
+
+def can_fit(primitive: AbstractPrimitive) -> bool:
+    """Whether the primitive can imitate a trajectory."""
+    if isinstance(primitive, HOST_CLASSES):
+        return hasattr(primitive.component, "fit")
+    return type(primitive).fit is not AbstractPrimitive.fit
+
+
+def adapt(made: Any, record: Any) -> Any:
+    """Return a component as it is if it has its interface, or a plain object wrapped in a `Host*` adapter."""
+    kind = record.kind
+    if isinstance(made, _INTERFACES[kind]):
+        return made
+    if isinstance(made, eqx.Module):
+        raise AssemblyError(
+            f"{kind} {record.name!r} is an Equinox module and not an Abstract{kind.capitalize()}; derive "
+            f"it from that."
+        )
+
+    def has(names):
+        return all(callable(getattr(made, name, None)) for name in names)
+
+    if kind == "primitive":
+        if has(_FEEDBACK):
+            return HostFeedbackPrimitive(made)
+        if has(_FEEDFORWARD):
+            return HostFeedforwardPrimitive(made)
+        wanted = f"{', '.join(_FEEDFORWARD)} (feedforward) or {', '.join(_FEEDBACK)} (feedback)"
+    elif has(_METHODS[kind]):
+        return {"perception": HostPerception, "planner": HostPlanner, "plant": HostPlant}[kind](made)
+    else:
+        wanted = ", ".join(_METHODS[kind])
+    there = [name for name in dir(type(made)) if not name.startswith("_")]
+    raise AssemblyError(
+        f"{kind} {record.name!r} ({type(made).__name__}) lacks methods of its interface: needed {wanted}; "
+        f"found {', '.join(there) or 'none'}."
+    )
+
+
+def _fit(adapter, trajectory: Trajectory) -> PyTree:
+    fit = getattr(adapter.component, "fit", None)
+    if fit is None:
+        raise NotImplementedError(
+            f"{type(adapter.component).__name__} cannot imitate a trajectory; it has no `fit`."
+        )
+    return fit(jax.tree.map(np.asarray, trajectory))
+
+
+def _direct(component: Any, method: str, *args, key: int | None) -> PyTree:
+    """Call the plain method with NumPy arrays, and with a seed if it takes one."""
+    kwargs = {"key": key} if _takes_key(type(component), method) else {}
+    return getattr(component, method)(*jax.tree.map(np.asarray, args), **kwargs)
+
+
+@functools.cache
+def _takes_key(cls: type, method: str) -> bool:
+    parameters = inspect.signature(getattr(cls, method)).parameters
+    return "key" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def _call(component: Any, method: str, example: Callable[[], PyTree], *args, key=None) -> PyTree:
+    """Call a method on the host; `example()` gives a value of the result's structure when JAX is tracing."""
+    if not any_traced((args, key)):
+        return _direct(component, method, *args, key=_seed(key))
+    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), _dtype(leaf)), example())
+    name = f"{type(component).__name__}.{method}"
+
+    def on_host(args, seed):
+        result = _direct(component, method, *args, key=None if seed is None else int(seed))
+        return jax.tree.map(functools.partial(_as, name), shapes, result)
+
+    @jax.custom_jvp
+    def call(args, seed):
+        return jax.pure_callback(on_host, shapes, args, seed, vmap_method="sequential")
+
+    @call.defjvp
+    def refuse(primals, tangents):
+        raise TypeError(
+            f"{name} runs on the host and has no gradient. Put `jax.lax.stop_gradient` around its inputs, "
+            f"train the "
+            f"parts before it with a loss on their own output, or use a component written in JAX."
+        )
+
+    seed = None if key is None else jax.random.bits(key, dtype=jnp.uint32)
+    return call(args, seed)
+
+
+def _as(name: str, struct: jax.ShapeDtypeStruct, leaf: Any) -> np.ndarray:
+    leaf = np.asarray(leaf, struct.dtype)
+    if leaf.shape != struct.shape:
+        raise ValueError(f"{name} returned an array of shape {leaf.shape} where {struct.shape} was expected.")
+    return leaf
+
+
+def _seed(key) -> int | None:
+    """Host components get an integer seed in place of a JAX key."""
+    if key is None or isinstance(key, int):
+        return key
+    return int(jax.random.bits(key, dtype=jnp.uint32))
+
+
+def _example(key) -> int | None:
+    return None if key is None else 0
+
+
+def _dtype(leaf) -> np.dtype:
+    return jax.dtypes.canonicalize_dtype(np.asarray(leaf).dtype)

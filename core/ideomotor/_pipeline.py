@@ -1,0 +1,196 @@
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+
+from ._host import can_fit, class_name, is_host
+from ._rollout import rollout
+from ._structure import check_fits, numbers_to_arrays, shapes_of
+from ._trajectory import Trajectory, check_times
+from .errors import AssemblyError
+from .interfaces import (
+    AbstractFeedbackPrimitive,
+    AbstractPerception,
+    AbstractPlanner,
+    AbstractPlant,
+    AbstractPrimitive,
+)
+
+
+class Pipeline(eqx.Module):
+    """Perception, planner, primitive and plant in a row: an observation becomes a movement.
+
+        observation ──perception──▶ parameters ──primitive──▶ commands ⇄ plant ──▶ movement
+
+    With a planner the perception gives a `(start, goal)` query, the planner a trajectory, and the primitive
+    imitates it. Without a perception the observation itself is the parameters (or the query). What does not
+    fit is an `AssemblyError` when the pipeline is made, not a shape error when it runs.
+    """
+
+    perception: AbstractPerception | None
+    primitive: AbstractPrimitive
+    plant: AbstractPlant | None = None
+    planner: AbstractPlanner | None = None
+
+    def __check_init__(self):
+        check_pipeline(self)
+
+    def default_observation(self) -> PyTree:
+        """An observation the pipeline accepts."""
+        if self.perception is not None:
+            return self.perception.default_observation()
+        return self.primitive.default_params() if self.planner is None else self.planner.default_query()
+
+    def params(self, observation: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
+        """The parameters of the movement for an observation: everything before the movement is played."""
+        run = _params if is_host(self) else _params_jitted
+        return run(self, numbers_to_arrays(observation), key)
+
+    def __call__(
+        self,
+        observation: PyTree,
+        ts: Float[Array | np.ndarray, " time"],
+        *,
+        x0: PyTree = None,
+        key: PRNGKeyArray | None = None,
+    ) -> Trajectory:
+        """The movement for one observation, at the times `ts` (s). Batches are made with `jax.vmap`."""
+        ts, observation, x0 = check_times(ts), numbers_to_arrays(observation), numbers_to_arrays(x0)
+        run = _run if is_host(self) else _run_jitted
+        return run(self, observation, ts, x0, key)
+
+    def to_config(self) -> dict[str, Any]:
+        """The pipeline as a dictionary of registered names and arguments, as it stands in a YAML file.
+
+        Trained weights are not arguments: `save_pipeline` keeps both.
+        """
+        from .config import pipeline_to_config
+
+        return pipeline_to_config(self)
+
+    @staticmethod
+    def from_config(config: dict[str, Any], *, folder: Path | str = ".") -> "Pipeline":
+        """Make the pipeline a dictionary describes; relative paths in it start at `folder`."""
+        from .config import pipeline_from_config
+
+        return pipeline_from_config(config, folder=folder)
+
+    def __repr__(self) -> str:
+        from ._repr import pipeline_text
+
+        return pipeline_text(self)
+
+    def _repr_html_(self) -> str:
+        from ._repr import pipeline_html
+
+        return pipeline_html(self)
+
+
+def _params(pipeline: Pipeline, observation, key):
+    taker = next(p for p in (pipeline.perception, pipeline.planner, pipeline.primitive) if p is not None)
+    check_fits("the observation", observation, class_name(taker), pipeline.default_observation())
+    key_perceive, key_plan = (None, None) if key is None else jax.random.split(key)
+    params = observation
+    if pipeline.perception is not None:
+        params = pipeline.perception(observation, key=key_perceive)
+    if pipeline.planner is not None:
+        start, goal = params
+        params = pipeline.primitive.fit(pipeline.planner(start, goal, key=key_plan))
+    return params
+
+
+def _run(pipeline: Pipeline, observation, ts, x0, key) -> Trajectory:
+    key_params, key_play = (None, None) if key is None else jax.random.split(key)
+    params = _params(pipeline, observation, key_params)
+    return rollout(pipeline.primitive, params, ts, plant=pipeline.plant, x0=x0, key=key_play)
+
+
+_run_jitted = eqx.filter_jit(_run)
+_params_jitted = eqx.filter_jit(_params)
+
+
+def check_pipeline(pipeline: Pipeline) -> None:
+    """Raise an `AssemblyError` that shows both structures where two neighbours do not fit."""
+    check_kinds({slot: getattr(pipeline, slot) for slot in _SLOTS})
+    _check_parameters(pipeline)
+    _check_feedback(pipeline.primitive, pipeline.plant)
+    if pipeline.plant is not None:
+        _check_plant(pipeline.primitive, pipeline.plant)
+
+
+def check_kinds(parts: dict[str, Any]) -> None:
+    """Raise an `AssemblyError` for a part that has not the interface of its slot."""
+    for slot, interface in _SLOTS.items():
+        part = parts[slot]
+        if isinstance(part, interface) or (part is None and slot != "primitive"):
+            continue
+        if isinstance(part, type):
+            got = f"the class {part.__name__}; make it: {part.__name__}(…)"
+        elif isinstance(part, eqx.Module) or part is None:
+            got = type(part).__name__
+        else:
+            got = f"{type(part).__name__}; wrap a NumPy object in its adapter, such as ideomotor.HostPlant"
+        raise AssemblyError(f"The {slot} of a pipeline must be an {interface.__name__}, not {got}.")
+
+
+_SLOTS = {
+    "perception": AbstractPerception,
+    "planner": AbstractPlanner,
+    "primitive": AbstractPrimitive,
+    "plant": AbstractPlant,
+}
+
+
+def _check_parameters(pipeline: Pipeline) -> None:
+    perception, planner, primitive = pipeline.perception, pipeline.planner, pipeline.primitive
+    if planner is not None and not can_fit(primitive):
+        raise AssemblyError(
+            f"{class_name(planner)} gives a trajectory, and {class_name(primitive)} cannot imitate one: "
+            f"it has "
+            f"no `fit`."
+        )
+    if perception is None:
+        return
+    given = shapes_of(perception, perception.default_observation(), key=jax.random.key(0))
+    if planner is not None:
+        check_fits(class_name(perception), given, class_name(planner), planner.default_query(), what="query")
+    else:
+        wanted = primitive.default_params()
+        check_fits(class_name(perception), given, class_name(primitive), wanted, what="parameters")
+
+
+def _check_feedback(primitive: AbstractPrimitive, plant: AbstractPlant | None) -> None:
+    if (
+        plant is None
+        and isinstance(primitive, AbstractFeedbackPrimitive)
+        and primitive.default_feedback() is not None
+    ):
+        raise AssemblyError(
+            f"{class_name(primitive)} reacts to the feedback of a plant, and the pipeline has none; give "
+            f"it a plant."
+        )
+
+
+def _check_plant(primitive: AbstractPrimitive, plant: AbstractPlant) -> None:
+    seen = shapes_of(plant.observe, plant.default_state(), key=jax.random.key(0))
+    params = primitive.default_params()
+    if isinstance(primitive, AbstractFeedbackPrimitive):
+        feedback = primitive.default_feedback()
+        if feedback is not None:
+            names = class_name(plant), class_name(primitive)
+            check_fits(names[0], seen, names[1], feedback, what="feedback", more=True)
+
+        def command(params, seen, dt):
+            return primitive.step(primitive.init(params), seen, params, dt, key=jax.random.key(0))[1]
+
+        given = shapes_of(command, params, seen, jax.ShapeDtypeStruct((), jnp.result_type(float)))
+    else:
+        ts = jnp.linspace(0.0, 1.0, 2)
+        given = shapes_of(primitive.trajectory, params, ts, key=jax.random.key(0))
+        given = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), given)
+    wanted = plant.default_command()
+    check_fits(class_name(primitive), given, class_name(plant), wanted, what="command")

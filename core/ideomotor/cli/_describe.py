@@ -1,0 +1,155 @@
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from ..registry import registry
+from ..spec import Component
+
+
+@click.command()
+@click.argument("name", nargs=-1, required=True)
+def describe(name: tuple[str, ...]) -> None:
+    """Show what a component is: its arguments, units, and what it takes and gives.
+
+    NAME is one that `ideomotor plugins --components` lists; for a command it may be several words.
+    """
+    record = registry().get(" ".join(name))
+    source = registry().source(record.name)
+    click.echo(f"{record.name}: {record.summary}")
+    about = f"{source.distribution} {source.version}".rstrip()
+    click.echo(f"{record.kind} of plug-in {source.name} ({about}), {record.factory}")
+    for title, lines in _sections(record):
+        click.echo(f"\n{title}")
+        for line in lines:
+            click.echo(f"  {line}".rstrip())
+
+
+def _sections(record: Component) -> Iterator[tuple[str, list[str]]]:
+    factory = registry().factory(record.name)
+    if isinstance(factory, click.Command):
+        words = ["ideomotor", *record.name.split(" ")]
+        with click.Context(factory, info_name=" ".join(words)) as context:
+            yield "Help", factory.get_help(context).splitlines()
+        return
+    if doc := inspect.getdoc(factory):
+        yield "Description", doc.splitlines()
+    yield "Arguments", _arguments(factory) or ["none"]
+    if record.kind != "part":
+        yield "Takes and gives", _structures(record)
+
+
+def _arguments(factory: Any) -> list[str]:
+    from .._quantity import quantities
+
+    known, parameters = quantities(factory), inspect.signature(factory).parameters
+    rows = [(_argument(parameter), _about(known.get(name))) for name, parameter in parameters.items()]
+    rows += [(f"({name})", _about(q)) for name, q in known.items() if name not in parameters]
+    width = max((len(left) for left, right in rows if right), default=0)
+    return [f"{left.ljust(width)}  {right}" if right else left for left, right in rows]
+
+
+def _argument(parameter: inspect.Parameter) -> str:
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}.get(
+        parameter.kind, ""
+    )
+    kind = "" if parameter.annotation in (parameter.empty, Any) else f": {_type(parameter.annotation)}"
+    default = "" if parameter.default is parameter.empty else f" = {_short(parameter.default)}"
+    return f"{stars}{parameter.name}{kind}{default}"
+
+
+def _about(quantity: Any) -> str:
+    if quantity is None:
+        return ""
+    low, high = quantity.bounds
+    bounds = "" if low is None and high is None else f"[{_open(low, '-inf')}, {_open(high, 'inf')}]"
+    return "  ".join(word for word in (quantity.unit, bounds, quantity.label) if word)
+
+
+def _open(bound: float | None, infinity: str) -> str:
+    return infinity if bound is None else f"{bound:g}"
+
+
+def _type(annotation: Any) -> str:
+    if isinstance(annotation, type) and not getattr(annotation, "__args__", None):
+        return annotation.__name__
+    return str(annotation).replace("typing.", "").replace("jaxtyping.", "")
+
+
+def _short(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _structures(record: Component) -> list[str]:
+    """What an instance made without arguments takes and gives, as far as it can be known without running it."""
+    from .._structure import describe as shapes
+    from .._structure import shapes_of
+
+    try:
+        made = registry().make(record.name)
+    except (TypeError, ValueError) as error:
+        return [f"Not known, because it cannot be made without arguments: {error}"]
+    lines = []
+
+    def show(what, tree):
+        lines.append(f"{what.ljust(14)}{shapes(tree)}")
+
+    match record.kind:
+        case "perception":
+            show("observation", made.default_observation())
+            lines += _units(made, record.kind)
+            show("parameters", shapes_of(made, made.default_observation(), key=_key()))
+        case "planner":
+            start, goal = made.default_query()
+            show("start", start)
+            show("goal", goal)
+            lines += _units(made, record.kind)
+        case "primitive":
+            params = made.default_params()
+            show("parameters", params)
+            lines += _units(made, record.kind)
+            _show_primitive(made, params, show)
+        case "plant":
+            show("state", made.default_state())
+            lines += _units(made, record.kind)
+            show("command", made.default_command())
+            show("feedback", shapes_of(made.observe, made.default_state(), key=_key()))
+    return lines
+
+
+def _key():
+    import jax
+
+    return jax.random.key(0)
+
+
+def _show_primitive(made, params, show) -> None:
+    import jax
+    import jax.numpy as jnp
+
+    from .._structure import shapes_of
+    from ..interfaces import AbstractFeedbackPrimitive
+
+    if isinstance(made, AbstractFeedbackPrimitive):
+        show("feedback", made.default_feedback())
+        show("state", shapes_of(made.init, params))
+    else:
+        many = shapes_of(made.trajectory, params, jnp.linspace(0.0, 1.0, 2), key=_key())
+        one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), many)
+        show("command", one)
+
+
+def _units(made: Any, kind: str) -> list[str]:
+    from .._quantity import iter_leaf_quantities
+
+    default = {
+        "perception": "default_observation",
+        "planner": "default_query",
+        "primitive": "default_params",
+        "plant": "default_state",
+    }[kind]
+    rows = [(path, _about(q)) for path, q in iter_leaf_quantities(getattr(made, default)())]
+    width = max((len(path) for path, about in rows if about), default=0)
+    return [f"  {path.ljust(width)}  {about}" for path, about in rows if about]

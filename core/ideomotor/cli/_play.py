@@ -1,0 +1,168 @@
+"""Plays a pipeline file and writes what came out; heavy, imported when it is needed."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from .. import _files
+from .._pipeline import Pipeline
+from .._structure import describe
+from .._trajectory import Trajectory
+from ..config import load_pipeline, save_pipeline
+from ..errors import DataError
+
+_IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
+
+
+def play(
+    path: str,
+    source: str | None,
+    duration: float,
+    samples: int,
+    seed: int | None,
+    folder: Path,
+    overwrite: bool = False,
+) -> str:
+    """Run the pipeline in the file `path` and write `folder`; returns what to tell the user."""
+    pipeline = load_pipeline(path)
+    observation = pipeline.default_observation()
+    if source is not None:
+        observation = read_observation(source, observation)
+    ts = np.linspace(0.0, duration, samples)
+    # The folder is opened before the work, so that a refusal costs no time.
+    with _files.new_folder(folder, overwrite=overwrite) as temporary:
+        movement = pipeline(observation, ts, key=None if seed is None else jax.random.key(seed))
+        _check_finite(movement)
+        write_movement(pipeline, movement, temporary)
+    return f"{samples} samples over {duration:g} s, outputs {describe(movement.ys)}\nWritten to {folder}/"
+
+
+def write_movement(pipeline: Pipeline, movement: Trajectory, folder: Path) -> None:
+    """Write trajectory.csv, trajectory.npz, pipeline.yaml and figure.png."""
+    _files.write_text(folder / "trajectory.csv", table(movement))
+    arrays = {
+        f"{name}{path}": leaf for name in ("ys", "us", "xs") for path, leaf in named(getattr(movement, name))
+    }
+    buffer = io.BytesIO()
+    np.savez(buffer, ts=np.asarray(movement.ts), **arrays)  # pyright: ignore[reportArgumentType]
+    _files.write_bytes(folder / "trajectory.npz", buffer.getvalue())
+    save_pipeline(pipeline, folder / "pipeline.yaml")
+    _draw(movement, folder / "figure.png")
+
+
+def named(tree: Any) -> list[tuple[str, np.ndarray]]:
+    """`(path, array)` of the leaves: `("", array)` for a bare array, `(".goal", …)`, `(".hand.0", …)`."""
+    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return [("".join(f".{_word(e)}" for e in path), np.asarray(leaf)) for path, leaf in leaves]
+
+
+def _word(entry) -> str:
+    return str(getattr(entry, "key", getattr(entry, "name", getattr(entry, "idx", entry))))
+
+
+def _columns(tree: Any, name: str) -> list[tuple[str, np.ndarray]]:
+    found = []
+    for path, leaf in named(tree):
+        flat = leaf.reshape(leaf.shape[0], -1)
+        for i in range(flat.shape[1]):
+            index = "".join(f"[{j}]" for j in np.unravel_index(i, leaf.shape[1:])) if leaf.ndim > 1 else ""
+            found.append((f"{name}{path}{index}", flat[:, i]))
+    return found
+
+
+def table(movement: Trajectory) -> str:
+    """Times, outputs and commands as comma-separated values with one line of names."""
+    columns = [("ts", np.asarray(movement.ts)), *_columns(movement.ys, "ys"), *_columns(movement.us, "us")]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([name for name, _ in columns])
+    writer.writerows(zip(*[[str(value) for value in values] for _, values in columns], strict=True))
+    return out.getvalue()
+
+
+def read_observation(source: str, example: Any) -> Any:
+    """An observation from a file, with the structure of `example`.
+
+    A `.npy` file or an image (as grey values from 0 to 1) fills an observation that is one array; a `.npz` file
+    needs one array for each leaf, named by its path, such as `goal`.
+    """
+    path = Path(source)
+    leaves = [(name.lstrip("."), leaf) for name, leaf in named(example)]
+    arrays = _read_arrays(path)
+    if len(leaves) == 1 and len(arrays) == 1:
+        arrays = {leaves[0][0]: next(iter(arrays.values()))}
+    wanted = [name for name, _ in leaves]
+    if sorted(arrays) != sorted(wanted):
+        names = ", ".join(repr(name) for name in wanted)
+        raise DataError(
+            f"{path} holds {', '.join(map(repr, arrays)) or 'nothing'}, and the pipeline's observation is made of "
+            f"{names}: {describe(example)}; write them with numpy.savez."
+        )
+    filled = [_as(arrays[name], leaf, f"{path}: {name}" if name else str(path)) for name, leaf in leaves]
+    return jax.tree.unflatten(jax.tree.structure(example), filled)
+
+
+def _as(array: np.ndarray, example: np.ndarray, where: str) -> np.ndarray:
+    if array.shape != example.shape and array.size == example.size and 1 in (*array.shape, *example.shape):
+        array = array.reshape(example.shape)  # a channel axis of one, given or not
+    if array.shape != example.shape:
+        raise DataError(
+            f"{where} has shape {array.shape}, and the pipeline takes {example.shape}; resize it first."
+        )
+    if array.dtype.kind not in "buif":
+        raise DataError(f"{where} holds {array.dtype} values, and numbers are needed.")
+    if not np.all(np.isfinite(array)):
+        raise DataError(f"{where} holds values that are not finite; repair them first.")
+    return array.astype(example.dtype)
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    suffix = path.suffix.lower()
+    if suffix not in (".npy", ".npz", *_IMAGES):
+        raise DataError(f"{path} is neither .npy, .npz nor an image ({', '.join(_IMAGES)}).")
+    try:
+        if suffix in _IMAGES:
+            from PIL import Image
+
+            with Image.open(path) as image:
+                return {path.stem: np.asarray(image.convert("L"), np.float32) / 255}
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {path.stem: loaded}
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file {path}.") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+
+
+def _check_finite(movement: Trajectory) -> None:
+    for name, values in _columns(movement.ys, "ys"):
+        if not np.all(np.isfinite(values)):
+            bad = int(np.argmin(np.isfinite(values)))
+            raise DataError(
+                f"The movement is not finite: {name} is {values[bad]} at {float(movement.ts[bad]):g} s; "
+                f"the plant may be unstable with these arguments, or need smaller steps (substeps, --samples)."
+            )
+
+
+def _draw(movement: Trajectory, path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    leaves = [(name.lstrip("."), leaf) for name, leaf in named(movement.ys)]
+    figure = Figure(figsize=(7, 1 + 2 * len(leaves)), layout="constrained")
+    axes = figure.subplots(len(leaves), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, (name, leaf) in zip(axes, leaves, strict=True):
+        lines = ax.plot(movement.ts, leaf.reshape(leaf.shape[0], -1))
+        ax.set_ylabel(name or "output")
+        if 1 < len(lines) <= 8:
+            ax.legend(lines, range(len(lines)), loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    axes[-1].set_xlabel("time (s)")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    _files.write_bytes(path, buffer.getvalue())

@@ -1,0 +1,228 @@
+"""Components and pipelines as plain dictionaries and YAML files, by registered name.
+
+    perception: {load: checkpoints/digits}        # a saved component, or
+    primitive: {use: dmp, dof: 2, basis: 25}      # a registered one with its constructor's arguments
+    plant: {use: servo, plant: {use: two-link-arm, lengths: [0.3, 0.33]}}
+
+The convention behind it is scikit-learn's: a constructor keeps each argument in an attribute of the same
+name.
+"""
+
+import dataclasses
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import diffrax
+import equinox as eqx
+import jax
+import numpy as np
+import yaml
+
+from . import _files
+from ._host import HOST_CLASSES, adapt
+from ._pipeline import Pipeline
+from .errors import ConfigError, IdeomotorError, did_you_mean
+from .registry import registry
+
+SLOTS = ("perception", "planner", "primitive", "plant")
+_EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+_NOT_CONFIG = ("key", "self")
+
+
+def to_config(component: Any) -> dict[str, Any]:
+    """`{"use": name, argument: value, …}` with the arguments that differ from their defaults."""
+    if isinstance(component, HOST_CLASSES):
+        component = component.component
+    cls = type(component)
+    name = registry().name_of(cls)
+    if name is None:
+        raise ConfigError(
+            f"{cls.__name__} is not registered, so it has no name to write down; call "
+            f"ideomotor.register(kind, name, {cls.__name__}) first."
+        )
+    config: dict[str, Any] = {"use": name}
+    for parameter in _parameters(cls):
+        if not hasattr(component, parameter.name):
+            raise ConfigError(
+                f"{cls.__name__} does not keep its argument {parameter.name!r} in an attribute of that "
+                f"name, so it "
+                f"cannot be written down."
+            )
+        value = _plain(getattr(component, parameter.name), f"{name}.{parameter.name}")
+        default = _default(cls, parameter)
+        if default is inspect.Parameter.empty or value != _plain(default, f"{name}.{parameter.name}"):
+            config[parameter.name] = value
+    return config
+
+
+def from_config(config: Any, *, kind: str | None = None, folder: Path | str = ".", where: str = "") -> Any:
+    """Make the component a dictionary describes; `where` names the place for error messages."""
+    where = where or kind or "config"
+    if isinstance(config, str):
+        config = {"use": config}
+    if not isinstance(config, dict) or ("use" in config) == ("load" in config):
+        raise ConfigError(f"{where}: write {{use: NAME, …}} or {{load: FOLDER}}, not {config!r:.80}.")
+    if "load" in config:
+        if unknown := set(config) - {"load"}:
+            raise ConfigError(
+                f"{where}: {{load: …}} takes no other key, and {sorted(unknown)[0]!r} was given."
+            )
+        from ._save import load
+
+        return load(_files.resolve(str(config["load"]), folder), kind=kind)
+    name = config["use"]
+    try:
+        record = registry().get(str(name), kind)
+        factory = registry().factory(record.name)
+    except IdeomotorError as error:
+        raise type(error)(f"{where}: {error}") from error
+    known = {parameter.name for parameter in _parameters(factory)}
+    arguments = {}
+    for key, value in config.items():
+        if key == "use":
+            continue
+        if key not in known:
+            raise ConfigError(f"{where}: {name!r} takes no argument {key!r}.{did_you_mean(str(key), known)}")
+        arguments[key] = _rich(value, folder, f"{where}.{key}")
+    try:
+        made = factory(**arguments)
+    except IdeomotorError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where}: {name!r} cannot be made from {arguments}: {error}") from error
+    return made if record.kind == "part" else adapt(made, record)
+
+
+def pipeline_to_config(pipeline: Pipeline) -> dict[str, Any]:
+    """See `Pipeline.to_config`."""
+    parts = {slot: getattr(pipeline, slot) for slot in SLOTS}
+    return {slot: to_config(part) for slot, part in parts.items() if part is not None}
+
+
+def pipeline_from_config(config: Any, *, folder: Path | str = ".") -> Pipeline:
+    """See `Pipeline.from_config`."""
+    if not isinstance(config, dict):
+        raise ConfigError(f"A pipeline is a mapping with the keys {', '.join(SLOTS)}, not {config!r:.80}.")
+    for key in config:
+        if key not in SLOTS:
+            raise ConfigError(f"A pipeline has no part {key!r}.{did_you_mean(str(key), SLOTS)}")
+    if "primitive" not in config:
+        raise ConfigError("A pipeline needs a primitive, such as `primitive: {use: dmp}`.")
+    parts = {
+        slot: from_config(part, kind=slot, folder=folder) for slot, part in config.items() if part is not None
+    }
+    return Pipeline(
+        parts.get("perception"), parts["primitive"], plant=parts.get("plant"), planner=parts.get("planner")
+    )
+
+
+def load_pipeline(path: Path | str) -> Pipeline:
+    """Read a pipeline from a YAML file; `{load: …}` paths in it are relative to the file."""
+    path = Path(path)
+    return pipeline_from_config(_files.read_yaml(path), folder=path.parent)
+
+
+def save_pipeline(pipeline: Pipeline, path: Path | str) -> Path:
+    """Write a pipeline as YAML; parts with trained weights go to a folder of the same name beside it."""
+    from ._save import save
+
+    path = Path(path)
+    config, trained = {}, {}
+    for slot, part in pipeline_to_config(pipeline).items():
+        component = getattr(pipeline, slot)
+        if _same_arrays(component, from_config(part, kind=slot)):
+            config[slot] = part
+        else:
+            trained[slot] = component
+            config[slot] = {"load": f"{path.stem}/{slot}"}
+    for slot, component in trained.items():
+        save(component, path.parent / path.stem / slot, overwrite=True)
+    _files.write_text(path, dump_yaml(config))
+    return path
+
+
+def dump_yaml(config: Any) -> str:
+    """A config as YAML text."""
+    return yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=100)
+
+
+def _default(cls: type, parameter: inspect.Parameter) -> Any:
+    """A default; what it makes for a `default_factory`, which a signature does not show."""
+    fields = {f.name: f for f in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else {}
+    field = fields.get(parameter.name)
+    made = field is not None and field.default_factory is not dataclasses.MISSING
+    if made and parameter.default is not inspect.Parameter.empty:
+        return field.default_factory()
+    return parameter.default
+
+
+def _parameters(factory) -> list[inspect.Parameter]:
+    found = inspect.signature(factory).parameters.values()
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p for p in found if p.name not in _NOT_CONFIG and p.kind not in variable]
+
+
+def _plain(value: Any, where: str) -> Any:
+    """A constructor argument as YAML can hold it."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, np.ndarray | np.generic | jax.Array):
+        return _numbers(np.asarray(value))
+    if isinstance(value, list | tuple):
+        return [_plain(item, where) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item, where) for key, item in value.items()}
+    if isinstance(value, diffrax.AbstractSolver):
+        if not eqx.tree_equal(value, type(value)()):
+            raise ConfigError(
+                f"{where} is {value!r}, and only a solver with its own defaults can be written down."
+            )
+        return f"diffrax.{type(value).__name__}"
+    if registry().name_of(type(value.component if isinstance(value, HOST_CLASSES) else value)) is not None:
+        return to_config(value)
+    raise ConfigError(
+        f"{where} is a {type(value).__name__}, which cannot be written as YAML; use numbers, text, lists or "
+        f"registered components."
+    )
+
+
+def _numbers(array: np.ndarray | np.generic) -> Any:
+    """Nested lists of the shortest decimals that give back the same values in the array's precision."""
+    if array.ndim:
+        return [_numbers(item) for item in array]
+    return float(str(array[()])) if np.issubdtype(array.dtype, np.floating) else array.item()
+
+
+def _rich(value: Any, folder, where: str) -> Any:
+    if isinstance(value, dict) and ("use" in value or "load" in value):
+        return from_config(value, folder=folder, where=where)
+    if isinstance(value, dict):
+        return {key: _rich(item, folder, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(_rich(item, folder, f"{where}[{i}]") for i, item in enumerate(value))
+    if isinstance(value, str) and value.startswith("diffrax."):
+        name = value.partition(".")[2]
+        solver = getattr(diffrax, name, None)
+        if not (isinstance(solver, type) and issubclass(solver, diffrax.AbstractSolver)):
+            names = [
+                n
+                for n, x in vars(diffrax).items()
+                if isinstance(x, type) and issubclass(x, diffrax.AbstractSolver)
+            ]
+            raise ConfigError(f"{where}: Diffrax has no solver {name!r}.{did_you_mean(name, names)}")
+        return solver()
+    if isinstance(value, str) and _EXPONENT.fullmatch(value):
+        return float(value)  # YAML 1.1 takes 1e-3 for text, and only 1.0e-3 for a number
+    return value
+
+
+def _same_arrays(one: Any, other: Any) -> bool:
+    ones, others = jax.tree.leaves(one), jax.tree.leaves(other)
+    return len(ones) == len(others) and all(
+        np.shape(a) == np.shape(b) and np.array_equal(np.asarray(a), np.asarray(b))
+        for a, b in zip(ones, others, strict=True)
+    )

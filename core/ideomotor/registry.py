@@ -1,0 +1,361 @@
+"""The registry: which plug-ins there are, in which state, and how to make what they offer.
+
+Every plug-in, our own included, is found through the entry-point group ``ideomotor.plugins`` and loaded in its own
+``try``, so that a broken one is listed with its reason and stops nobody else. Nothing heavy is imported here.
+
+Environment: ``IDEOMOTOR_PLUGINS=a,b`` loads only those entry points (empty: none); ``IDEOMOTOR_STRICT=1`` re-raises
+what goes wrong while loading, for plug-in authors.
+"""
+
+import functools
+import importlib
+import importlib.metadata
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pluggy
+
+from ._light import import_light
+from .errors import PluginError, UnknownNameError, did_you_mean
+from .spec import ENTRY_POINT_GROUP, KINDS, PROJECT, Component, Hooks, hookimpl
+
+_HOOK = "ideomotor_components"
+_NOTEBOOK = "registered by hand"
+COMMAND_GROUPS = ("run", "train", "reproduce")  # commands of the core that plug-ins add to: "run digits"
+BUILTIN_COMMANDS = ("plugins", "describe", "new-plugin", *COMMAND_GROUPS)
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One entry point and what became of it: `status` is active, disabled, broken or incompatible."""
+
+    name: str
+    module: str
+    distribution: str
+    version: str
+    status: str
+    reason: str = ""
+    components: tuple[Component, ...] = ()
+
+
+class Registry:
+    """The components of all active plug-ins, by name."""
+
+    def __init__(self, entry_points: Iterable[importlib.metadata.EntryPoint] | None = None):
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(Hooks)
+        self._components: dict[str, Component] = {}
+        self._source: dict[str, Plugin] = {}
+        self._objects: dict[str, Callable[..., Any]] = {}
+        self.plugins: list[Plugin] = []
+        if entry_points is None:
+            entry_points = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+        chosen = os.environ.get("IDEOMOTOR_PLUGINS")
+        names = None if chosen is None else {name.strip() for name in chosen.split(",") if name.strip()}
+        # First-party plug-ins first, so that of two that want a name it is the newcomer that is told.
+        ordered = sorted(
+            set(entry_points), key=lambda ep: (_distribution(ep)[0] != PROJECT, ep.name, ep.value)
+        )
+        for entry_point in ordered:
+            self._add(entry_point, enabled=names is None or entry_point.name in names)
+
+    def _add(self, entry_point, enabled: bool) -> None:
+        distribution, version = _distribution(entry_point)
+        about = (entry_point.name, entry_point.value, distribution, version)
+        if not enabled:
+            plugin = Plugin(*about, "disabled", "not named in IDEOMOTOR_PLUGINS")
+        elif reason := _incompatible(entry_point):
+            plugin = Plugin(*about, "incompatible", reason)
+        else:
+            try:
+                plugin = Plugin(*about, "active", components=self._load(entry_point))
+            except (Exception, SystemExit) as error:  # a stranger's module may raise anything
+                if os.environ.get("IDEOMOTOR_STRICT") == "1":
+                    raise
+                plugin = Plugin(*about, "broken", _one_line(error))
+        self.plugins.append(plugin)
+        for component in plugin.components:
+            self._components[component.name] = component
+            self._source[component.name] = plugin
+
+    def _load(self, entry_point) -> tuple[Component, ...]:
+        module = _declaration(entry_point)
+        name = f"{entry_point.name} = {entry_point.value}"
+        self._manager.register(module, name=name)
+        try:
+            components = self._call_hook(module)
+            self._check_free(components, entry_point)
+        except BaseException:
+            self._manager.unregister(module)
+            raise
+        return components
+
+    def _call_hook(self, module) -> tuple[Component, ...]:
+        for caller in self._manager.get_hookcallers(module) or ():
+            ours = [impl for impl in caller.get_hookimpls() if impl.plugin is module]
+            if not caller.has_spec() and not all(impl.optionalhook for impl in ours):
+                raise PluginError(
+                    f"It has an unknown hook {caller.name!r}.{did_you_mean(caller.name, [_HOOK])}"
+                )
+        for impl in self._manager.hook.ideomotor_components.get_hookimpls():
+            if impl.plugin is module:
+                components = impl.function()
+                break
+        else:
+            raise PluginError(f"It has no function {_HOOK!r} marked with @hookimpl.")
+        if not isinstance(components, list | tuple) or not all(isinstance(c, Component) for c in components):
+            raise PluginError(f"{_HOOK}() must return a list of Component, not {components!r:.80}.")
+        return tuple(components)
+
+    def _check_free(self, components: tuple[Component, ...], entry_point) -> None:
+        seen: set[str] = set()
+        for component in components:
+            if component.name in seen:
+                raise PluginError(f"It offers the name {component.name!r} twice.")
+            if component.kind == "command":
+                self._check_command(component.name, seen)
+            seen.add(component.name)
+            if component.name in self._components:
+                other = self._source[component.name]
+                raise PluginError(
+                    f"The name {component.name!r} is taken: plug-in {entry_point.name!r} of "
+                    f"{_distribution(entry_point)[0]} and plug-in {other.name!r} of {other.distribution} both "
+                    f"offer it; rename one, or choose with IDEOMOTOR_PLUGINS."
+                )
+
+    def _check_command(self, name: str, siblings: Iterable[str]) -> None:
+        first, _, rest = name.partition(" ")
+        if first in BUILTIN_COMMANDS and not (rest and first in COMMAND_GROUPS):
+            raise PluginError(
+                f"The command {name!r} would hide `ideomotor {first}`; rename it, or put it into one of "
+                f"{', '.join(COMMAND_GROUPS)}."
+            )
+        others = [c.name for c in self._components.values() if c.kind == "command"]
+        for other in (*others, *siblings):
+            short, long = sorted((name, other), key=len)
+            if long.startswith(f"{short} "):
+                where = f" of plug-in {self._source[other].name!r}" if other in self._source else ""
+                raise PluginError(
+                    f"The commands {name!r} and {other!r}{where} cannot both be: {short!r} would be a command and a "
+                    f"group of commands; rename one."
+                )
+
+    def components(self, kind: str | None = None) -> list[Component]:
+        """The components of active plug-ins, sorted by kind and name."""
+        if kind is not None and kind not in KINDS:
+            raise UnknownNameError(f"There is no kind {kind!r}.{did_you_mean(kind, KINDS)}")
+        found = [c for c in self._components.values() if kind in (None, c.kind)]
+        return sorted(found, key=lambda c: (KINDS.index(c.kind), c.name))
+
+    def get(self, name: str, kind: str | None = None) -> Component:
+        """The record of that name; `UnknownNameError` says what was probably meant."""
+        component = self._components.get(name)
+        if component is None:
+            known = [c.name for c in self.components(kind)]
+            down = "".join(f" Plug-in {p.name!r} is {p.status}: {p.reason}" for p in self.plugins if p.reason)
+            raise UnknownNameError(
+                f"No {kind or 'component'} is called {name!r}.{did_you_mean(name, known) or down}"
+            )
+        if kind is not None and component.kind != kind:
+            raise UnknownNameError(f"{name!r} is a {component.kind}, and a {kind} is needed here.")
+        return component
+
+    def source(self, name: str) -> Plugin:
+        """The plug-in a component comes from."""
+        return self._source[self.get(name).name]
+
+    def factory(self, name: str, kind: str | None = None) -> Callable[..., Any]:
+        """Import and return the class or function behind a name."""
+        component = self.get(name, kind)
+        if name not in self._objects:
+            self._objects[name] = self._import(component)
+        return self._objects[name]
+
+    def _import(self, component: Component):
+        source = self._source[component.name]
+        module_name, _, attribute = component.factory.partition(":")
+        try:
+            found = importlib.import_module(module_name)
+            for part in attribute.split("."):
+                found = getattr(found, part)
+        except ImportError as error:
+            if component.extra and getattr(error, "name", None) is not None:
+                raise PluginError(
+                    f"{component.kind} {component.name!r} needs {error.name!r}, which is not installed: "
+                    f"pip install {source.distribution}[{component.extra}]"
+                ) from error
+            raise PluginError(
+                f"{component.kind} {component.name!r} of plug-in {source.name!r} cannot be imported from "
+                f"{component.factory!r}: {_one_line(error)}"
+            ) from error
+        except AttributeError as error:
+            raise PluginError(
+                f"{component.kind} {component.name!r} of plug-in {source.name!r} points to {component.factory!r}, "
+                f"and {module_name} has no {attribute!r}."
+            ) from error
+        if not callable(found):
+            raise PluginError(
+                f"{component.kind} {component.name!r} of plug-in {source.name!r} points to {component.factory!r}, "
+                f"which is a {type(found).__name__} and neither a class nor a function."
+            )
+        return found
+
+    def make(self, name: str, *args, kind: str | None = None, **kwargs) -> Any:
+        """Make a component: `registry.make("dmp", dof=3)`. NumPy plug-ins come back wrapped in a `Host*` adapter."""
+        component = self.get(name, kind)
+        factory = self.factory(name)
+        made = factory(*args, **kwargs)
+        if component.kind in ("perception", "planner", "primitive", "plant"):
+            from ._host import adapt  # imports JAX; only when something is made
+
+            made = adapt(made, component)
+        return made
+
+    def register(
+        self, kind: str, name: str, factory: Callable[..., Any] | str, summary: str = ""
+    ) -> Component:
+        """Add a component by hand, from a notebook cell; running the cell again replaces it."""
+        path = factory if isinstance(factory, str) else f"{factory.__module__}:{factory.__qualname__}"
+        path = path.replace("<locals>", "_locals_")
+        doc = "" if isinstance(factory, str) else (factory.__doc__ or "").strip().partition("\n")[0]
+        component = Component(kind, name, path, summary or doc)
+        taken = self._source.get(name)
+        if taken is not None and taken.name != _NOTEBOOK:
+            raise PluginError(
+                f"The name {name!r} is taken by plug-in {taken.name!r} of {taken.distribution}; choose another."
+            )
+        self._components[name] = component
+        self._source[name] = Plugin(_NOTEBOOK, path, "this session", "", "active", components=(component,))
+        self._objects.pop(name, None)
+        if not isinstance(factory, str):
+            self._objects[name] = factory
+        return component
+
+    def name_of(self, cls: type) -> str | None:
+        """The registered name whose factory is `cls`, if there is one."""
+        for name, found in self._objects.items():
+            if found is cls:
+                return name
+        for component in self._components.values():
+            module, _, attribute = component.factory.partition(":")
+            root = module.partition(".")[0]
+            same_root = cls.__module__.partition(".")[0] == root
+            if same_root and attribute == cls.__qualname__ and self.factory(component.name) is cls:
+                return component.name
+        return None
+
+    def __repr__(self):
+        from ._repr import registry_text
+
+        return registry_text(self)
+
+    def _repr_html_(self):
+        from ._repr import registry_html
+
+        return registry_html(self)
+
+
+def _declaration(entry_point):
+    """The light module of an entry point, or the object in it that the entry point names."""
+    found = import_light(entry_point.module)
+    for attribute in filter(None, (entry_point.attr or "").split(".")):
+        found = getattr(found, attribute)
+    return found
+
+
+def _distribution(entry_point) -> tuple[str, str]:
+    dist = getattr(entry_point, "dist", None)
+    if dist is None:
+        return "unknown", ""
+    headers = _headers(dist)
+    return headers.get("Name", ["unknown"])[0], headers.get("Version", [""])[0]
+
+
+@functools.lru_cache(maxsize=256)
+def _headers(dist) -> dict[str, list[str]]:
+    """The fields of a distribution's metadata.
+
+    `dist.name` and `dist.requires` parse the whole file, README included, at each access, with Python's e-mail package.
+    """
+    found: dict[str, list[str]] = {}
+    for line in (dist.read_text("METADATA") or dist.read_text("PKG-INFO") or "").splitlines():
+        if not line:
+            break
+        field, _, value = line.partition(": ")
+        found.setdefault(field, []).append(value)
+    return found
+
+
+def _incompatible(entry_point) -> str:
+    """Why the plug-in's own `Requires-Dist: ideomotor…` does not admit this core, or an empty string."""
+    dist = getattr(entry_point, "dist", None)
+    if dist is None or _distribution(entry_point)[0] == PROJECT:
+        return ""
+    lines = [line for line in _headers(dist).get("Requires-Dist", ()) if line.lower().startswith(PROJECT)]
+    if not lines:
+        return ""
+    from packaging.requirements import InvalidRequirement, Requirement  # 40 ms, and only strangers need it
+
+    try:
+        here = importlib.metadata.version(PROJECT)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+    for line in lines:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        named = requirement.name.lower() == PROJECT and wanted
+        if named and not requirement.specifier.contains(here, prereleases=True):
+            name = _distribution(entry_point)[0]
+            return f"it wants ideomotor{requirement.specifier}, and {here} is installed; update {name}"
+    return ""
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}"
+
+
+_registry: Registry | None = None
+
+
+def registry() -> Registry:
+    """The one registry of this process, made when first asked for."""
+    global _registry
+    if _registry is None:
+        _registry = Registry()
+    return _registry
+
+
+def reset(new: Registry | None = None) -> Registry | None:
+    """Replace the registry (tests do); returns the old one. With None it is made anew when next asked for."""
+    global _registry
+    old, _registry = _registry, new
+    return old
+
+
+def plugins() -> list[Plugin]:
+    """All plug-ins with their state, first-party ones included."""
+    return list(registry().plugins)
+
+
+def components(kind: str | None = None) -> list[Component]:
+    """All components that can be made, or those of one kind."""
+    return registry().components(kind)
+
+
+def make(name: str, *args, **kwargs) -> Any:
+    """Make a registered component by name: `ideomotor.make("dmp", dof=3)`."""
+    return registry().make(name, *args, **kwargs)
+
+
+def register(kind: str, name: str, factory: Callable[..., Any] | str, summary: str = "") -> Component:
+    """Register a class or function under a name for this process, such as a class from a notebook cell."""
+    return registry().register(kind, name, factory, summary)
+
+
+__all__ = ["Plugin", "Registry", "components", "hookimpl", "make", "plugins", "register", "registry", "reset"]

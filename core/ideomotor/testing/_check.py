@@ -1,0 +1,318 @@
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import yaml
+
+from .._host import adapt, can_fit, class_name, is_host
+from .._trajectory import Trajectory, check_demonstration
+from ..config import dump_yaml, from_config, to_config
+from ..errors import DataError
+from ..interfaces import (
+    AbstractFeedforwardPrimitive,
+    AbstractPerception,
+    AbstractPlanner,
+    AbstractPlant,
+    AbstractPrimitive,
+)
+from ..registry import registry
+from ..spec import Component
+from ._compare import cast, not_finite, other_structure, other_values
+from ._errors import fail, one_line
+from ._laws import Case, check_laws, defaults_accepted, pure
+
+_INTERFACES = {
+    "perception": AbstractPerception,
+    "planner": AbstractPlanner,
+    "primitive": AbstractPrimitive,
+    "plant": AbstractPlant,
+}
+_DT = 0.02  # s
+
+
+def check(component: Any, *, precision: str = "both", differentiable: bool = True) -> None:
+    """Check a component, or what a registered name makes without arguments, by the rules of its kind.
+
+    Every kind: the defaults it publishes are accepted; a call is pure and leaves its inputs alone; outputs
+    are finite; jit = eager; vmap = loop; same key same result; the gradient is finite and equals finite
+    differences (in float64), or is refused by a sentence that says it has no gradient; what is registered
+    comes back from its config and from disk. The functions for one kind say what is added.
+
+    - `precision`: arrays of the component and its inputs are cast to this; `"both"` checks one after the
+      other.
+    - `differentiable`: `False` for a component that has no gradient and refuses it.
+
+    Raises a `ConformanceError` that names the component, the check, what was seen and what to do.
+    """
+    kinds = [kind for kind, interface in _INTERFACES.items() if isinstance(component, interface)]
+    if isinstance(component, str):
+        kinds = [registry().get(component).kind]
+    if len(kinds) != 1 or kinds[0] not in _CHECKS:
+        raise TypeError(
+            f"check takes a perception, planner, primitive or plant, or the registered name of one, not "
+            f"{component!r}; a NumPy class goes to the check of its kind, such as check_plant."
+        )
+    _CHECKS[kinds[0]](component, precision=precision, differentiable=differentiable)
+
+
+def check_perception(perception: Any, *, precision: str = "both", differentiable: bool = True) -> None:
+    """Check a perception: see `check`."""
+    for made, title, dtype in _made(perception, "perception", precision):
+        inputs = _inputs(made, made.default_observation(), dtype)
+        case = _case(
+            title, "a call", made, lambda c, o, key: c(o, key=key), inputs, dtype, differentiable, precision
+        )
+        check_laws(case)
+        _round_trips(case, perception)
+
+
+def check_planner(planner: Any, *, precision: str = "both", differentiable: bool = True) -> None:
+    """Check a planner: see `check`.
+
+    The plan is a trajectory with increasing times and outputs that lead with time. A planner on the host is
+    not called inside `jit`.
+    """
+    for made, title, dtype in _made(planner, "planner", precision):
+        inputs = _inputs(made, made.default_query(), dtype)
+        case = _case(
+            title, "a call", made, lambda c, q, key: c(*q, key=key), inputs, dtype, differentiable, precision
+        )
+        if case.host:
+            plan, key = defaults_accepted(case)
+            pure(case, plan, key)
+        else:
+            plan = check_laws(case)
+        if not isinstance(plan, Trajectory):
+            case.fail(
+                "gives a trajectory", f"it gave a {type(plan).__name__}", "return an ideomotor.Trajectory"
+            )
+        try:
+            check_demonstration(plan)
+        except DataError as error:
+            case.fail(
+                "gives a trajectory", str(error).rstrip("."), "return what a primitive can imitate", error
+            )
+        _round_trips(case, planner)
+
+
+def check_primitive(primitive: Any, *, precision: str = "both", differentiable: bool = True) -> None:
+    """Check a primitive: see `check`.
+
+    Feedforward: all leaves of the movement lead with time, for any number of times. Feedback: state and
+    command keep their structure and dtypes from step to step. If it can imitate, `fit` gives finite
+    parameters of the structure of `default_params`.
+    """
+    for made, title, dtype in _made(primitive, "primitive", precision):
+        feedforward = isinstance(made, AbstractFeedforwardPrimitive)
+        function = _movement if feedforward else _two_steps
+        inputs = made.default_params() if feedforward else (made.default_params(), made.default_feedback())
+        call = "trajectory" if feedforward else "init and two steps"
+        case = _case(
+            title, call, made, function, _inputs(made, inputs, dtype), dtype, differentiable, precision
+        )
+        outputs = check_laws(case)
+        command = None
+        if feedforward:
+            _leads_with_time(case, outputs)
+        else:
+            (first, second), (command, next_command) = outputs
+            _same_structure(case, "state", first, second)
+            _same_structure(case, "command", command, next_command)
+        if can_fit(made):
+            _fits(case, made, dtype, command)
+        _round_trips(case, primitive)
+
+
+def check_plant(plant: Any, *, precision: str = "both", differentiable: bool = True) -> None:
+    """Check a plant: see `check`. State and feedback keep their structure, shapes and dtypes over a step."""
+    for made, title, dtype in _made(plant, "plant", precision):
+        inputs = _inputs(made, (made.default_state(), made.default_command()), dtype)
+        case = _case(title, "a step and observe", made, _step, inputs, dtype, differentiable, precision)
+        state, feedback_before, feedback = check_laws(case)
+        _same_structure(case, "state", inputs[0], state)
+        _same_structure(case, "feedback", feedback_before, feedback)
+        _round_trips(case, plant)
+
+
+_CHECKS: dict[str, Callable[..., None]] = {
+    "perception": check_perception,
+    "planner": check_planner,
+    "primitive": check_primitive,
+    "plant": check_plant,
+}
+
+
+def _step(plant, inputs, key):
+    state, command = inputs
+    see, move, again = (None,) * 3 if key is None else jax.random.split(key, 3)
+    before = plant.observe(state, key=see)
+    state = plant.step(state, command, _dt(state), key=move)
+    return state, before, plant.observe(state, key=again)
+
+
+def _two_steps(primitive, inputs, key):
+    params, feedback = inputs
+    keys = (None, None) if key is None else jax.random.split(key)
+    start = primitive.init(params)
+    first, command = primitive.step(start, feedback, params, _dt(inputs), key=keys[0])
+    second, next_command = primitive.step(first, feedback, params, _dt(inputs), key=keys[1])
+    # The state before the first step is part of what must not change its structure.
+    return (start, second), (command, next_command)
+
+
+def _movement(primitive, params, key, n: int = 6):
+    return primitive.trajectory(params, jnp.asarray(np.linspace(0.0, 1.0, n), _dtype(params)), key=key)
+
+
+def _dt(tree):
+    return jnp.asarray(_DT, _dtype(tree))
+
+
+def _dtype(tree):
+    """The widest precision in a tree that JAX has now; NumPy's own is too wide for it outside of x64."""
+    kinds = [leaf.dtype for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return max(
+        (jax.dtypes.canonicalize_dtype(kind) for kind in kinds or [np.float64]), key=lambda k: k.itemsize
+    )
+
+
+def _made(thing: Any, kind: str, precision: str) -> Iterator[tuple[Any, str, Any]]:
+    """The component in each precision, inside of which the body of the loop runs."""
+    chosen = {"both": ("float64", "float32")}.get(precision, (precision,))
+    for name in chosen:
+        if name not in ("float32", "float64"):
+            raise ValueError(f"precision must be 'float32', 'float64' or 'both', not {name!r}.")
+        with jax.enable_x64(name == "float64"):
+            component = _component(thing, kind)
+            title = (
+                f"{kind} {thing!r} ({class_name(component)})"
+                if isinstance(thing, str)
+                else f"{kind} {class_name(component)}"
+            )
+            yield cast(component, name), f"{title} in {name}", np.dtype(name)
+
+
+def _component(thing: Any, kind: str) -> Any:
+    if not isinstance(thing, str):
+        return adapt(thing, Component(kind, "checked", "checked:checked", ""))
+    record = registry().get(thing, kind)
+    try:
+        return registry().make(record.name)
+    except (TypeError, ValueError) as error:
+        mend = (
+            "give every argument of the constructor a default, so that it can be shown and checked as it is"
+        )
+        fail(f"{kind} {thing!r}", "made without arguments", f"it raised {one_line(error)}", mend, error)
+
+
+def _inputs(component, inputs, dtype):
+    """Inputs in the precision of the check; what is on the host gets NumPy arrays in its own."""
+    return jax.tree.map(np.asarray, inputs) if is_host(component) else cast(inputs, dtype)
+
+
+def _case(title, call, component, function, inputs, dtype, differentiable, precision) -> Case:
+    host = is_host(component)
+    again = precision == "both" and dtype == np.float32
+    # A few hundred roundings in a row, relative to the largest number of the array.
+    tolerance = 1e-4 if host or dtype == np.float32 else 1e-10
+    return Case(title, call, component, function, inputs, host, tolerance, differentiable, again)
+
+
+def _same_structure(case: Case, what: str, before, after) -> None:
+    if problem := other_structure(before, after, dtypes=not case.host):
+        mend = f"give back a {what} of the structure, shapes and dtypes it had; the loop over time needs that"
+        case.fail(f"{what} keeps its structure", problem, mend)
+
+
+def _leads_with_time(case: Case, outputs) -> None:
+    for n, movement in ((6, outputs), (3, None)):
+        if movement is None:
+            movement = case.function(case.component, case.inputs, jax.random.key(0), n)
+        for leaf in jax.tree.leaves(movement):
+            if np.ndim(leaf) < 1 or np.shape(leaf)[0] != n:
+                what = f"for {n} times a leaf has shape {np.shape(leaf)}"
+                case.fail("leads with time", what, "put the axis of time first in every leaf")
+
+
+def _fits(case: Case, primitive, dtype, command=None) -> None:
+    ts = jnp.asarray(np.linspace(0.0, 1.0, 40), dtype)
+    if isinstance(primitive, AbstractFeedforwardPrimitive):
+        ys = case.function(primitive, case.inputs, jax.random.key(0), 40)
+    else:
+        # What a policy does depends on the plant; without one, the outputs are its commands.
+        ys = jax.tree.map(lambda leaf: jnp.sin(ts.reshape(-1, *[1] * np.ndim(leaf))) + leaf, command)
+    try:
+        params = primitive.fit(Trajectory(ts, ys))
+    except Exception as error:
+        mend = "let it imitate what the primitive itself does with its default parameters"
+        case.fail("fit", f"it raised {one_line(error)}", mend, error)
+    if problem := other_structure(primitive.default_params(), params, dtypes=False):
+        case.fail(
+            "fit",
+            f"the parameters are not like default_params: {problem}",
+            "return parameters of that structure",
+        )
+    if problem := not_finite(params):
+        case.fail(
+            "fit", f"of the parameters, {problem}", "return finite parameters for a movement that is its own"
+        )
+
+
+def _round_trips(case: Case, thing: Any) -> None:
+    """Config and disk, for what is registered."""
+    component = case.component
+    if case.again:
+        return
+    plain = component.component if case.host and hasattr(component, "component") else component
+    if not isinstance(thing, str) and registry().name_of(type(plain)) is None:
+        return
+    try:
+        config = to_config(component)
+        again = from_config(yaml.safe_load(dump_yaml(config)))
+    except Exception as error:
+        mend = (
+            "keep each argument of the constructor in an attribute of the same name, as numbers, text "
+            "or components"
+        )
+        case.fail("config round trip", f"it raised {one_line(error)}", mend, error)
+    if problem := _other_component(component, again):
+        mend = "let the constructor's arguments decide the structure, and keep them as they were given"
+        case.fail("config round trip", f"made again from {config}, {problem}", mend)
+
+    from .._save import load, save
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            loaded = load(save(component, Path(folder) / "component"))
+        except Exception as error:
+            mend = (
+                "hold what was trained in array fields, and let the arguments of the constructor give "
+                "their shapes"
+            )
+            case.fail("save and load", f"it raised {one_line(error)}", mend, error)
+    mend = (
+        "hold what was trained in array fields, and derive everything else from the constructor's arguments"
+    )
+    if problem := _other_component(component, loaded) or other_values(*map(_arrays, (component, loaded))):
+        case.fail("save and load", f"saved and loaded, {problem}", mend)
+    key = jax.random.key(0)
+    before, after = (case.function(c, case.inputs, key) for c in (component, loaded))
+    if problem := other_values(before, after, tolerance=case.tolerance):
+        case.fail("save and load", f"the output before and after, {problem}", mend)
+
+
+def _arrays(component):
+    return eqx.filter(component, eqx.is_array_like)
+
+
+def _other_component(one, other) -> str:
+    if is_host(one):
+        return "" if class_name(one) == class_name(other) else f"{class_name(one)} became {class_name(other)}"
+    if jax.tree.structure(_arrays(one)) != jax.tree.structure(_arrays(other)):
+        return f"{one} became {other}"
+    return other_structure(_arrays(one), _arrays(other), dtypes=False)

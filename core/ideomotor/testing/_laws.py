@@ -1,0 +1,245 @@
+"""What every method of every component keeps to, whatever its kind."""
+
+import dataclasses
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from ._compare import copied, is_float, not_finite, other_structure, other_values, shift
+from ._errors import fail, one_line
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One method (or a few in a row) of a component, as a function of the component, its inputs and a key."""
+
+    title: str  # of the component, for messages
+    call: str  # what is called, for messages
+    component: Any
+    function: Callable[[Any, PyTree, Any], PyTree]
+    inputs: PyTree
+    host: bool
+    tolerance: float  # of results that rounding may change
+    differentiable: bool = True
+    again: bool = False  # the second precision of two: what does not depend on it is not checked again
+
+    def fail(self, law: str, what: str, mend: str, cause: BaseException | None = None):
+        """Raise the `ConformanceError`."""
+        fail(self.title, law, f"{self.call}: {what}", mend, cause)
+
+
+def check_laws(case: Case) -> PyTree:
+    """All laws, the plainest first; returns what the defaults give."""
+    if case.again:
+        # Compiled, because calling one operation after the other is slow and has been checked already.
+        case = dataclasses.replace(case, function=eqx.filter_jit(case.function))
+    outputs, key = defaults_accepted(case)
+    if not case.again:
+        pure(case, outputs, key)
+    if problem := not_finite(outputs):
+        case.fail("finite at the defaults", problem, "choose defaults for which every output is a number")
+    if not case.host:
+        _precision(case, outputs)
+    if not case.again:
+        jitted = _jit_is_eager(case, outputs, key)
+        _vmap_is_loop(case, jitted, key)
+        _keys(case, jitted, key)
+    _gradient(case, key)
+    return outputs
+
+
+def defaults_accepted(case: Case):
+    """Without a key if that works, and with one if sampling makes it needed."""
+    try:
+        return case.function(case.component, copied(case.inputs), None), None
+    except Exception as error:
+        key, without = jax.random.key(0), error
+    try:
+        return case.function(case.component, copied(case.inputs), key), key
+    except Exception:
+        mend = "let it accept the defaults that the component publishes itself"
+        case.fail("defaults accepted", f"it raised {one_line(without)}", mend, without)
+
+
+def pure(case: Case, outputs: PyTree, key) -> None:
+    inputs = copied(case.inputs)
+    again = case.function(case.component, inputs, key)
+    mend = "let a call depend on its arguments only: no counters, caches or random numbers of its own"
+    if problem := other_structure(outputs, again):
+        case.fail("pure", f"called twice with the same inputs, {problem}", mend)
+    if problem := other_values(outputs, again):
+        case.fail("pure", f"called twice with the same inputs, {problem}", mend)
+    if problem := other_values(case.inputs, inputs):
+        mend = "copy what it changes, and return new arrays"
+        case.fail("inputs left alone", f"an input before and after the call: {problem}", mend)
+
+
+def _precision(case: Case, outputs: PyTree) -> None:
+    wanted = {leaf.dtype for leaf in jax.tree.leaves(case.inputs) if is_float(leaf)}
+    given = {leaf.dtype for leaf in jax.tree.leaves(outputs) if is_float(leaf)}
+    if wanted and given - wanted:
+        what = f"inputs in {_names(wanted)} give outputs in {_names(given)}"
+        case.fail("precision of the inputs", what, "name no dtype in it, or take the dtype of the inputs")
+
+
+def _names(dtypes) -> str:
+    return " and ".join(sorted(str(dtype) for dtype in dtypes))
+
+
+def _jit_is_eager(case: Case, outputs: PyTree, key) -> Callable:
+    jitted = eqx.filter_jit(case.function)
+    mend = "keep Python's `if`, `float()` and NumPy off traced values"
+    try:
+        inside = jitted(case.component, case.inputs, key)
+    except Exception as error:
+        case.fail("jit = eager", f"inside jit it raised {one_line(error)}", mend, error)
+    if problem := other_structure(outputs, inside, dtypes=not case.host):
+        case.fail("jit = eager", f"inside jit, {problem}", mend)
+    if problem := other_values(outputs, inside, tolerance=case.tolerance):
+        case.fail("jit = eager", f"outside and inside of jit, {problem}", mend)
+    return jitted
+
+
+def _vmap_is_loop(case: Case, jitted: Callable, key) -> None:
+    examples = [shift(case.inputs, seed, 0.05) for seed in (1, 2)]
+    batch = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *examples)
+    if not jax.tree.leaves(batch):
+        return
+    mend = "write it for one example, with operations that JAX can batch"
+    dynamic, static = eqx.partition(case.component, eqx.is_array)
+
+    def one(inputs):
+        outputs = case.function(eqx.combine(dynamic, static), inputs, key)
+        return eqx.filter(outputs, eqx.is_array_like)
+
+    try:
+        together = jax.jit(jax.vmap(one))(batch)
+    except Exception as error:
+        case.fail("vmap = loop", f"inside vmap it raised {one_line(error)}", mend, error)
+    for i, example in enumerate(examples):
+        alone = eqx.filter(jitted(case.component, example, key), eqx.is_array_like)
+        from_batch = jax.tree.map(operator.itemgetter(i), together)
+        problem = other_structure(alone, from_batch, dtypes=False)
+        problem = problem or other_values(alone, from_batch, tolerance=case.tolerance)
+        if problem:
+            case.fail("vmap = loop", f"alone and in a batch, {problem}", mend)
+
+
+def _keys(case: Case, jitted: Callable, key) -> None:
+    """What samples draws anew for each key; what does not sample takes no notice of keys."""
+    try:
+        one, again, *others = (
+            jitted(case.component, case.inputs, jax.random.key(i)) for i in (1, 1, 2, 3, 4)
+        )
+    except Exception as error:
+        mend = "accept `*, key=None` and pass it on, or leave it alone"
+        case.fail("takes a key", f"with a key it raised {one_line(error)}", mend, error)
+    if problem := other_values(one, again):
+        case.fail(
+            "same key, same result", problem, "draw from the key only, and make no random numbers elsewhere"
+        )
+    if any(other_values(one, other) for other in others):
+        return
+    if key is not None:
+        what = "without a key it raises, and with four different keys the result is one and the same"
+        case.fail("another key, another result", what, "use the key for sampling, or do not ask for one")
+    without = jitted(case.component, case.inputs, None)
+    if problem := other_values(without, one, tolerance=case.tolerance):
+        what = f"four different keys give one result, and no key another: {problem}"
+        case.fail(
+            "another key, another result", what, "derive the random numbers from the key that is passed"
+        )
+
+
+def _gradient(case: Case, key) -> None:
+    """Reverse mode, with respect to all floating-point numbers of component and inputs."""
+
+    def loss(dynamic, static):
+        component, inputs = eqx.combine(dynamic, static)
+        outputs = [leaf for leaf in jax.tree.leaves(case.function(component, inputs, key)) if is_float(leaf)]
+        # Random weights, so that no direction of the output is overlooked; of order one, and the same each
+        # time.
+        draws = [np.random.default_rng(i).uniform(0.5, 1.5, leaf.shape) for i, leaf in enumerate(outputs)]
+        return sum(
+            (jnp.sum(jnp.asarray(w, x.dtype) * x) for w, x in zip(draws, outputs, strict=True)), jnp.zeros(())
+        )
+
+    def split(inputs):
+        # An adapter has no numbers of its own; its inputs are NumPy arrays.
+        inputs = jax.tree.map(lambda leaf: jnp.asarray(leaf) if is_float(leaf) else leaf, inputs)
+        return eqx.partition((case.component, inputs), is_float)
+
+    dynamic, static = split(case.inputs)
+    if not jax.tree.leaves(dynamic):
+        return
+    gradient = eqx.filter_jit(jax.grad(loss))
+    try:
+        slope = gradient(dynamic, static)
+    except Exception as error:
+        if case.host or not case.differentiable:
+            return _refusal(case, error)
+        mend = (
+            "write it with operations that have a derivative, or check it with differentiable=False and "
+            "refuse the "
+            "gradient with a sentence"
+        )
+        case.fail("gradient", f"it raised {one_line(error)}", mend, error)
+    if not case.differentiable or (case.host and is_float(jax.tree.leaves(dynamic)[0])):
+        mend = "refuse it with a sentence (jax.custom_jvp), or check it with differentiable=True"
+        case.fail("gradient refused", "it is said to have no gradient, and one was computed", mend)
+    if problem := not_finite(slope):
+        mend = (
+            "mind square roots, norms and divisions at zero (jnp.where inside and outside, or a small "
+            "constant)"
+        )
+        case.fail(
+            "gradient", f"at the defaults, the gradient with respect to (component, inputs){problem}", mend
+        )
+    if jax.dtypes.canonicalize_dtype(np.float64) == np.float64:
+        _gradient_is_slope(case, eqx.filter_jit(loss), gradient, split)
+
+
+def _refusal(case: Case, error: Exception) -> None:
+    if "no gradient" not in str(error):
+        mend = "say that it has no gradient and what to do instead"
+        case.fail("gradient refused", f"it raised {one_line(error)}", mend, error)
+
+
+def _gradient_is_slope(case: Case, loss: Callable, gradient: Callable, split: Callable) -> None:
+    """Directional derivatives at three points near the defaults, away from what is special there."""
+    for seed in (11, 12, 13):
+        dynamic, static = split(shift(case.inputs, seed, 0.05))
+        rng = np.random.default_rng(seed)
+        direction = jax.tree.map(
+            lambda leaf: jnp.asarray(rng.normal(size=leaf.shape) * (np.abs(leaf) + 0.1), leaf.dtype),  # noqa: B023
+            dynamic,
+        )
+        slopes = gradient(dynamic, static)
+        # Fields with no gradient at all are held on purpose (statistics, frozen weights); inputs are not.
+        held = jax.tree.map(lambda d, g: d * np.any(g), direction[0], slopes[0])
+        direction = (held, direction[1])
+        pairs = zip(jax.tree.leaves(slopes), jax.tree.leaves(direction), strict=True)
+        terms = [np.vdot(g, d) for g, d in pairs]
+        ours, size = sum(terms), np.sqrt(sum(term**2 for term in terms))
+
+        def at(h):
+            return float(loss(jax.tree.map(lambda x, d: x + h * d, dynamic, direction), static))  # noqa: B023
+
+        # Truncation spoils large steps and rounding small ones; a kink within a step spoils that one.
+        rounding = 1e-14 * (1.0 + abs(at(0.0)))
+        measured = {h: (at(h) - at(-h)) / (2 * h) for h in (1e-4, 1e-5, 1e-6, 1e-3)}
+        if not any(abs(ours - fd) <= 1e-4 * max(size, abs(fd)) + rounding / h for h, fd in measured.items()):
+            what = (
+                f"along a random direction it is {ours:.8g}, and finite differences give {measured[1e-5]:.8g}"
+            )
+            mend = (
+                "look for a stop_gradient, a custom derivative or a rounding to integers that should "
+                "not be there"
+            )
+            case.fail("gradient = finite differences", what, mend)

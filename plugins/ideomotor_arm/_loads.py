@@ -1,0 +1,203 @@
+import abc
+from collections.abc import Callable
+from typing import Any
+
+import diffrax
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, PyTree
+
+from ideomotor import AbstractODEPlant, AbstractPlant, quantity
+
+from ._checks import check_numbers, concrete, floats
+from ._two_link_arm import TwoLinkArm
+from ._wrapper import AbstractWrapper, check_plant
+
+Vector = Float[Array, "2"]
+
+
+def _arm(plant):
+    return TwoLinkArm() if plant is None else plant
+
+
+class AbstractLoad(AbstractWrapper, AbstractODEPlant):
+    """A plant given by an equation, pushed at the hand or at the joints by a force that is part of the equation.
+
+    A servo goes around a load: `Servo(ConstantLoad(arm))`.
+    """
+
+    @property
+    def solver(self) -> diffrax.AbstractSolver:
+        """That of the plant."""
+        return self.plant.solver
+
+    @property
+    def substeps(self) -> int:
+        """Those of the plant."""
+        return self.plant.substeps
+
+    @abc.abstractmethod
+    def force(self, state: PyTree, seen: dict[str, Array]) -> Vector:
+        """The force on the hand (N), from the load's state and the plant's feedback."""
+
+    def vector_field(self, t: Any, state: PyTree, command: PyTree) -> PyTree:
+        """The plant's own, and what the load adds to it."""
+        inner = self.inner(state)
+        seen = self.plant.observe(inner)
+        return _pushed(self.plant, t, inner, command, seen, self.force(state, seen))
+
+
+def _pushed(plant, t, state, command, seen, force):
+    if hasattr(plant, "force_response"):
+        added = plant.force_response(state, force)
+    else:
+        added = plant.torque_response(state, plant.jacobian(seen["angle"]).T @ force)
+    return eqx.apply_updates(plant.vector_field(t, state, command), added)
+
+
+def _check_load(load, *keys):
+    check_plant(load)
+    if not isinstance(load.plant, AbstractODEPlant):
+        raise ValueError(
+            f"{type(load).__name__} cannot wrap {type(load.plant).__name__}, which is not given by a differential "
+            f"equation; put the load around the limb itself, as in Servo({type(load).__name__}(arm))."
+        )
+    if not hasattr(load.plant, "force_response"):
+        check_plant(load, "torque_response", "jacobian", keys=("angle", *keys))
+
+
+class ConstantLoad(AbstractLoad):
+    """A limb whose hand is pushed by a constant force (N)."""
+
+    plant: AbstractPlant = eqx.field(default=None, converter=_arm)
+    push: Vector = quantity(unit="N", bounds=(-20.0, 20.0), default=(0.0, -2.0), converter=floats)
+
+    def __check_init__(self):
+        _check_load(self)
+        check_numbers(self, "push", shape=(2,), least=None)
+
+    def force(self, state: PyTree, seen: dict[str, Array]) -> Vector:
+        """See `AbstractLoad`."""
+        return self.push
+
+
+class ForceChannel(AbstractLoad):
+    """A limb whose hand is kept on the straight line from `start` to `goal` by a stiff wall on either side.
+
+    What the hand presses against the wall is the force it had prepared against a field (Scheidt et al. 2000).
+    """
+
+    plant: AbstractPlant = eqx.field(default=None, converter=_arm)
+    start_point: Vector = quantity(unit="m", bounds=(-1.0, 1.0), default=(0.0, 0.4), converter=floats)
+    goal: Vector = quantity(unit="m", bounds=(-1.0, 1.0), default=(0.0, 0.5), converter=floats)
+    stiffness: Float[Array, ""] = quantity(unit="N/m", bounds=(0.0, 6000.0), default=2000.0, converter=floats)
+    damping: Float[Array, ""] = quantity(unit="N s/m", bounds=(0.0, 100.0), default=40.0, converter=floats)
+
+    def __check_init__(self):
+        _check_load(self, "hand", "hand_velocity")
+        for name in ("start_point", "goal"):
+            check_numbers(self, name, shape=(2,), least=None)
+        for name in ("stiffness", "damping"):
+            check_numbers(self, name, least=0.0)
+        if concrete(self.start_point, self.goal) and np.allclose(self.start_point, self.goal):
+            raise ValueError("ForceChannel: start_point and goal are the same point and give no direction.")
+
+    def force(self, state: PyTree, seen: dict[str, Array]) -> Vector:
+        """See `AbstractLoad`."""
+        along = self.goal - self.start_point
+        across = jnp.stack([-along[1], along[0]]) / jnp.linalg.norm(along)
+        off = jnp.dot(seen["hand"] - self.start_point, across)
+        leaving = jnp.dot(seen["hand_velocity"], across)
+        return -(self.stiffness * off + self.damping * leaving) * across
+
+
+class PulseState(eqx.Module):
+    """The wrapped plant's state, and the time since the start in s."""
+
+    plant: PyTree[Any]
+    time: Float[ArrayLike, ""]
+
+
+class PulseLoad(AbstractLoad):
+    """A limb whose hand is pushed by a force (N) from `onset` seconds on, for `duration` seconds.
+
+    Onset and end fall within a solver step unless they are multiples of it; there the step is of first order.
+    """
+
+    plant: AbstractPlant = eqx.field(default=None, converter=_arm)
+    push: Vector = quantity(unit="N", bounds=(-50.0, 50.0), default=(0.0, -10.0), converter=floats)
+    onset: Float[Array, ""] = quantity(unit="s", bounds=(0.0, 5.0), default=0.2, converter=floats)
+    duration: Float[Array, ""] = quantity(unit="s", bounds=(0.0, 2.0), default=0.1, converter=floats)
+
+    def __check_init__(self):
+        _check_load(self)
+        check_numbers(self, "push", shape=(2,), least=None)
+        for name in ("onset", "duration"):
+            check_numbers(self, name, least=0.0)
+
+    def start(self, inner: PyTree) -> PulseState:
+        """The wrapped plant in the state `inner`, at time zero."""
+        return PulseState(inner, jnp.zeros(()))
+
+    def inner(self, state: PulseState) -> PyTree:
+        """See `AbstractWrapper`."""
+        return state.plant
+
+    @property
+    def torque_response(self) -> Callable[[PulseState, Array], PulseState]:
+        """That of the plant, for a further load around this one."""
+        return _without_time(self.plant.torque_response)  # pyright: ignore[reportAttributeAccessIssue]
+
+    @property
+    def force_response(self) -> Callable[[PulseState, Array], PulseState]:
+        """That of the plant, if it has one."""
+        return _without_time(self.plant.force_response)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def force(self, state: PulseState, seen: dict[str, Array]) -> Vector:
+        """See `AbstractLoad`."""
+        # Half a microsecond early, because a time that was added up from steps is not exact.
+        since = jnp.asarray(state.time) - self.onset + 5e-7
+        return jnp.where((since >= 0.0) & (since < self.duration), self.push, 0.0)
+
+    def vector_field(self, t: Any, state: PulseState, command: PyTree) -> PulseState:
+        """See `AbstractLoad`; time runs."""
+        seen = self.plant.observe(state.plant)
+        moved = _pushed(self.plant, t, state.plant, command, seen, self.force(state, seen))
+        return PulseState(moved, jnp.ones_like(state.time))
+
+
+def _without_time(response):
+    def respond(state, push):
+        return PulseState(response(state.plant, push), jnp.zeros_like(jnp.asarray(state.time)))
+
+    return respond
+
+
+class JointCurlField(AbstractLoad):
+    """An arm in a field of torques that turns with the joint velocities and does no work.
+
+    torque = strength · (θ2', -θ1'), as in Berniker & Kording 2015 (whose sign of the strength is the field's direction).
+    """
+
+    plant: AbstractPlant = eqx.field(default=None, converter=_arm)
+    strength: Float[Array, ""] = quantity(unit="N m s/rad", bounds=(-5.0, 5.0), default=0.5, converter=floats)
+
+    def __check_init__(self):
+        _check_load(self, "velocity")
+        check_plant(self, "torque_response", keys=("velocity",))
+        check_numbers(self, "strength", least=None)
+
+    def force(self, state: PyTree, seen: dict[str, Array]) -> Vector:
+        """The force on the hand (N) that has the same effect as the torque, where the arm is not stretched."""
+        return jnp.linalg.solve(self.plant.jacobian(seen["angle"]).T, self.torque(seen["velocity"]))
+
+    def torque(self, velocity: Vector) -> Vector:
+        """The torques (N m) at joint velocities (rad/s)."""
+        return self.strength * jnp.stack([velocity[..., 1], -velocity[..., 0]], -1)
+
+    def vector_field(self, t: Any, state: PyTree, command: PyTree) -> PyTree:
+        """The arm's own, and what the torques add to it."""
+        torque = self.torque(self.plant.observe(state)["velocity"])
+        free, pushed = self.plant.vector_field(t, state, command), self.plant.torque_response(state, torque)
+        return eqx.apply_updates(free, pushed)

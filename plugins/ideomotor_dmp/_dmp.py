@@ -1,0 +1,210 @@
+import math
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_demonstration, check_times
+from ideomotor.errors import DataError
+
+from ._fit import forces, forcing_weights
+from ._methods import AbstractMethod, ClosedForm
+from ._params import DMPParams
+from ._system import System
+
+_SCALINGS = ("none", "goal", "amplitude")
+
+
+class DMP(AbstractFeedforwardPrimitive[DMPParams]):
+    """
+    Dynamic movement primitive (Ijspeert et al. 2013; Pahič et al. 2018, eqs. 3-7).
+
+        tau dz/dt = alpha (beta (goal - y) - z) + scale * F(x),   tau dy/dt = z,   tau dx/dt = -alpha_x x,
+        F(x) = x sum_k weights_k psi_k(x) / sum_k psi_k(x),       psi_k(x) = exp(-h_k (x - c_k)^2),
+
+    with beta = alpha / 4, x(0) = 1, z(0) = 0 and c_k = exp(-alpha_x k / (basis - 1)). Before time zero the
+    movement rests at its start; after tau it goes on towards the goal.
+
+    - `dof`, `basis`: degrees of freedom and basis functions.
+    - `alpha`, `alpha_x`: rates of the spring and of the phase.
+    - `scaling`: `"none"`: scale = 1. `"goal"`: scale = goal - start, as the paper prints it; a movement that
+      ends where it begins then has no forcing at all. `"amplitude"`: scale = the size (largest minus smallest
+      coordinate) of the demonstration, kept in the parameters.
+    - `duration`: a fixed tau in seconds, which is then no parameter.
+    - `overlap`: the value of a Gaussian at the next centre, which fixes the widths h_k: exp(-2) as in Pahič's
+      code, 0.8 in movement_primitives, exp(-factor / 2) in MP_PyTorch (`basis_bandwidth_factor`).
+    - `last_width`: the last Gaussian has the width of its neighbour (`"repeat"`, the first two libraries) or
+      that of a gap extrapolated beyond the last centre (`"extrapolate"`, MP_PyTorch).
+    - `method`: `ClosedForm()` or `Integrated(...)`.
+
+    All of these are static: a DMP has no trainable leaves.
+    """
+
+    dof: int = eqx.field(static=True)
+    basis: int = eqx.field(static=True)
+    alpha: float = eqx.field(static=True)
+    alpha_x: float = eqx.field(static=True)
+    scaling: Literal["none", "goal", "amplitude"] = eqx.field(static=True)
+    duration: float | None = eqx.field(static=True)
+    overlap: float = eqx.field(static=True)
+    last_width: Literal["repeat", "extrapolate"] = eqx.field(static=True)
+    method: AbstractMethod
+
+    def __init__(
+        self,
+        dof: int = 2,
+        basis: int = 25,
+        *,
+        alpha: float = 48.0,
+        alpha_x: float = 2.0,
+        scaling: Literal["none", "goal", "amplitude"] = "none",
+        duration: float | None = None,
+        overlap: float = math.exp(-2),
+        last_width: Literal["repeat", "extrapolate"] = "repeat",
+        method: AbstractMethod = ClosedForm(),
+    ):
+        if not (isinstance(dof, int) and dof >= 1):
+            raise ValueError(f"dof = {dof!r}; a movement has at least one degree of freedom.")
+        if scaling not in _SCALINGS:
+            raise ValueError(f"scaling = {scaling!r}; choose one of {', '.join(_SCALINGS)}.")
+        if duration is not None and not (math.isfinite(duration) and duration > 0):
+            raise ValueError(f"duration = {duration!r}; it must be a positive number of seconds, or None.")
+        if not isinstance(method, AbstractMethod):
+            raise ValueError(f"method = {method!r}; it must be ClosedForm() or Integrated(...).")
+        self.dof, self.basis, self.alpha, self.alpha_x = dof, basis, float(alpha), float(alpha_x)
+        self.scaling, self.duration = scaling, None if duration is None else float(duration)
+        self.overlap, self.last_width, self.method = float(overlap), last_width, method
+        self.system  # noqa: B018 - checks the remaining arguments
+
+    @property
+    def system(self) -> System:
+        """The equation in the time s = t / tau."""
+        return System(self.basis, self.alpha, self.alpha_x, self.overlap, self.last_width)
+
+    def default_params(self) -> DMPParams:
+        """From 0 to 1 in every coordinate without forcing, in one second (or in `duration`)."""
+        ones = jnp.ones(self.dof)
+        return DMPParams(
+            weights=jnp.zeros((self.dof, self.basis)),
+            goal=ones,
+            start=jnp.zeros(self.dof),
+            tau=jnp.ones(()) if self.duration is None else None,
+            amplitude=ones if self.scaling == "amplitude" else None,
+        )
+
+    def trajectory(
+        self, params: DMPParams, ts: Float[Array, " time"], *, key: PRNGKeyArray | None = None
+    ) -> Float[Array, "time dof"]:
+        """
+        Positions at the increasing times `ts` (s); a non-positive `tau` raises, and gives NaN inside
+        `jit`.
+        """
+        return self._solve(params, ts)[0]
+
+    def velocity(self, params: DMPParams, ts: Float[Array, " time"]) -> Float[Array, "time dof"]:
+        """dy/dt at the times `ts` (s)."""
+        _, z, tau = self._solve(params, ts)
+        return z / tau
+
+    def acceleration(self, params: DMPParams, ts: Float[Array, " time"]) -> Float[Array, "time dof"]:
+        """d²y/dt² at the times `ts` (s), from eq. (3); forcing makes it jump from zero at time zero."""
+        y, z, tau = self._solve(params, ts)
+        push = self.system.forcing_basis(jnp.maximum(ts / tau, 0)) @ self.forcing(params).T
+        pull = self.alpha * (self.alpha / 4 * (params.goal - y) - z)
+        return jnp.where(ts[:, None] >= 0, pull + push, 0) / tau**2
+
+    def forcing(self, params: DMPParams) -> Float[Array, "dof basis"]:
+        """The weights times their scale: the forcing term is `forcing @ b(x)`."""
+        if self.scaling == "goal":
+            return params.weights * (params.goal - params.start)[:, None]
+        if self.scaling == "amplitude":
+            return params.weights * params.amplitude[:, None]
+        return params.weights
+
+    def tau(self, params: DMPParams) -> Float[Array, ""]:
+        """
+        The duration in seconds: of the movement, or of this DMP if it is fixed; NaN for a traced one below
+        zero.
+        """
+        if self.duration is not None:
+            return jnp.asarray(self.duration, params.weights.dtype)
+        tau = params.tau
+        if not isinstance(tau, jax.core.Tracer) and not np.all(np.asarray(tau) > 0):
+            raise DataError(f"params.tau is {np.asarray(tau):g}; the duration of a movement must be positive.")
+        return jnp.where(tau > 0, tau, jnp.nan)
+
+    def fit(
+        self,
+        trajectory: Trajectory,
+        *,
+        domain: Literal["trajectory", "force"] = "trajectory",
+        ridge: float = 1e-12,
+        duration: float | None = None,
+    ) -> DMPParams:
+        """
+        Imitate a demonstration `ys` of shape `(time, dof)`; any number of samples, any increasing times.
+
+        Start and goal are its first and last sample, tau is its duration or the one given.
+        `domain="trajectory"` finds the weights whose movement is nearest to the demonstration (one
+        least-squares problem on the closed form, no derivatives of data); `domain="force"` the classical ones
+        whose forcing is nearest to that of the demonstration. `ridge` penalises the squared weights, relative
+        to the mean squared column of the problem. `jax.vmap` fits many demonstrations at once.
+        """
+        check_demonstration(trajectory)
+        # The difference first: clock times need the precision that NumPy's times may have.
+        ts, ys = jnp.asarray(trajectory.ts - trajectory.ts[0]), jnp.asarray(trajectory.ys)
+        if ys.ndim != 2 or ys.shape[1] != self.dof:
+            raise DataError(f"trajectory.ys has shape {ys.shape} and this DMP needs (time, {self.dof}).")
+        if domain not in ("trajectory", "force"):
+            raise ValueError(f"domain = {domain!r}; choose 'trajectory' or 'force'.")
+        if duration is not None and self.duration is not None:
+            raise ValueError(f"This DMP's duration is fixed to {self.duration:g} s; fit takes no other.")
+        if isinstance(duration, int | float) and not (math.isfinite(duration) and duration > 0):
+            raise DataError(f"duration is {duration:g}; the duration of a movement must be positive.")
+        dtype = jnp.result_type(ts, ys, float) if jnp.issubdtype(ys.dtype, jnp.integer) else ys.dtype
+        ts, ys = ts.astype(dtype), ys.astype(dtype)
+        start, goal = ys[0], ys[-1]
+        tau = duration if duration is not None else self.duration
+        tau = jnp.asarray(ts[-1] if tau is None else tau, dtype)
+        solve = forcing_weights if domain == "trajectory" else forces
+        forcing = solve(self.system, ts / tau, ys, ridge)
+        size = jnp.ptp(ys, axis=0)
+        weights, amplitude = forcing, None
+        if self.scaling != "none":
+            scale = goal - start if self.scaling == "goal" else size
+            amplitude = size if self.scaling == "amplitude" else None
+            # A coordinate that ends where it began cannot be forced; its weights are zero and not infinite.
+            tiny = 1e-6 * size + jnp.finfo(dtype).tiny ** 0.5
+            weights = forcing * (scale / (scale**2 + tiny**2))[:, None]
+        return DMPParams(weights, goal, start, tau if self.duration is None else None, amplitude)
+
+    def check(self, params: DMPParams) -> None:
+        """Raise `DataError` where the parameters are not those of one movement of this DMP."""
+        wanted = {"weights": (self.dof, self.basis), "goal": (self.dof,), "start": (self.dof,)}
+        wanted |= {"tau": () if self.duration is None else None}
+        wanted |= {"amplitude": (self.dof,) if self.scaling == "amplitude" else None}
+        for name, shape in wanted.items():
+            value = getattr(params, name)
+            found = None if value is None else np.shape(value)
+            if found != shape:
+                raise DataError(
+                    f"params.{name} must be {_shape(shape)} and is {_shape(found)}; one movement at a "
+                    f"time, batches are made with jax.vmap."
+                )
+
+    def _solve(self, params: DMPParams, ts):
+        check_times(ts, minimum=1)
+        self.check(params)
+        tau = self.tau(params)
+        ts = jnp.asarray(ts, jnp.result_type(ts, params.weights))
+        y, z = self.method.solve(
+            self.system, self.forcing(params), params.goal, params.start, tau, ts, self.duration is not None
+        )
+        return y, z, tau
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "None" if shape is None else f"of shape {shape}"

@@ -1,0 +1,109 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+
+from ideomotor import AbstractPerception, AbstractPrimitive
+
+from ._encoders import AbstractEncoder, FullyConnected, dense_layers
+from ._scaling import OutputScaling
+
+ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu, "gelu": jax.nn.gelu, "silu": jax.nn.silu}
+
+
+class EncoderDecoder(AbstractPerception):
+    """A network from an image to the parameters of a primitive (Pahič et al. 2018, section II).
+
+    image ─encoder─▶ features ─▶ latent ─decoder─▶ outputs of order one ─scaling─▶ parameters
+
+    - `primitive`: whose parameters are predicted; any primitive, its `default_params()` fix their structure. What
+      `ideomotor.quantity` declares positive, such as τ, is predicted in its logarithm.
+    - `image_shape`: rows and columns; the image is a float array with ink 1 and paper 0.
+    - `encoder`: `FullyConnected` or `Convolutional`.
+    - `latent`: width of the narrow layer in the middle; `decoder`: widths of the layers after it.
+    - `activation`: tanh (the paper's), relu, gelu or silu; the last layer is linear.
+
+    The defaults with a DMP of 25 basis functions and two degrees of freedom are the paper's network
+    1600-1500-1300-1000-600-200-20-35-55. Weights start Xavier-uniform, biases at zero. Train with
+    `where=lambda model: model.layers`.
+    """
+
+    layers: tuple[eqx.Module, ...]
+    scaling: OutputScaling
+    primitive: AbstractPrimitive
+    encoder: AbstractEncoder
+    image_shape: tuple[int, int] = eqx.field(static=True)
+    latent: int = eqx.field(static=True)
+    decoder: tuple[int, ...] = eqx.field(static=True)
+    activation: str = eqx.field(static=True)
+    _encoding: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        primitive: AbstractPrimitive,
+        image_shape: tuple[int, int] = (40, 40),
+        encoder: AbstractEncoder | None = None,
+        latent: int = 20,
+        decoder: tuple[int, ...] = (35,),
+        activation: str = "tanh",
+        *,
+        key: PRNGKeyArray | None = None,
+    ):
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {activation!r}.")
+        if len(image_shape) != 2 or min(image_shape) < 1:
+            raise ValueError(f"image_shape must be (rows, columns), not {image_shape!r}.")
+        if latent < 1:
+            raise ValueError(f"latent must be at least 1, not {latent}.")
+        key = jax.random.key(0) if key is None else key
+        key_encoder, key_latent, key_decoder = jax.random.split(key, 3)
+        self.primitive = primitive
+        self.image_shape = (int(image_shape[0]), int(image_shape[1]))
+        self.encoder = FullyConnected() if encoder is None else encoder
+        self.latent, self.decoder, self.activation = int(latent), tuple(int(n) for n in decoder), activation
+        example = primitive.default_params()
+        outputs = ravel_pytree(example)[0].size
+        first, width = self.encoder.layers(self.image_shape, key_encoder)
+        middle, width = dense_layers(width, (self.latent,), key_latent)
+        last, _ = dense_layers(width, (*self.decoder, outputs), key_decoder)
+        self.layers = (*first, *middle, *last)
+        self._encoding = len(first) + len(middle)
+        self.scaling = OutputScaling.identity(example)
+
+    def default_observation(self) -> Float[Array, "height width"]:
+        """A blank image."""
+        return jnp.zeros(self.image_shape)
+
+    def __call__(
+        self, observation: Float[Array, "height width"], *, key: PRNGKeyArray | None = None
+    ) -> PyTree:
+        """The parameters of the movement that draws the image."""
+        return self.decode(self.encode(observation))
+
+    def encode(self, image: Float[Array, "height width"]) -> Float[Array, " latent"]:
+        """The latent description of an image."""
+        features = image[None]
+        for layer in self.layers[: self._encoding]:
+            features = ACTIVATIONS[self.activation](_apply(layer, features))
+        return features
+
+    def decode(self, latent: Float[Array, " latent"]) -> PyTree:
+        """The parameters for a latent description."""
+        return self.scaling.to_params(self.outputs(latent), self.primitive.default_params())
+
+    def outputs(self, latent: Float[Array, " latent"]) -> Float[Array, " params"]:
+        """The network's last layer, before scaling."""
+        features = latent
+        for layer in self.layers[self._encoding : -1]:
+            features = ACTIVATIONS[self.activation](_apply(layer, features))
+        return _apply(self.layers[-1], features)
+
+    def with_scaling(self, params: PyTree, *, per: str = "leaf") -> "EncoderDecoder":
+        """The same network with its output scaling learnt from a batch of parameters; see `OutputScaling.learn`."""
+        scaling = OutputScaling.learn(params, self.primitive.default_params(), per)
+        return eqx.tree_at(lambda m: m.scaling, self, scaling)
+
+
+def _apply(layer, features):
+    return layer(features.ravel() if isinstance(layer, eqx.nn.Linear) else features)

@@ -1,0 +1,103 @@
+"""Picture files and arrays of any kind, as grey values from 0 to 1."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ideomotor.errors import DataError
+
+MAX_PIXELS = 100_000_000
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # none of them runs a program
+
+
+def load_picture(path: Path) -> np.ndarray:
+    """The pixels of a file, turned upright; raises a `DataError` that says what is wrong with it."""
+    if not path.exists():
+        raise DataError(f"There is no file {path}; give the path of a PNG or JPEG picture.")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; give the path of one PNG or JPEG picture.")
+    try:
+        size = path.stat().st_size
+        data = None if size else b""
+        if data == b"":
+            raise DataError(f"{path} is empty (0 bytes); save or copy the picture again.")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on large pictures and odd metadata; the limit below is ours
+            return _decode(path)
+    except Image.DecompressionBombError as error:
+        raise _too_large(path) from error
+    except Image.UnidentifiedImageError as error:
+        raise DataError(f"{path} is not a picture that can be read; save it as PNG or JPEG.") from error
+    except PermissionError as error:
+        raise DataError(f"{path} may not be read (no permission); allow it or copy the file.") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"{path} is damaged or cut short ({error}); save or copy the picture again."
+        ) from error
+
+
+def _decode(path: Path) -> np.ndarray:
+    with Image.open(path, formats=_FORMATS) as picture:
+        if picture.width * picture.height > MAX_PIXELS:
+            raise _too_large(path, picture.size)
+        picture.load()
+        picture = ImageOps.exif_transpose(picture)
+        if picture.mode in ("P", "PA", "CMYK", "YCbCr", "LAB", "HSV", "RGBX", "La", "RGBa"):
+            picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
+        elif picture.mode in ("1", "LA"):
+            picture = picture.convert("L" if picture.mode == "1" else "RGBA")
+        pixels = np.array(picture)
+    if pixels.dtype == np.int32:  # Pillow widens some 16-bit greys
+        pixels = np.clip(pixels, 0, 65535).astype(np.uint16)
+    return pixels
+
+
+def _too_large(path: Path, size: tuple[int, int] | None = None) -> DataError:
+    what = "" if size is None else f" ({size[0]} × {size[1]})"
+    return DataError(
+        f"{path}{what} has more than {MAX_PIXELS // 1_000_000} million pixels, the most that is read; make it smaller."
+    )
+
+
+def to_grey(picture: np.ndarray, name: str = "the picture") -> np.ndarray:
+    """Grey values from 0 (black) to 1 (white), shape (rows, columns), of a grey or colour array."""
+    array = np.asarray(picture)
+    colours = array.shape[2] if array.ndim == 3 else 1
+    if array.ndim not in (2, 3) or colours not in (1, 2, 3, 4) or array.dtype.kind not in "buif":
+        raise DataError(
+            f"{name} is an array of shape {array.shape} and type {array.dtype}; it must hold numbers as (rows, columns) or "
+            f"(rows, columns, colours)."
+        )
+    if min(array.shape[:2]) < 8:
+        raise DataError(f"{name} is {array.shape[1]} × {array.shape[0]} px; at least 8 × 8 are needed.")
+    if array.shape[0] * array.shape[1] > MAX_PIXELS:
+        raise _too_large(Path(name), array.shape[1::-1])
+    if array.dtype.kind == "f":
+        if not np.all(np.isfinite(array)):
+            raise DataError(f"{name} holds values that are not finite; replace them.")
+        low, high = float(array.min()), float(array.max())
+        if low < 0 or high > 255:
+            raise DataError(
+                f"{name} holds values from {low:g} to {high:g}; they must be from 0 to 1, or 0 to 255."
+            )
+        values = array.astype(np.float32) / (255 if high > 1 else 1)
+    elif array.dtype == bool:
+        values = array.astype(np.float32)
+    else:
+        values = array.astype(np.float32) / np.iinfo(array.dtype).max
+    return _one_channel(values.reshape(*array.shape[:2], colours))
+
+
+def _one_channel(values):
+    count = values.shape[2]
+    grey = values[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32) if count >= 3 else values[..., 0]
+    if count in (2, 4) and values[..., -1].min() < 1:
+        alpha = values[..., -1]
+        # What is transparent shows the paper: white, unless the ink itself is white.
+        paper = 1.0 if alpha.sum() == 0 or (grey * alpha).sum() / alpha.sum() < 0.6 else 0.0
+        grey = alpha * grey + (1 - alpha) * paper
+    return grey

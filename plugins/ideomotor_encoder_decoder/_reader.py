@@ -1,0 +1,13 @@
+from importlib.resources import files
+from pathlib import Path
+
+import ideomotor
+
+from ._encoder_decoder import EncoderDecoder
+
+CHECKPOINT = "checkpoints/digits"
+
+
+def digit_reader() -> EncoderDecoder:
+    """The reader of handwritten digits that comes with Ideomotor: `read_image(…).image` to a DMP's parameters."""
+    return ideomotor.load(Path(str(files(__package__))) / CHECKPOINT, kind="perception")

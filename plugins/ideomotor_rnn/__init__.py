@@ -1,0 +1,29 @@
+"""Recurrent networks that move a body in a closed loop, and what they are trained with (Huh & Todorov 2009)."""
+
+from ._cells import AbstractCell as AbstractCell
+from ._cells import GRUCell as GRUCell
+from ._cells import RateCell as RateCell
+from ._commands import AbstractCommand as AbstractCommand
+from ._commands import CircleCommand as CircleCommand
+from ._commands import ReachCommand as ReachCommand
+from ._costate import costate_gradient as costate_gradient
+from ._costs import circle_cost as circle_cost
+from ._costs import movement_cost as movement_cost
+from ._costs import reach_cost as reach_cost
+from ._frozen import minimise_frozen as minimise_frozen
+from ._objectives import cvar as cvar
+from ._objectives import mean as mean
+from ._objectives import risk as risk
+from ._objectives import worst as worst
+from ._policy import RecurrentPolicy as RecurrentPolicy
+from ._schedule import Schedule as Schedule
+from ._schedule import Scheduled as Scheduled
+from ._started import Started as Started
+from ._tasks import Workspace as Workspace
+from ._tasks import circle_state as circle_state
+from ._tasks import figure_eight as figure_eight
+from ._tasks import jumps as jumps
+from ._tasks import moving_target as moving_target
+from ._tasks import random_activity as random_activity
+from ._training import CircleTask as CircleTask
+from ._training import ReachTask as ReachTask

@@ -1,0 +1,7 @@
+"""Berniker & Kording 2015, "Deep networks for motor control functions": data, training, and their numbers beside ours."""
+
+from ._settings import CONSTANTS as CONSTANTS
+from ._settings import PRESETS as PRESETS
+from ._settings import Constants as Constants
+from ._settings import Preset as Preset
+from ._study import reproduce as reproduce

@@ -1,0 +1,30 @@
+"""Trajectory functions: optimal reaches as data, and a network from start, target and field to the whole movement."""
+
+from ._autoencoder import StackedAutoencoder as StackedAutoencoder
+from ._conditions import ConditionsNetwork as ConditionsNetwork
+from ._decoder import TrajectoryCode as TrajectoryCode
+from ._decoder import TrajectoryDecoder as TrajectoryDecoder
+from ._euler_lagrange import BoundaryValues as BoundaryValues
+from ._euler_lagrange import euler_lagrange as euler_lagrange
+from ._improving import improve_through_plant as improve_through_plant
+from ._inversion import TrajectoryInversion as TrajectoryInversion
+from ._movements import Movements as Movements
+from ._movements import babble as babble
+from ._movements import conditions_of as conditions_of
+from ._movements import play_all as play_all
+from ._optimising import ForwardModel as ForwardModel
+from ._optimising import optimise_through_forward_model as optimise_through_forward_model
+from ._optimising import optimise_through_plant as optimise_through_plant
+from ._problem import ReachProblem as ReachProblem
+from ._sampling import centre_out as centre_out
+from ._sampling import sample_reaches as sample_reaches
+from ._self_training import commands_and_states as commands_and_states
+from ._self_training import self_train as self_train
+from ._shooting import OptimalReaches as OptimalReaches
+from ._shooting import optimal_reaches as optimal_reaches
+from ._time_basis import AbstractTimeBasis as AbstractTimeBasis
+from ._time_basis import Samples as Samples
+from ._time_basis import Splines as Splines
+from ._training import Trainer as Trainer
+from ._training import adam as adam
+from ._training import linear_function as linear_function

@@ -1,0 +1,157 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optimistix as optx
+from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_demonstration, quantity
+from ideomotor.errors import DataError
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+
+from ._layers import check_activation, dense, run_layers, widths
+from ._time_basis import AbstractTimeBasis, Samples
+
+CHANNELS = 6  # hand position and velocity, and two torques: (n + r) of the paper
+STATES = 4
+# Generous for an arm of human size; `scaled_to` sets what the data need.
+LOW, HIGH = (-0.3, 0.1, -1.0, -1.0, -1.0, -1.0), (0.3, 0.6, 1.0, 1.0, 1.0, 1.0)
+
+
+class TrajectoryCode(eqx.Module):
+    """What one movement is made of: features of the trajectory function's inner layer, and the duration."""
+
+    latent: Float[Array | np.ndarray, " latent"] = quantity(bounds=(0.0, 1.0), label="inner features")
+    duration: Float[ArrayLike, ""] = quantity(unit="s", bounds=(0.1, 5.0), label="movement time")
+
+
+class TrajectoryDecoder(AbstractFeedforwardPrimitive[TrajectoryCode]):
+    """The upper half of a trajectory function: features → the whole command *and* the states it leads to.
+
+    Berniker & Kording 2015, fig. 2: latent → hidden → (n + r) N numbers scaled to lie between 0 and 1, here n = 4
+    (hand position and velocity) and r = 2 (joint torques). `trajectory` gives the torques, to be played on an arm
+    that starts at rest at `movement(params).ys["hand"][0]`; `movement` gives the states as well, without an arm.
+
+    - `latent`, `hidden`: widths from the inner layer outwards; the paper has 10 and (100,).
+    - `basis`: `Samples(101)` as in the paper, or temporal basis functions: `Splines(20)`.
+    - `activation` of hidden layers and `output` activation: sigmoid (the paper's), tanh, silu, linear.
+    - `low`, `high`: the values of the six channels (m, m/s, N m) that scale to 0 and 1.
+
+    Weights start Xavier-uniform. Train with `where=lambda decoder: decoder.layers`.
+    """
+
+    layers: tuple[eqx.nn.Linear, ...]
+    low: Float[Array, "6"]
+    high: Float[Array, "6"]
+    basis: AbstractTimeBasis
+    latent: int = eqx.field(static=True)
+    hidden: tuple[int, ...] = eqx.field(static=True)
+    activation: str = eqx.field(static=True)
+    output: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        latent: int = 10,
+        hidden: tuple[int, ...] = (100,),
+        basis: AbstractTimeBasis | None = None,
+        activation: str = "sigmoid",
+        output: str = "sigmoid",
+        low: Float[ArrayLike, "6"] = LOW,
+        high: Float[ArrayLike, "6"] = HIGH,
+        *,
+        key: PRNGKeyArray | None = None,
+    ):
+        check_activation("TrajectoryDecoder", activation=activation, output=output)
+        (self.latent,) = widths("TrajectoryDecoder", "latent", (latent,))
+        self.hidden = widths("TrajectoryDecoder", "hidden", hidden)
+        self.basis = Samples() if basis is None else basis
+        if not isinstance(self.basis, AbstractTimeBasis):
+            raise ValueError(f"TrajectoryDecoder: basis must be Samples or Splines, not {basis!r}.")
+        self.activation, self.output = activation, output
+        self.low, self.high = jnp.asarray(low, float), jnp.asarray(high, float)
+        if self.low.shape != (CHANNELS,) or self.high.shape != (CHANNELS,):
+            raise ValueError(
+                f"TrajectoryDecoder: low and high have {CHANNELS} numbers each (hand position, hand velocity, torques)."
+            )
+        key = jax.random.key(0) if key is None else key
+        self.layers = dense((self.latent, *self.hidden, self.basis.count * CHANNELS), key)
+
+    def scaled_to(self, states: Float[ArrayLike, "*reach time 4"], commands: Float[ArrayLike, "*reach time 2"]):
+        """This decoder with `low` and `high` the extremes of some movements, a little beyond them for a sigmoid."""
+        both = np.concatenate([states, commands], -1).reshape(-1, CHANNELS)
+        low, high = both.min(0), both.max(0)
+        if not (np.isfinite(both).all() and (high > low).all()):
+            raise DataError("The movements are not finite, or a channel is constant; they give no scale.")
+        scale = (jnp.asarray(low, float), jnp.asarray(high, float))
+        return eqx.tree_at(lambda d: (d.low, d.high), self, scale)
+
+    def scaled(
+        self, states: Float[Array, "*reach time 4"], commands: Float[Array, "*reach time 2"]
+    ) -> Float[Array, "*reach numbers"]:
+        """Movements as the network gives them: basis weights between 0 and 1."""
+        both = (jnp.concatenate([states, commands], -1) - self.low) / (self.high - self.low)
+        weights = both if _is_sampled(self.basis, both.shape[-2]) else self.basis.fit(both)
+        return weights.reshape(*both.shape[:-2], -1)
+
+    def outputs(self, latent: Float[Array, " latent"]) -> Float[Array, " numbers"]:
+        """The network's last layer, between 0 and 1."""
+        return run_layers(self.layers, latent, self.activation, self.output)
+
+    def unscaled(self, outputs: Float[Array, " numbers"]) -> Float[Array, "count 6"]:
+        """Basis weights in m, m/s and N m."""
+        return self.low + outputs.reshape(self.basis.count, CHANNELS) * (self.high - self.low)
+
+    def default_params(self) -> TrajectoryCode:
+        """Features in the middle of their range, a movement of one second."""
+        return TrajectoryCode(jnp.full((self.latent,), 0.5), jnp.asarray(1.0))
+
+    def trajectory(
+        self, params: TrajectoryCode, ts: Float[Array, " time"], *, key: PRNGKeyArray | None = None
+    ) -> Float[Array, "time 2"]:
+        """Joint torques (N m) at times (s); none after the end of the movement."""
+        values = self._values(params, ts)[:, STATES:]
+        return jnp.where((ts <= params.duration * (1 + 1e-6))[:, None], values, 0.0)
+
+    def states(self, params: TrajectoryCode, ts: Float[Array, " time"]) -> Float[Array, "time 4"]:
+        """The hand's position (m) and velocity (m/s) that the network expects."""
+        return self._values(params, ts)[:, :STATES]
+
+    def movement(self, params: TrajectoryCode, ts: Float[Array, " time"] | None = None) -> Trajectory:
+        """All the network says: expected `ys` and `us`; by default at the times of a `Samples(101)` basis."""
+        ts = jnp.linspace(0.0, 1.0, 101) * params.duration if ts is None else ts
+        states = self.states(params, ts)
+        ys = {"hand": states[:, :2], "hand_velocity": states[:, 2:]}
+        return Trajectory(ts, ys, self.trajectory(params, ts))
+
+    def fit(self, trajectory: Trajectory) -> TrajectoryCode:
+        """The features whose movement is nearest to a demonstrated one, by Levenberg-Marquardt.
+
+        `trajectory.ys` is the hand's position `(time, 2)` or a dictionary with `hand`, and `hand_velocity` if it is
+        known; `trajectory.us`, if given, are torques. What is not given is filled in by the network.
+        """
+        check_demonstration(trajectory)
+        ys = trajectory.ys if isinstance(trajectory.ys, dict) else {"hand": trajectory.ys}
+        if "hand" not in ys or np.shape(ys["hand"])[1:] != (2,):
+            raise DataError("trajectory.ys must have the hand's position, of shape (time, 2).")
+        ts = jnp.asarray(trajectory.ts, self.low.dtype)
+        known = [(0, ys["hand"])]
+        if "hand_velocity" in ys:
+            known.append((2, ys["hand_velocity"]))
+        if trajectory.us is not None:
+            known.append((STATES, trajectory.us))
+        span, duration = self.high - self.low, ts[-1] - ts[0]
+
+        def misses(latent, _):
+            values = self._values(TrajectoryCode(latent, duration), ts - ts[0])
+            return [(values[:, i : i + 2] - given) / span[i : i + 2] for i, given in known]
+
+        solver = optx.LevenbergMarquardt(rtol=1e-5, atol=1e-6)
+        start = self.default_params().latent
+        found = optx.least_squares(misses, solver, start, max_steps=200, throw=False)
+        return TrajectoryCode(found.value, duration)
+
+    def _values(self, params, ts):
+        phase = jnp.asarray(ts) / params.duration
+        return self.basis(phase) @ self.unscaled(self.outputs(jnp.asarray(params.latent)))
+
+
+def _is_sampled(basis, times):
+    return isinstance(basis, Samples) and basis.count == times

@@ -1,0 +1,131 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ideomotor import AbstractODEPlant, quantity
+from ideomotor.errors import DataError
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float
+
+
+def _number(value):
+    return jnp.asarray(value, float)
+
+
+class ReachProblem(eqx.Module):
+    """What an optimal reach minimises (Berniker & Kording 2015, eq. 2 and "Simulations and training data").
+
+        J = Φ/2 |h(T) - h_d|² + R/2 ∫ u'u dt,    h = hand position (m) and velocity (m/s), velocity zero at h_d
+
+    - `plant`: given by an equation; `at(hand)` is its state at rest and its feedback has `hand` and `hand_velocity`.
+      If it has a field `strength`, that is the strength of a force field and may differ from reach to reach.
+    - `terminal`: Φ, the price of missing the target, one number for position and velocity.
+    - `effort`: R, the price of commands.
+    - `samples`: times at which command and state are given; the command is held between them.
+
+    Raises a ValueError for numbers that pose no problem.
+    """
+
+    plant: AbstractODEPlant
+    terminal: Float[Array, ""] = quantity(unit="1/m²", bounds=(0.0, None), default=100.0, converter=_number)
+    effort: Float[Array, ""] = quantity(unit="1/(N m)² s", bounds=(0.0, None), default=1.0, converter=_number)
+    samples: int = eqx.field(static=True, default=101)
+
+    def __check_init__(self):
+        for name in ("terminal", "effort"):
+            value = getattr(self, name)
+            if not isinstance(value, jax.core.Tracer) and not (np.isfinite(value) and value > 0):
+                raise ValueError(f"ReachProblem: {name} must be a positive number, not {float(value):g}.")
+        if self.samples < 3:
+            raise ValueError(f"ReachProblem: samples must be at least 3, not {self.samples}.")
+        if not isinstance(self.plant, AbstractODEPlant) or not hasattr(self.plant, "at"):
+            raise ValueError(
+                f"ReachProblem needs a plant given by an equation with a method at(hand), such as 'two-link-arm', "
+                f"not {type(self.plant).__name__}."
+            )
+
+    def in_field(self, strength: Float[Array, ""]) -> "ReachProblem":
+        """The same problem in a field of another strength; a plant without a field stays as it is."""
+        if not hasattr(self.plant, "strength"):
+            return self
+        strength = jnp.asarray(strength, self.plant.strength.dtype)
+        return eqx.tree_at(lambda problem: problem.plant.strength, self, strength)
+
+    def advance(self, x, u, dt, unravel):
+        """The raveled state after `dt` seconds of command `u`: one step of the classical Runge-Kutta method.
+
+        The plant's own solver may not be differentiable forwards, and it loops over its stages, which costs more than
+        this small equation does.
+        """
+        k1 = self.slope(x, u, unravel)
+        k2 = self.slope(x + 0.5 * dt * k1, u, unravel)
+        k3 = self.slope(x + 0.5 * dt * k2, u, unravel)
+        k4 = self.slope(x + dt * k3, u, unravel)
+        return x + dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+    def slope(self, x, u, unravel):
+        """The time derivative of the raveled state."""
+        return ravel_pytree(self.plant.vector_field(jnp.zeros((), x.dtype), unravel(x), u))[0]
+
+    def play(
+        self, start: Float[Array, "2"], commands: Float[Array, "time 2"], duration: Float[Array, ""]
+    ) -> Float[Array, "time 4"]:
+        """Hand position (m) and velocity (m/s) at the times of the commands, from rest at `start`; the last command
+        moves nothing. As `ideomotor.rollout` does it, many times faster, without noise.
+        """
+        x0, unravel = ravel_pytree(self.plant.at(start))
+        dt = duration / (commands.shape[0] - 1)
+
+        def body(x, u):
+            new = self.advance(x, u, dt, unravel)
+            return new, new
+
+        _, xs = jax.lax.scan(body, x0, commands[:-1])
+        return jax.vmap(lambda x: self.hand_state(unravel(x)))(jnp.concatenate([x0[None], xs]))
+
+    def hand_state(self, state) -> Float[Array, "4"]:
+        """Position and velocity of the hand."""
+        seen = self.plant.observe(state)
+        return jnp.concatenate([seen["hand"], seen["hand_velocity"]])
+
+
+def check_reaches(problem: ReachProblem, start, target, field, duration) -> tuple[np.ndarray, ...]:
+    """Arrays of one length for a batch of reaches; raises a `DataError` naming the first that cannot be made."""
+    start, target = np.atleast_2d(np.asarray(start, float)), np.atleast_2d(np.asarray(target, float))
+    count = max(len(start), len(target))
+    try:
+        start, target = np.broadcast_to(start, (count, 2)), np.broadcast_to(target, (count, 2))
+        field = np.broadcast_to(np.asarray(field, float), (count,))
+        duration = np.broadcast_to(np.asarray(duration, float), (count,))
+    except ValueError as error:
+        raise DataError(
+            f"Reaches need starts and targets of shape (reach, 2), and one field and duration each, not shapes "
+            f"{start.shape}, {target.shape}, {np.shape(field)} and {np.shape(duration)}."
+        ) from error
+    for name, values in (("start", start), ("target", target), ("field", field), ("duration", duration)):
+        bad = ~np.isfinite(values.reshape(count, -1)).all(1)
+        if bad.any():
+            raise DataError(f"{name}[{int(bad.argmax())}] is not finite; drop that reach.")
+    if (duration <= 0).any():
+        bad = int((duration <= 0).argmax())
+        raise DataError(f"duration[{bad}] is {duration[bad]:g} s; a movement must last longer than zero seconds.")
+    if field.any() and not hasattr(problem.plant, "strength"):
+        bad = int((field != 0).argmax())
+        raise DataError(
+            f"field[{bad}] is {field[bad]:g}, and {type(problem.plant).__name__} has no field; wrap it, as in "
+            f"ideomotor.make('joint-curl-field', plant=arm)."
+        )
+    lengths = getattr(problem.plant, "lengths", None)
+    if lengths is not None:
+        lengths = np.asarray(lengths)
+        for name, points in (("start", start), ("target", target)):
+            far = np.linalg.norm(points, axis=1)
+            bad = (far > lengths.sum()) | (far < abs(lengths[0] - lengths[1]))
+            if bad.any():
+                worst = int(bad.argmax())
+                raise DataError(
+                    f"{name}[{worst}] = ({points[worst, 0]:g}, {points[worst, 1]:g}) m is {far[worst]:.3g} m from the "
+                    f"shoulder, and the hand reaches from {abs(lengths[0] - lengths[1]):.3g} to {lengths.sum():.3g} m; "
+                    f"choose a point in reach."
+                )
+    return start, target, field, duration

@@ -1,0 +1,31 @@
+"""Options and fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--benchmarks", action="store_true", help="run tests/benchmarks: speed and accuracy against peers"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--benchmarks"):
+        return
+    skip = pytest.mark.skip(reason="benchmarks run with --benchmarks (and the extra `bench`)")
+    for item in items:
+        if "benchmark_suite" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of development data that is not part of the project; tests that need it skip without it."""
+    here = Path(__file__).resolve().parents[1].parent / "shared"
+    folder = Path(os.environ.get("IDEOMOTOR_SHARED", here)) / "data"
+    if not folder.is_dir():
+        pytest.skip("the development data (IDEOMOTOR_SHARED) are not here")
+    return folder

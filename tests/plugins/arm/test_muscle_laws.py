@@ -1,0 +1,227 @@
+"""Muscles by themselves: their published numbers, and derivatives that stay finite and agree with finite differences."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ideomotor_arm import (
+    FAST,
+    LILLICRAP_SCOTT,
+    SLOW,
+    TODOROV_LI,
+    FirstOrderActivation,
+    JointLimits,
+    KistemakerMuscle,
+    LinearMuscle,
+    MusclePaths,
+    ThelenActivation,
+    ThelenMuscle,
+    TodorovLiActivation,
+    VirtualMuscle,
+)
+
+MUSCLES = {
+    "linear": LinearMuscle(),
+    "spring": LinearMuscle(stiffness=7.5, damping=0.4),
+    "virtual": VirtualMuscle(),
+    "slow": VirtualMuscle(SLOW),
+    "fast": VirtualMuscle(FAST),
+    "lillicrap-scott": VirtualMuscle(LILLICRAP_SCOTT),
+    "kistemaker": KistemakerMuscle(),
+    "thelen": ThelenMuscle(),
+}
+ACTIVATIONS = [FirstOrderActivation(), TodorovLiActivation(), ThelenActivation()]
+
+
+@pytest.fixture(params=MUSCLES, name="muscle")
+def _muscle(request):
+    return MUSCLES[request.param]
+
+
+@pytest.mark.parametrize("name", ["virtual", "slow", "fast", "lillicrap-scott", "kistemaker", "thelen"])
+def test_isometric_tension_at_optimal_length_is_the_activation(name):
+    with jax.enable_x64(True):
+        # 0.0004 is what resists compression in the virtual muscle at its optimal length.
+        for activation in (0.3, 1.0):
+            tension = MUSCLES[name].tension(jnp.array(activation), jnp.array(1.0), jnp.array(0.0))
+            np.testing.assert_allclose(tension, activation, atol=5e-4)
+
+
+def _todorov_li_by_hand(length, speed):
+    """The formulas of Li & Todorov 2004 with plain powers."""
+    by_length = np.exp(-(abs((length**1.93 - 1) / 1.03) ** 1.87))
+    if speed <= 0:
+        by_speed = (-5.72 - speed) / (-5.72 + (1.38 + 2.09 * length) * speed)
+    else:
+        by_speed = (0.62 - (-3.12 + 4.21 * length - 2.67 * length**2) * speed) / (0.62 + speed)
+    return by_length * by_speed - 0.02 * np.exp(-18.7 * (length - 0.79))
+
+
+@pytest.mark.parametrize("length", [0.8, 1.1, 1.4])
+@pytest.mark.parametrize("speed", [-3.0, -0.5, 0.0, 0.5, 3.0])
+def test_virtual_muscle_is_the_published_formula(length, speed):
+    with jax.enable_x64(True):
+        tension = VirtualMuscle().tension(jnp.array(0.7), jnp.array(length), jnp.array(speed))
+        np.testing.assert_allclose(tension, 0.7 * _todorov_li_by_hand(length, speed), rtol=1e-12)
+
+
+@pytest.mark.parametrize("activation", [0.05, 0.4, 1.0])
+@pytest.mark.parametrize("length", [0.8, 1.0, 1.2])
+@pytest.mark.parametrize("speed", [-3.0, -0.5, 0.5, 3.0])
+def test_thelen_muscle_solves_the_published_equation(activation, length, speed):
+    """Thelen 2003, eq. (6), gives the speed for a force: put our force in and get our speed back."""
+    with jax.enable_x64(True):
+        passive = float(ThelenMuscle().tension(jnp.array(0.0), jnp.array(length), jnp.array(0.0)))
+        force = (
+            float(ThelenMuscle().tension(jnp.array(activation), jnp.array(length), jnp.array(speed)))
+            - passive
+        )
+        isometric = activation * np.exp(-((length - 1) ** 2) / 0.45)
+        if force <= isometric:
+            b = isometric + force / 0.25
+        else:
+            b = (2 + 2 / 0.25) * (isometric * 1.4 - force) / (1.4 - 1)
+        got = (0.25 + 0.75 * activation) * 10.0 * (force - isometric) / b
+        np.testing.assert_allclose(got, speed, rtol=1e-9)
+
+
+def test_kistemaker_muscle_has_the_published_landmarks():
+    with jax.enable_x64(True):
+        muscle, one = KistemakerMuscle(), jnp.array(1.0)
+        # Hill: no force at the greatest speed of shortening, b/a times vmax of the muscle.
+        fastest = -5.2 / 0.41 * 10.0
+        np.testing.assert_allclose(muscle.tension(one, one, jnp.array(fastest)), 0.0, atol=1e-12)
+        slope = jax.grad(muscle.tension, 2)
+        shortening, lengthening = slope(one, one, jnp.array(-1e-9)), slope(one, one, jnp.array(1e-9))
+        np.testing.assert_allclose(lengthening / shortening, 2.0, rtol=1e-6)
+        # Far out the eccentric branch rises by 0.001 per vmax, towards 1.5.
+        far = muscle.tension(one, one, jnp.array(1e4))
+        np.testing.assert_allclose(far, 1.5 + 0.001 * 1e3, rtol=1e-3)
+        np.testing.assert_allclose(
+            muscle.tension(jnp.array(0.0), jnp.array(1.66), jnp.array(0.0)), 1.0, atol=2e-3
+        )
+
+
+@pytest.mark.parametrize("name", MUSCLES)
+def test_faster_shortening_gives_less_tension(name):
+    speeds = jnp.linspace(-6.0, 4.0, 81)
+    tension = MUSCLES[name].tension(jnp.full(81, 0.6), jnp.full(81, 1.1), speeds)
+    assert np.all(np.diff(tension) >= -1e-6)
+
+
+# Rest, zero activation, optimal length, the ends of the curves, and just beside each of them.
+_CORNERS = [
+    jnp.array(corner)
+    for corner in itertools.product(
+        [0.0, 0.3, 1.0], [0.0, 0.45, 0.7, 1.0, 1.6, 3.0], [-20.0, -1.0, 0.0, 1.0, 20.0]
+    )
+]
+
+
+def test_gradients_are_finite_everywhere(muscle):
+    corners = jnp.stack(_CORNERS)
+    value, gradient = jax.vmap(jax.value_and_grad(lambda x: muscle.tension(*x)))(corners)
+    assert np.all(np.isfinite(value)) and np.all(np.isfinite(gradient))
+    assert np.all(np.asarray(value) >= 0)
+
+
+@given(
+    activation=st.floats(0.02, 0.98),
+    length=st.floats(0.7, 1.6),
+    speed=st.floats(-3.0, 3.0).filter(lambda v: abs(v) > 1e-3),
+)
+@settings(max_examples=25, deadline=None)
+def test_gradients_agree_with_finite_differences(activation, length, speed):
+    with jax.enable_x64(True):
+        for name, muscle in MUSCLES.items():
+            x, h = np.array([activation, length, speed]), 1e-6
+            if abs(length - 1.0) < 1e-4 or abs(activation - 0.3) < 1e-4:
+                return  # some curves have a kink there
+
+            def tension(x, muscle=muscle):
+                return float(muscle.tension(*jnp.asarray(x)))
+
+            gradient = np.asarray(jax.grad(lambda x: muscle.tension(*x))(jnp.asarray(x)))  # noqa: B023
+            steps = h * np.eye(3)
+            by_differences = np.array([(tension(x + s) - tension(x - s)) / (2 * h) for s in steps])
+            if tension(x) < 1e-6 or abs(length - 1.4) < 1e-4:
+                continue  # a kink where the tension is cut at zero, or where a passive spring goes slack
+            np.testing.assert_allclose(gradient, by_differences, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: type(a).__name__)
+def test_activation_follows_excitation_and_stays_in_range(activation):
+    a = jnp.linspace(activation.least, 1.0, 11)
+    for u in (activation.least, 0.4, 1.0):
+        rate = activation.rate(a, jnp.full(11, u))
+        assert np.all(np.sign(np.round(rate, 5)) == np.sign(np.round(u - a, 6)))
+        assert np.all(np.isfinite(jax.vmap(jax.grad(activation.rate))(a, jnp.full(11, u))))
+    np.testing.assert_allclose(activation.limit(jnp.array([-1.0, 0.5, 7.0])), [activation.least, 0.5, 1.0])
+
+
+def test_activation_times_are_the_published_ones():
+    with jax.enable_x64(True):
+        zero, half, one = jnp.array(0.0), jnp.array(0.5), jnp.array(1.0)
+        assert FirstOrderActivation().rate(zero, one) == pytest.approx(1 / 0.05)
+        assert FirstOrderActivation().rate(one, zero) == pytest.approx(-1 / 0.05)
+        assert TodorovLiActivation().rate(zero, one) == pytest.approx(1 / 0.05)
+        assert TodorovLiActivation().rate(zero, half) == pytest.approx(0.5 / 0.058)
+        assert TodorovLiActivation().rate(one, zero) == pytest.approx(-1 / 0.066)
+        assert ThelenActivation().rate(half, one) == pytest.approx(0.5 / (0.015 * 1.25))
+        assert ThelenActivation().rate(half, zero) == pytest.approx(-0.5 / (0.05 / 1.25))
+
+
+def test_parameter_sets_are_the_published_ones():
+    assert TODOROV_LI[:3] == (1.93, 1.03, 1.87) and SLOW.fastest == -4.06 and FAST.b == 1.05
+    assert (
+        VirtualMuscle([1.93, 1.03, 1.87, -5.72, [1.38, 2.09], [-3.12, 4.21, -2.67], 0.62]) == VirtualMuscle()
+    )
+
+
+def test_limits_push_back_and_take_energy():
+    limits = JointLimits(lower=(0.0, 0.0), upper=(1.0, 2.0))
+    inside = limits.torque(jnp.array([0.5, 1.9]), jnp.array([5.0, 5.0]))
+    np.testing.assert_array_equal(inside, 0.0)
+    out = limits.torque(jnp.array([1.2, -0.1]), jnp.array([3.0, -3.0]))
+    np.testing.assert_allclose(out, [-30.0 * 0.2 - 2.0 * 3.0, 30.0 * 0.1 + 2.0 * 3.0], rtol=1e-5)
+    coming_back = limits.torque(jnp.array([1.2, 1.0]), jnp.array([-3.0, 0.0]))
+    np.testing.assert_allclose(coming_back, [-6.0, 0.0], rtol=1e-5)
+
+
+_PATHS = {"reference": [[0.0, 0.0]], "linear": [[-0.02, 0.0]], "optimal_length": [0.1], "max_force": [100.0]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"optimal_length": [0.0]}, "optimal_length of 'muscle 1' is 0; it must be greater than 0"),
+        ({"max_force": [-5.0]}, "max_force of 'muscle 1' is -5; it must be greater than 0"),
+        ({"tendon_length": [-0.1]}, "tendon_length of 'muscle 1' is -0.1; it must be at least 0"),
+        ({"offset": [0.1, 0.2]}, r"offset must be of shape \(1,\)"),
+        ({"names": ["a", "b"]}, "2 names for 1 muscles"),
+    ],
+)
+def test_paths_no_muscle_can_have(change, message):
+    with pytest.raises(ValueError, match=message):
+        MusclePaths(**{**_PATHS, **change})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: FirstOrderActivation(time=0.0), "time must be greater than 0"),
+        (lambda: ThelenActivation(least=1.0), "least must be at least 0 and below 1"),
+        (lambda: ThelenMuscle(eccentric=1.0), "eccentric must be greater than 1"),
+        (lambda: KistemakerMuscle(vmax=-1.0), "vmax must be greater than 0"),
+        (lambda: LinearMuscle(stiffness=float("nan")), "stiffness must be finite"),
+        (lambda: VirtualMuscle(TODOROV_LI._replace(fastest=5.72)), "fastest must be negative"),
+        (lambda: JointLimits(lower=(1.0, 0.0), upper=(0.0, 1.0)), "must be below upper"),
+    ],
+)
+def test_parts_no_muscle_can_have(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

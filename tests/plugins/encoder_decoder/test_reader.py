@@ -1,0 +1,172 @@
+import equinox as eqx
+import ideomotor
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from ideomotor_encoder_decoder import (
+    EncoderDecoder,
+    FullyConnected,
+    Refined,
+    equal_length_distance,
+    equal_time_distance,
+    ink_distances,
+    normalise_image,
+    read_image,
+    warped_distance,
+)
+from ideomotor_encoder_decoder._examples import make_examples
+from ideomotor_encoder_decoder._train_digits import command
+from ideomotor_encoder_decoder.digits import varied_digits
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return ideomotor.make("digit-reader")
+
+
+def draw(perception, images, ts):
+    primitive = perception.primitive
+    play = eqx.filter_jit(lambda image: primitive.trajectory(perception(image), ts))
+    return np.stack([np.asarray(play(jnp.asarray(image, jnp.float32))) for image in images])
+
+
+def test_generated_digits_that_training_has_not_seen(reader):
+    """Bounds about a third above what was measured when the checkpoint was made."""
+    digits = varied_digits(120, seed=31_337, samples=101)
+    images = digits.images / 255
+    paths = draw(reader, images, jnp.asarray(digits.ts))
+    pairs = list(zip(paths, digits.paths, strict=True))
+    assert np.mean([equal_time_distance(*pair) for pair in pairs]) < 1.2
+    assert np.mean([warped_distance(*pair) for pair in pairs]) < 0.8
+    finer = draw(Refined(reader), images, jnp.asarray(digits.ts))
+    before, after = (
+        np.mean([ink_distances(p, i)[0] for p, i in zip(some, images, strict=True)]) for some in (paths, finer)
+    )
+    assert after < before
+
+
+def test_real_handwriting(reader, shared_data):
+    """MNIST's threes and fives, never seen in training; their pen paths are computed from the images."""
+    data = np.load(shared_data / "mnist35_train.npz")
+    chosen = np.arange(0, len(data["images"]), 120)
+    read = [normalise_image(data["images"][i]) for i in chosen]
+    paths = draw(reader, [r.image for r in read], jnp.linspace(0, 3, 100))
+    truth = data["traj"][chosen].astype(float)
+    ours = [r.to_original(p) for r, p in zip(read, paths, strict=True)]
+    warped = [warped_distance(a, b) for a, b in zip(ours, truth, strict=True)]
+    assert np.median(warped) < 0.75 and np.mean(warped) < 0.9  # px of the 28-px image
+
+
+def test_the_pictures_that_come_with_it(reader, tmp_path):
+    refined = Refined(reader)
+    paths = make_examples(tmp_path)
+    images = [read_image(path).image for path in paths]
+    drawn = draw(refined, images, jnp.linspace(0, 3, 151))
+    for path, image, line in zip(paths, images, drawn, strict=True):
+        to_path, to_ink = ink_distances(line, image)
+        thick = path.stem == "marker-eight"
+        assert to_path < (2.0 if thick else 1.0) and to_ink < 0.3, (path.name, to_path, to_ink)
+
+
+def test_the_bundled_pictures_are_small_and_readable():
+    import ideomotor_encoder_decoder
+
+    folder = ideomotor.config._files.resolve("ideomotor_encoder_decoder:examples")
+    found = sorted(folder.glob("*.[jp][pn]g"))
+    assert ideomotor_encoder_decoder and 4 <= len(found) <= 6
+    assert sum(p.stat().st_size for p in found) < 300_000
+    for path in found:
+        assert read_image(path).image.max() == 1
+
+
+def test_the_checkpoint_is_small():
+    folder = ideomotor.config._files.resolve("ideomotor_encoder_decoder:checkpoints/digits")
+    assert sum(p.stat().st_size for p in folder.iterdir()) < 2_000_000
+
+
+def test_a_pipeline_from_yaml(tmp_path, reader):
+    (tmp_path / "draw.yaml").write_text(
+        "perception: {load: 'ideomotor_encoder_decoder:checkpoints/digits'}\nprimitive: {use: dmp, dof: 2, basis: 25}\n"
+    )
+    pipeline = ideomotor.load_pipeline(tmp_path / "draw.yaml")
+    image = varied_digits(1, seed=4).images[0].astype(np.float32) / 255
+    movement = pipeline(jnp.asarray(image), jnp.linspace(0, 3, 50))
+    assert movement.ys.shape == (50, 2)
+    np.testing.assert_allclose(movement.ys, draw(reader, [image], jnp.linspace(0, 3, 50))[0], atol=1e-3)
+
+
+def test_the_path_answers_to_the_image(reader):
+    """The gradient of the movement with respect to the image is what finite differences say."""
+    image = jnp.asarray(varied_digits(1, seed=4).images[0], jnp.float32) / 255
+    ts = jnp.linspace(0, 3, 30)
+
+    @jax.jit
+    def length(image):
+        return jnp.sum(jnp.diff(reader.primitive.trajectory(reader(image), ts), axis=0) ** 2)
+
+    slope = jax.grad(length)(image)
+    along = slope / jnp.linalg.norm(slope)
+    numeric = (length(image + 0.01 * along) - length(image - 0.01 * along)) / 0.02
+    np.testing.assert_allclose(jnp.vdot(slope, along), numeric, rtol=0.05)
+
+
+def test_refining_nothing_changes_nothing(reader):
+    image = jnp.asarray(varied_digits(1, seed=5).images[0], jnp.float32) / 255
+    one, other = reader(image), Refined(reader, steps=0)(image)
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(a, b)
+
+
+def test_refining_finds_a_shifted_digit(reader):
+    digits = varied_digits(1, seed=6, digits=[3], clean=True, samples=101)
+    image = jnp.asarray(digits.images[0], jnp.float32) / 255
+    params = reader.primitive.fit(ideomotor.Trajectory(jnp.asarray(digits.ts), jnp.asarray(digits.paths[0]) + 2.0))
+
+    class Fixed(ideomotor.AbstractPerception):
+        def default_observation(self):
+            return jnp.zeros((40, 40))
+
+        def __call__(self, observation, *, key=None):
+            return params
+
+    refined = Refined(Fixed(), reader.primitive)
+    path = reader.primitive.trajectory(refined(image), jnp.asarray(digits.ts))
+    assert equal_time_distance(path, digits.paths[0]) < 0.8  # it began 2.83 px away
+    assert refined(image).tau == params.tau
+
+
+def test_refining_another_primitive(swing):
+    model = EncoderDecoder(swing, (8, 8), FullyConnected((5,)), 3, ())
+    found = Refined(model, steps=2)(jnp.ones((8, 8)))
+    assert found.period == model(jnp.ones((8, 8))).period
+    assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(found))
+    blank = Refined(model, steps=2)(jnp.zeros((8, 8)))
+    assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(blank))
+    with pytest.raises(ValueError, match="steps must be at least 0"):
+        Refined(model, steps=-1)
+
+
+def test_measures_of_paths():
+    u = np.linspace(0, 1, 200)
+    line, slow = np.stack([10 * u, 0 * u], -1), np.stack([10 * u**2, 0 * u], -1)
+    np.testing.assert_allclose(equal_time_distance(slow, line), 10 / 6, rtol=0.01)  # ∫ 10 (u − u²) du
+    assert equal_length_distance(slow, line) < 1e-2
+    assert warped_distance(slow, line + [0, 3]) == pytest.approx(3, abs=1e-2)
+    assert warped_distance(line, line[::-1]) > 1
+    image = np.zeros((9, 14))
+    image[4, 2:13] = 1
+    to_path, to_ink = ink_distances(line + [2, 6], image)
+    assert to_path == pytest.approx(2, abs=0.05) and to_ink == pytest.approx(1.5, abs=0.05)
+
+
+def test_the_training_command(tmp_path, monkeypatch):
+    from ideomotor_encoder_decoder import _train_digits
+
+    monkeypatch.setitem(_train_digits.PRESETS, "tiny", _train_digits.Preset(1, 256, 1, (4, 4, 4), 8))
+    monkeypatch.setattr(_train_digits, "measure", lambda model: {"distance": 0.0})
+    outcome = CliRunner().invoke(command, ["--preset", "tiny", "--out", str(tmp_path / "made")], catch_exceptions=False)
+    assert outcome.exit_code == 0 and "steps" in outcome.output
+    made = ideomotor.load(tmp_path / "made")
+    assert made(jnp.zeros((40, 40))).weights.shape == (2, 25)

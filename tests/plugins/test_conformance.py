@@ -1,0 +1,27 @@
+"""Every component that the installed plug-ins offer, by the rules that all components keep."""
+
+import pytest
+
+import ideomotor
+from ideomotor.errors import PluginError
+from ideomotor.testing import check
+
+NAMES = [c.name for c in ideomotor.components() if c.kind in ("perception", "planner", "primitive", "plant")]
+
+# What cannot be made without arguments, because there is no sensible default for them.
+MADE = {
+    "encoder-decoder": lambda: ideomotor.make("encoder-decoder", ideomotor.make("dmp")),
+    "refined": lambda: ideomotor.make("refined", MADE["encoder-decoder"]()),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_conforms_in_float64_and_float32(name):
+    component = ideomotor.registry().get(name)
+    try:
+        ideomotor.registry().factory(name)
+    except PluginError as error:
+        if component.extra is None:
+            raise
+        pytest.skip(str(error))
+    check(MADE[name]() if name in MADE else name)
