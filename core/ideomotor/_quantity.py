@@ -13,7 +13,7 @@ class Quantity:
     """What a number means: widgets build sliders from it, networks keep within its bounds."""
 
     unit: str = ""
-    bounds: tuple[float | int | None, float | int | None] = (None, None)
+    bounds: tuple[float | None, float | None] = (None, None)
     label: str = ""
 
     @property
@@ -34,7 +34,8 @@ def quantity(
     For example `mass: Array = quantity(unit="kg", bounds=(0, None))`. Other keyword arguments go to
     `equinox.field` (`default`, `converter`, `static`, …). A bound of `None` is open.
     """
-    metadata = {**kwargs.pop("metadata", {}), _KEY: Quantity(unit, bounds, label)}
+    low, high = (None if bound is None else float(bound) for bound in bounds)
+    metadata = {**kwargs.pop("metadata", {}), _KEY: Quantity(unit, (low, high), label)}
     return eqx.field(metadata=metadata, **kwargs)
 
 

@@ -51,35 +51,25 @@ def registry_html(registry: "Registry") -> str:
 
 
 def brief(component: Any) -> str:
-    """A component on one line: its name and its small fields, wrapped components included."""
-    import equinox as eqx
-    import numpy as np
-
-    def show(value) -> str | None:
-        if isinstance(value, eqx.Module):
-            return brief(value)
-        if value is None or isinstance(value, bool | int | float | str):
-            return repr(value)
-        if isinstance(value, tuple) and len(value) <= 4 and all(isinstance(v, bool | int | float | str) for v in value):
-            return repr(value)
-        if hasattr(value, "shape") and np.size(value) <= 4 and eqx.is_array_like(value):
-            return np.array2string(np.asarray(value), precision=4, separator=", ")
-        return None
+    """A component on one line: its class and the arguments that differ from their defaults, as far as they are short."""
+    from .config import arguments
 
     if not dataclasses.is_dataclass(component):
         return type(component).__name__
-    named = {f.name: show(getattr(component, f.name)) for f in dataclasses.fields(component)}
-    default = {f.name: f.default for f in dataclasses.fields(component)}
-    kept = [
-        f"{name}={text}"
-        for name, text in named.items()
-        if text is not None and not _is_default(getattr(component, name), default[name])
-    ]
-    return f"{type(component).__name__}({', '.join(kept)})"
+    shown = {name: _short(value) for name, value in arguments(component).items()}
+    return f"{type(component).__name__}({', '.join(f'{name}={text}' for name, text in shown.items() if text)})"
 
 
-def _is_default(value, default) -> bool:
-    return default is not dataclasses.MISSING and type(value) is type(default) and value == default
+def _short(value: Any) -> str:
+    import equinox as eqx
+    import numpy as np
+
+    if isinstance(value, eqx.Module):
+        return brief(value)
+    if hasattr(value, "shape"):
+        return np.array2string(np.asarray(value), precision=4, separator=", ") if np.size(value) <= 4 else "…"
+    text = repr(value)
+    return text if len(text) <= 40 else "…"
 
 
 def _flow(pipeline: "Pipeline") -> list[tuple[str, str, str]]:

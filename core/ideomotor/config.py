@@ -46,8 +46,7 @@ def to_config(component: Any) -> dict[str, Any]:
     for parameter in _parameters(cls):
         if not hasattr(component, parameter.name):
             raise ConfigError(
-                f"{cls.__name__} does not keep its argument {parameter.name!r} in an attribute of that "
-                f"name, so it "
+                f"{cls.__name__} does not keep its argument {parameter.name!r} in an attribute of that name, so it "
                 f"cannot be written down."
             )
         value = _plain(getattr(component, parameter.name), f"{name}.{parameter.name}")
@@ -55,6 +54,25 @@ def to_config(component: Any) -> dict[str, Any]:
         if default is inspect.Parameter.empty or value != _plain(default, f"{name}.{parameter.name}"):
             config[parameter.name] = value
     return config
+
+
+def arguments(component: Any) -> dict[str, Any]:
+    """The constructor arguments of a component that differ from their defaults, as they are."""
+    found = {}
+    for parameter in _parameters(type(component)):
+        value, default = getattr(component, parameter.name, None), _default(type(component), parameter)
+        if default is inspect.Parameter.empty or not _same(value, default):
+            found[parameter.name] = value
+    return found
+
+
+def _same(value: Any, default: Any) -> bool:
+    if isinstance(value, eqx.Module) or isinstance(default, eqx.Module):
+        return bool(eqx.tree_equal(value, default))
+    try:
+        return bool(np.array_equal(np.asarray(value), np.asarray(default, getattr(value, "dtype", None))))
+    except (TypeError, ValueError):
+        return value is default
 
 
 def from_config(config: Any, *, kind: str | None = None, folder: Path | str = ".", where: str = "") -> Any:
@@ -75,6 +93,8 @@ def from_config(config: Any, *, kind: str | None = None, folder: Path | str = ".
     name = config["use"]
     try:
         record = registry().get(str(name), kind)
+        if record.kind == "command":
+            raise ConfigError(f"{name!r} is a command, and a component is needed here.")
         factory = registry().factory(record.name)
     except IdeomotorError as error:
         raise type(error)(f"{where}: {error}") from error

@@ -30,8 +30,7 @@ class AbstractCoupling(eqx.Module):
 
 
 class TrackingCoupling(AbstractCoupling):
-    """
-    Lets the desired position yield towards the observed one: gain * (observed - desired).
+    """Lets the desired position yield towards the observed one: gain * (observed - desired).
 
     With gain = alpha beta the plant pulls as strongly as the goal.
     """
@@ -49,8 +48,7 @@ class TrackingCoupling(AbstractCoupling):
 
 
 class ObstacleCoupling(AbstractCoupling):
-    """
-    Repulsion from a soft ball, minus the gradient of gain * radius * exp(-|y - centre|^2 / (2 radius^2)).
+    """Repulsion from a soft ball, minus the gradient of gain * radius * exp(-|y - centre|^2 / (2 radius^2)).
 
     - `centre`: shape `(dof,)`, in the unit of the movement; `radius` in the same unit.
     - `gain`: the force is at most 0.61 times this; alpha beta times the unit of the movement is the goal's

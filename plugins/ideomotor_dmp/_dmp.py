@@ -19,8 +19,7 @@ _SCALINGS = ("none", "goal", "amplitude")
 
 
 class DMP(AbstractFeedforwardPrimitive[DMPParams]):
-    """
-    Dynamic movement primitive (Ijspeert et al. 2013; Pahič et al. 2018, eqs. 3-7).
+    """Dynamic movement primitive (Ijspeert et al. 2013; Pahič et al. 2018, eqs. 3-7).
 
         tau dz/dt = alpha (beta (goal - y) - z) + scale * F(x),   tau dy/dt = z,   tau dx/dt = -alpha_x x,
         F(x) = x sum_k weights_k psi_k(x) / sum_k psi_k(x),       psi_k(x) = exp(-h_k (x - c_k)^2),
@@ -98,8 +97,7 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
     def trajectory(
         self, params: DMPParams, ts: Float[Array, " time"], *, key: PRNGKeyArray | None = None
     ) -> Float[Array, "time dof"]:
-        """
-        Positions at the increasing times `ts` (s); a non-positive `tau` raises, and gives NaN inside
+        """Positions at the increasing times `ts` (s); a non-positive `tau` raises, and gives NaN inside
         `jit`.
         """
         return self._solve(params, ts)[0]
@@ -125,8 +123,7 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         return params.weights
 
     def tau(self, params: DMPParams) -> Float[Array, ""]:
-        """
-        The duration in seconds: of the movement, or of this DMP if it is fixed; NaN for a traced one below
+        """The duration in seconds: of the movement, or of this DMP if it is fixed; NaN for a traced one below
         zero.
         """
         if self.duration is not None:
@@ -144,8 +141,7 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         ridge: float = 1e-12,
         duration: float | None = None,
     ) -> DMPParams:
-        """
-        Imitate a demonstration `ys` of shape `(time, dof)`; any number of samples, any increasing times.
+        """Imitate a demonstration `ys` of shape `(time, dof)`; any number of samples, any increasing times.
 
         Start and goal are its first and last sample, tau is its duration or the one given.
         `domain="trajectory"` finds the weights whose movement is nearest to the demonstration (one

@@ -15,8 +15,7 @@ from ._params import DMPParams
 
 
 class DMPState(eqx.Module):
-    """
-    One instant of a `FeedbackDMP`.
+    """One instant of a `FeedbackDMP`.
 
     - `position`, `velocity`: y and z = tau dy/dt, shape `(dof,)`.
     - `progress`: how much of the movement is done, s = -ln(x) / alpha_x; 1 after tau seconds without phase
@@ -29,8 +28,7 @@ class DMPState(eqx.Module):
 
 
 class FeedbackDMP(AbstractFeedbackPrimitive[DMPParams]):
-    """
-    A DMP that is played step by step and may react: its command is the desired position.
+    """A DMP that is played step by step and may react: its command is the desired position.
 
         tau dz/dt = alpha (beta (goal - y) - z) + scale * F(x) + coupling,   tau dy/dt = z,
         tau dx/dt = -alpha_x x / (1 + phase_stopping |observed - y|^2)   (Ijspeert et al. 2013)
@@ -123,8 +121,7 @@ class FeedbackDMP(AbstractFeedbackPrimitive[DMPParams]):
         return DMPState(y, z, here + rate * ds), state.position
 
     def _late_forcing(self, s, ds, rate, forcing):
-        """
-        What changes in `(y, z)` because the phase advances at `rate` and not at one: Gauss-Legendre
+        """What changes in `(y, z)` because the phase advances at `rate` and not at one: Gauss-Legendre
         quadrature of the difference in forcing against the impulse response of the spring.
         """
         nodes, weights = (np.asarray(a, s.dtype) for a in np.polynomial.legendre.leggauss(16))

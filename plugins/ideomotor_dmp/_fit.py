@@ -12,8 +12,7 @@ from ._table import spline_table
 def forcing_weights(
     system: System, s: Float[Array, " time"], ys: Float[Array, "time dof"], ridge: float
 ) -> Float[Array, "dof basis"]:
-    """
-    The forcing whose movement is nearest to `ys`, by the closed form: `ys - (unforced movement) = A(s)
+    """The forcing whose movement is nearest to `ys`, by the closed form: `ys - (unforced movement) = A(s)
     w`.
     """
     grid, table, _ = spline_table(system, s.dtype)
@@ -25,8 +24,7 @@ def forcing_weights(
 def forces(
     system: System, s: Float[Array, " time"], ys: Float[Array, "time dof"], ridge: float
 ) -> Float[Array, "dof basis"]:
-    """
-    The forcing nearest to the demonstration's own, Y'' - alpha (beta (g - Y) - Y'), by finite
+    """The forcing nearest to the demonstration's own, Y'' - alpha (beta (g - Y) - Y'), by finite
     differences.
     """
     velocity = _gradient(ys, s)
@@ -36,8 +34,7 @@ def forces(
 
 
 def _ridge(design: Float[Array, "time basis"], target: Float[Array, "time dof"], ridge: float):
-    """
-    Least squares with a penalty by QR, whose error grows with the condition number and not with its
+    """Least squares with a penalty by QR, whose error grows with the condition number and not with its
     square.
     """
     n = design.shape[1]
@@ -48,8 +45,7 @@ def _ridge(design: Float[Array, "time basis"], target: Float[Array, "time dof"],
 
 
 def _gradient(ys: Float[Array, "time dof"], s: Float[Array, " time"]) -> Float[Array, "time dof"]:
-    """
-    Second-order differences on any increasing times, first-order at the ends (two samples have nothing
+    """Second-order differences on any increasing times, first-order at the ends (two samples have nothing
     more).
     """
     slopes = jnp.diff(ys, axis=0) / jnp.diff(s)[:, None]

@@ -26,16 +26,14 @@ class AbstractMethod(eqx.Module):
         ts: Float[Array, " time"],
         fixed: bool,
     ) -> tuple[Float[Array, "time dof"], Float[Array, "time dof"]]:
-        """
-        Positions and scaled velocities z = tau dy/dt at the increasing times `ts >= 0`.
+        """Positions and scaled velocities z = tau dy/dt at the increasing times `ts >= 0`.
 
         `fixed` says that `tau` and `ts` are the same for all movements, so that work may be shared.
         """
 
 
 class ClosedForm(AbstractMethod):
-    """
-    The exact solution, read from a table: a matrix product and one look-up per sample.
+    """The exact solution, read from a table: a matrix product and one look-up per sample.
 
     Valid for all times from zero to infinity; relative error about 1e-8 in float64 (see `_table`).
     """
@@ -57,16 +55,14 @@ class ClosedForm(AbstractMethod):
 
 
 def _product(a, b):
-    """
-    Without the reduced precision that accelerators take by default: weights of 1e4 cancel to a movement of
+    """Without the reduced precision that accelerators take by default: weights of 1e4 cancel to a movement of
     20.
     """
     return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
 
 
 class Integrated(AbstractMethod):
-    """
-    Numerical integration with Diffrax: for comparison, and for integrators of other libraries.
+    """Numerical integration with Diffrax: for comparison, and for integrators of other libraries.
 
     - `solver`: any explicit solver of Diffrax.
     - `rtol`, `atol`: tolerances of the adaptive step size; `atol` in the unit of the movement.

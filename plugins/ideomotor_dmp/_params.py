@@ -6,8 +6,7 @@ from ideomotor import quantity
 
 
 class DMPParams(eqx.Module):
-    """
-    What one movement of a DMP is made of (Pahič et al. 2018, eq. 8).
+    """What one movement of a DMP is made of (Pahič et al. 2018, eq. 8).
 
     - `weights`: of the forcing term, shape `(dof, basis)`.
     - `goal`, `start`: where the movement ends and begins, shape `(dof,)`, in the unit of the movement.

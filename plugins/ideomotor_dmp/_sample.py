@@ -19,8 +19,7 @@ def sample(
 
 
 def locate(grid: Grid, s: Float[Array, " time"]) -> tuple[Int[Array, " time"], Float[Array, " time"]]:
-    """
-    The first coefficient of each sample's cell and the place from the middle of the cell, in [-1/2,
+    """The first coefficient of each sample's cell and the place from the middle of the cell, in [-1/2,
     1/2].
     """
     near = s * grid.per_unit
@@ -52,8 +51,7 @@ def _read_jvp(order, primals, tangents):
 
 
 def _piece_values(place, order):
-    """
-    The pieces of the B-spline, or their derivatives, on one cell. Piece m is the mirror of piece DEGREE - m,
+    """The pieces of the B-spline, or their derivatives, on one cell. Piece m is the mirror of piece DEGREE - m,
     so that the even and odd powers of one half give both.
     """
     halves = _halves(order)

@@ -1,5 +1,4 @@
-"""
-The equation of a DMP in its own time s = t / tau, in which the duration has dropped out.
+"""The equation of a DMP in its own time s = t / tau, in which the duration has dropped out.
 
     Y'' = alpha (beta (g - Y) - Y') + f(s),   f(s) = sum_k w_k b_k(x(s)),   x(s) = exp(-alpha_x s)
 
@@ -50,8 +49,7 @@ class System:
         return centres, -math.log(self.overlap) / np.append(gaps, after) ** 2
 
     def forcing_basis(self, s):
-        """
-        b_k(s) = x psi_k(x) / sum psi(x) (eqs. 6, 7), shape `(*s.shape, basis)`; for NumPy and JAX
+        """b_k(s) = x psi_k(x) / sum psi(x) (eqs. 6, 7), shape `(*s.shape, basis)`; for NumPy and JAX
         alike.
         """
         xp = np if isinstance(s, np.ndarray) else jnp

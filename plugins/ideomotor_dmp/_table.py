@@ -1,5 +1,4 @@
-"""
-The closed form. The equation is linear, so that with zero initial velocity
+"""The closed form. The equation is linear, so that with zero initial velocity
 
     Y(s) = y0 + (g - y0) h(s) + sum_k w_k A_k(s),
     h(s) = 1 - (1 - r s) exp(r s),   A_k(s) = int_0^s (s - u) exp(r (s - u)) b_k(u) du,   r = -alpha / 2.
@@ -50,8 +49,7 @@ class Grid:
 
 
 def columns(system: System, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """
-    The columns [A_1 .. A_N, h] and their derivatives at increasing `s` from 0, shape `(len(s), basis +
+    """The columns [A_1 .. A_N, h] and their derivatives at increasing `s` from 0, shape `(len(s), basis +
     1)`.
     """
     r = system.rate
@@ -76,8 +74,7 @@ def columns(system: System, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=64)
 def spline_table(system: System, dtype: np.dtype) -> tuple[Grid, np.ndarray, np.ndarray]:
-    """
-    The grid and the spline coefficients of the columns and of their derivatives, `(rows, basis + 1)`, in
+    """The grid and the spline coefficients of the columns and of their derivatives, `(rows, basis + 1)`, in
     `dtype`.
 
     Each of the two grids is refined until its splines meet the exact columns to `_TOLERANCES`.
@@ -125,8 +122,7 @@ def _far_columns(system: System, split: float, s: np.ndarray) -> tuple[np.ndarra
 
 
 def _fit(x, exact, dx_ds, sizes, tolerances) -> tuple[list[BSpline], bool]:
-    """
-    Splines of the columns and of their derivatives on cells of width one, and whether they are good
+    """Splines of the columns and of their derivatives on cells of width one, and whether they are good
     enough.
     """
     knots = np.arange(-DEGREE, round(x[-1]) + DEGREE + 1.0)

@@ -14,9 +14,9 @@ from ._losses import trajectory_loss as trajectory_loss
 from ._metrics import equal_length_distance as equal_length_distance
 from ._metrics import equal_time_distance as equal_time_distance
 from ._metrics import ink_distances as ink_distances
+from ._metrics import warped_distance as warped_distance
 from ._picture import load_picture as load_picture
 from ._picture import to_grey as to_grey
-from ._metrics import warped_distance as warped_distance
 from ._reader import digit_reader as digit_reader
 from ._refined import Refined as Refined
 from ._scaling import OutputScaling as OutputScaling

@@ -17,8 +17,8 @@ class EncoderDecoder(AbstractPerception):
 
     image ─encoder─▶ features ─▶ latent ─decoder─▶ outputs of order one ─scaling─▶ parameters
 
-    - `primitive`: whose parameters are predicted; any primitive, its `default_params()` fix their structure. What
-      `ideomotor.quantity` declares positive, such as τ, is predicted in its logarithm.
+    - `primitive`: whose parameters are predicted; any primitive, its `default_params()` fix their structure.
+      What `ideomotor.quantity` declares positive, such as τ, is predicted in its logarithm.
     - `image_shape`: rows and columns; the image is a float array with ink 1 and paper 0.
     - `encoder`: `FullyConnected` or `Convolutional`.
     - `latent`: width of the narrow layer in the middle; `decoder`: widths of the layers after it.
@@ -75,9 +75,7 @@ class EncoderDecoder(AbstractPerception):
         """A blank image."""
         return jnp.zeros(self.image_shape)
 
-    def __call__(
-        self, observation: Float[Array, "height width"], *, key: PRNGKeyArray | None = None
-    ) -> PyTree:
+    def __call__(self, observation: Float[Array, "height width"], *, key: PRNGKeyArray | None = None) -> PyTree:
         """The parameters of the movement that draws the image."""
         return self.decode(self.encode(observation))
 
@@ -100,7 +98,7 @@ class EncoderDecoder(AbstractPerception):
         return _apply(self.layers[-1], features)
 
     def with_scaling(self, params: PyTree, *, per: str = "leaf") -> "EncoderDecoder":
-        """The same network with its output scaling learnt from a batch of parameters; see `OutputScaling.learn`."""
+        """The same network with its scaling learnt from a batch of parameters; see `OutputScaling.learn`."""
         scaling = OutputScaling.learn(params, self.primitive.default_params(), per)
         return eqx.tree_at(lambda m: m.scaling, self, scaling)
 

@@ -60,9 +60,7 @@ class Convolutional(AbstractEncoder):
         """The convolutions, then the dense layers on their flattened output."""
         keys = jax.random.split(key, len(self.channels) + 1)
         made, before, size = [], 1, tuple(image_shape)
-        for channels, kernel, stride, sub in zip(
-            self.channels, self.kernels, self.strides, keys, strict=False
-        ):
+        for channels, kernel, stride, sub in zip(self.channels, self.kernels, self.strides, keys, strict=False):
             layer = eqx.nn.Conv2d(before, channels, kernel, stride, kernel // 2, key=sub)
             fans = kernel * kernel * before, kernel * kernel * channels
             made.append(xavier(layer, *fans, sub))
@@ -81,7 +79,7 @@ def dense_layers(width: int, widths: tuple[int, ...], key: PRNGKeyArray) -> tupl
 
 
 def xavier(layer, fan_in: int, fan_out: int, key: PRNGKeyArray):
-    """The layer with Xavier-uniform weights and zero biases (Glorot and Bengio 2010), as the paper's authors start."""
+    """The layer with Xavier-uniform weights (Glorot and Bengio 2010) and zero biases, as in the paper."""
     limit = (6 / (fan_in + fan_out)) ** 0.5
     weight = jax.random.uniform(key, layer.weight.shape, layer.weight.dtype, -limit, limit)
     return eqx.tree_at(lambda m: (m.weight, m.bias), layer, (weight, jnp.zeros_like(layer.bias)))

@@ -1,7 +1,7 @@
 """Makes the pictures in `examples/`: `python -m ideomotor_encoder_decoder._examples FOLDER`.
 
-They are drawn by hand-placed points and another renderer than the training digits, at the sizes and with the faults of
-cameras and scanners.
+They are drawn by hand-placed points and another renderer than the training digits, at the sizes and with the
+faults of cameras and scanners.
 """
 
 import sys
@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 from scipy.interpolate import make_interp_spline
 
-# Strokes as control points, x to the right and y down, the digit about one high. Several strokes: the pen was lifted.
+# Strokes as control points, x to the right and y down, the digit about one high. Several strokes: the pen was
+# lifted.
 _STROKES = {
     "three": [[(0.1, 0.14), (0.34, 0.0), (0.6, 0.15), (0.5, 0.38), (0.3, 0.47)],
               [(0.3, 0.47), (0.62, 0.53), (0.7, 0.75), (0.48, 0.98), (0.2, 0.96), (0.05, 0.85)]],

@@ -21,8 +21,8 @@ class DigitImage(NamedTuple):
     """A digit, normalised, and the way back.
 
     - `image`: (40, 40) float32, paper 0 and ink 1; the ink's longer side is 28 px, its box is centred.
-    - `scale`, `offset`: `original = scale * normalised + offset`, both (column, row) with (0, 0) the centre of the first
-      pixel; of a photograph, after it was turned upright as its EXIF orientation says.
+    - `scale`, `offset`: `original = scale * normalised + offset`, both (column, row) with (0, 0) the centre
+      of the first pixel; of a photograph, after it was turned upright as its EXIF orientation says.
     """
 
     image: Float[np.ndarray, "40 40"]
@@ -37,9 +37,9 @@ class DigitImage(NamedTuple):
 def read_image(source: str | Path | np.ndarray) -> DigitImage:
     """Read one handwritten digit from a picture file (PNG, JPEG, …) or an array.
 
-    Dark on light or light on dark, of any size from 8 to 10,000 px a side, grey, colour, transparent or 16 bit, with
-    uneven light. Raises a `DataError` when there is no such file, when it is empty, damaged or no picture, too large,
-    blank, without a digit, or with several side by side.
+    Dark on light or light on dark, of any size from 8 to 10,000 px a side, grey, colour, transparent or 16
+    bit, with uneven light. Raises a `DataError` when there is no such file, when it is empty, damaged or no
+    picture, too large, blank, without a digit, or with several side by side.
     """
     if isinstance(source, str | Path):
         return normalise_image(load_picture(Path(source)), name=str(source))
@@ -81,9 +81,7 @@ def _shrink(grey):
 def _find(grey, name):
     """The ink (0 to about 1) of a picture, the mask of the digit, and its box (top, left, bottom, right)."""
     if np.ptp(grey) < _MIN_CONTRAST / 2:
-        raise DataError(
-            f"{name} is blank: its brightness hardly changes; give a picture with one digit on it."
-        )
+        raise DataError(f"{name} is blank: its brightness hardly changes; give a picture with one digit on it.")
     # A frame of paper: where a digit touches the edge, the paper is still seen all round.
     side = max(grey.shape)
     margin = max(3, side // 16)
@@ -91,13 +89,15 @@ def _find(grey, name):
     fine = ndimage.median_filter(grey, 3) if side > 96 else grey
     fine = ndimage.gaussian_filter(fine, side / 500)
     ink = _ink(fine, side)
-    # Noise lifts the estimate of the paper by the same amount everywhere; few pixels may be ink, so no quantile.
+    # Noise lifts the estimate of the paper by the same amount everywhere; few pixels may be ink, so no
+    # quantile.
     ink = np.clip(ink - np.quantile(ink, 0.3), 0, 1)
     level = np.partition(ink, -(12 + ink.size // 2000), axis=None)[-(12 + ink.size // 2000)]
     noise = 1.4826 * np.median(np.abs(fine - ndimage.gaussian_filter(fine, 2.0)))
     if level < _MIN_CONTRAST or level < 6 * noise:
         raise DataError(
-            f"No digit was found in {name}: nothing stands out from the paper; take the picture nearer, in better light."
+            f"No digit was found in {name}: nothing stands out from the paper; "
+            "take the picture nearer, in better light."
         )
     threshold = max(_otsu(ink[ink > 0.1 * level]), 0.4 * level)
     mask = _digit(ink > threshold, ink, side, name)
@@ -170,9 +170,7 @@ def _digit(mask, ink, side, name):
         above = max(rows.start - bottom, top - rows.stop)
         tall = rows.stop - rows.start
         if i != main and mass[i] > 0.3 * mass[main] and tall > 0.5 * height and beside > 0.05 * size:
-            raise DataError(
-                f"{name} shows several digits side by side, and one is read at a time; crop it to one."
-            )
+            raise DataError(f"{name} shows several digits side by side, and one is read at a time; crop it to one.")
         if max(beside, above) < 0.25 * size:
             keep.append(i + 1)
     return mask & np.isin(labels, keep)
@@ -188,7 +186,7 @@ def _at_edge(boxes, shape):
 
 
 def _around(found, factor, box, shape):
-    """The part of the picture around what was found, with as much again on each side, in the picture's pixels."""
+    """The part of the picture around what was found, with as much again on each side, in its pixels."""
     low, high = found[:2] * factor + box[:2], found[2:] * factor + box[:2]
     room = 0.6 * max(high - low)
     return np.concatenate([np.maximum(low - room, 0), np.minimum(high + room, shape)]).astype(int)

@@ -15,7 +15,7 @@ def equal_time_distance(path: Num[Array | np.ndarray, "time 2"], truth: Num[Arra
 def equal_length_distance(
     path: Num[Array | np.ndarray, "time 2"], truth: Num[Array | np.ndarray, "other 2"], points: int = 60
 ) -> float:
-    """The mean distance at equal fractions of arc length: the shape and its direction, whatever the timing."""
+    """The mean distance at equal fractions of arc length: shape and direction, whatever the timing."""
     where = np.linspace(0, 1, points)
     one, other = (resample(np.asarray(p, float)[None], where)[0] for p in (path, truth))
     return equal_time_distance(one, other)
@@ -24,7 +24,7 @@ def equal_length_distance(
 def warped_distance(
     path: Num[Array | np.ndarray, "time 2"], truth: Num[Array | np.ndarray, "other 2"], points: int = 60
 ) -> float:
-    """The mean distance along the best monotone matching (dynamic time warping) of `points` points of each path."""
+    """The mean distance along the best monotone matching (dynamic time warping) of the two paths."""
     where = np.linspace(0, 1, points)
     one, other = (resample(np.asarray(p, float)[None], where)[0] for p in (path, truth))
     cost = cdist(one, other)
@@ -41,9 +41,9 @@ def warped_distance(
 def ink_distances(
     path: Num[Array | np.ndarray, "time 2"], image: Num[Array | np.ndarray, "height width"]
 ) -> tuple[float, float]:
-    """`(from ink to path, from path to ink)`: mean distance of each pixel of ink from the path, and of the path's points,
-    at equal distances along it, from the nearest ink. The first is about a quarter of the line's width at best, the
-    second zero. Ink is what is brighter than one half.
+    """`(from ink to path, from path to ink)`: how far each pixel of ink is from the path and back, on average.
+
+    Ink is what is brighter than one half. The first is about a quarter of the line's width at best, the second zero.
     """
     rows, cols = np.nonzero(np.asarray(image) > 0.5)
     points = resample(np.asarray(path, float)[None], np.linspace(0, 1, 150))[0]

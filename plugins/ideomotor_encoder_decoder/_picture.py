@@ -35,9 +35,7 @@ def load_picture(path: Path) -> np.ndarray:
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(
-            f"{path} is damaged or cut short ({error}); save or copy the picture again."
-        ) from error
+        raise DataError(f"{path} is damaged or cut short ({error}); save or copy the picture again.") from error
 
 
 def _decode(path: Path) -> np.ndarray:
@@ -69,8 +67,8 @@ def to_grey(picture: np.ndarray, name: str = "the picture") -> np.ndarray:
     colours = array.shape[2] if array.ndim == 3 else 1
     if array.ndim not in (2, 3) or colours not in (1, 2, 3, 4) or array.dtype.kind not in "buif":
         raise DataError(
-            f"{name} is an array of shape {array.shape} and type {array.dtype}; it must hold numbers as (rows, columns) or "
-            f"(rows, columns, colours)."
+            f"{name} is an array of shape {array.shape} and type {array.dtype}; it must hold numbers "
+            f"as (rows, columns) or (rows, columns, colours)."
         )
     if min(array.shape[:2]) < 8:
         raise DataError(f"{name} is {array.shape[1]} × {array.shape[0]} px; at least 8 × 8 are needed.")
@@ -81,9 +79,7 @@ def to_grey(picture: np.ndarray, name: str = "the picture") -> np.ndarray:
             raise DataError(f"{name} holds values that are not finite; replace them.")
         low, high = float(array.min()), float(array.max())
         if low < 0 or high > 255:
-            raise DataError(
-                f"{name} holds values from {low:g} to {high:g}; they must be from 0 to 1, or 0 to 255."
-            )
+            raise DataError(f"{name} holds values from {low:g} to {high:g}; they must be from 0 to 1, or 0 to 255.")
         values = array.astype(np.float32) / (255 if high > 1 else 1)
     elif array.dtype == bool:
         values = array.astype(np.float32)

@@ -9,5 +9,5 @@ CHECKPOINT = "checkpoints/digits"
 
 
 def digit_reader() -> EncoderDecoder:
-    """The reader of handwritten digits that comes with Ideomotor: `read_image(…).image` to a DMP's parameters."""
+    """The bundled reader of handwritten digits: from `read_image(…).image` to a DMP's parameters."""
     return ideomotor.load(Path(str(files(__package__))) / CHECKPOINT, kind="perception")

@@ -16,12 +16,14 @@ _FAR = 4.0  # px
 class Refined(AbstractPerception):
     """Looks twice: moves the path that a perception saw onto the ink of its image, by a few Gauss–Newton steps.
 
-    Each step pulls every pixel of ink and the nearest point of the path towards each other, and points off the ink
-    onto it, while the path keeps its shape like an elastic thread. Only the primitive's parameters are changed (those that
-    must be positive, such as τ, stay), so that the result is a movement of the same family, started, directed and timed
-    as it was perceived. It works for any primitive whose movement is a path in the image, (column, row) in px.
+    Each step pulls every pixel of ink and the nearest point of the path towards each other, and points off
+    the ink onto it, while the path keeps its shape like an elastic thread. Only the primitive's parameters
+    are changed (those that must be positive, such as τ, stay), so that the result is a movement of the same
+    family, started, directed and timed as it was perceived. It works for any primitive whose movement is a
+    path in the image, (column, row) in px.
 
-    - `perception`: from an image to parameters; `primitive`: whose parameters (by default `perception.primitive`).
+    - `perception`: from an image to parameters; `primitive`: whose parameters (by default
+      `perception.primitive`).
     - `steps`: Gauss–Newton steps; none gives back what was perceived.
     - `stiffness`: of the thread, against the pull of the ink; `duration`: of the movement in the image, in s.
     """
@@ -50,9 +52,7 @@ class Refined(AbstractPerception):
         """A blank image."""
         return self.perception.default_observation()
 
-    def __call__(
-        self, observation: Float[Array, "height width"], *, key: PRNGKeyArray | None = None
-    ) -> PyTree:
+    def __call__(self, observation: Float[Array, "height width"], *, key: PRNGKeyArray | None = None) -> PyTree:
         """The parameters of the movement that draws the image."""
         seen = self.perception(observation, key=key)
         flat, rebuild = ravel_pytree(seen)
@@ -74,13 +74,15 @@ class Refined(AbstractPerception):
         """The change of the parameters that solves the quadratic model of this step."""
         path, slopes = draw(change), jax.jacfwd(draw)(change)
         pull, wanted = _targets(path, image)
-        # Residuals: pull^1/2 (path − wanted), and stiffness^1/2 times the stretch of the displacement since the start.
+        # Residuals: pull^1/2 (path − wanted), and stiffness^1/2 times the stretch of the displacement since
+        # the start.
         stretch, stretched = jnp.diff(path - first, axis=0), jnp.diff(slopes, axis=0)
         gradient = jnp.einsum("t,td,tdp->p", pull, path - wanted, slopes)
         gradient += self.stiffness * jnp.einsum("td,tdp->p", stretch, stretched)
         normal = jnp.einsum("t,tdp,tdq->pq", pull, slopes, slopes)
         normal += self.stiffness * jnp.einsum("tdp,tdq->pq", stretched, stretched)
-        # Marquardt's damping, relative to each parameter's own curvature, which spans ten orders of magnitude.
+        # Marquardt's damping, relative to each parameter's own curvature, which spans ten orders of
+        # magnitude.
         size = jax.lax.rsqrt(jnp.diag(normal) + jnp.finfo(normal.dtype).tiny ** 0.5)
         scaled = size[:, None] * normal * size + 1e-3 * jnp.eye(len(size), dtype=normal.dtype)
         return -size * jnp.linalg.solve(scaled, size * gradient)

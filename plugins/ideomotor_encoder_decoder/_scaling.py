@@ -14,8 +14,8 @@ from ideomotor.errors import DataError
 class OutputScaling(eqx.Module):
     """`params = offset + scale · output`, number by number; what must be positive is scaled in its logarithm.
 
-    A number whose `scale` is zero stays at its offset whatever the network says. The arrays are saved with the
-    network's weights and are never trained.
+    A number whose `scale` is zero stays at its offset whatever the network says. The arrays are saved with
+    the network's weights and are never trained.
     """
 
     offset: Float[Array, " params"]
@@ -33,8 +33,8 @@ class OutputScaling(eqx.Module):
     def learn(batch: PyTree, example: PyTree, per: str = "leaf") -> "OutputScaling":
         """Scaling learnt from many parameters, whose leaves lead with a batch axis.
 
-        - `per="leaf"`: the range of each leaf's numbers together becomes [−1, 1]: one range for all weights, one for
-          starts, one for goals, as the authors of Pahič et al. 2018 did.
+        - `per="leaf"`: the range of each leaf's numbers together becomes [−1, 1]: one range for all weights,
+          one for starts, one for goals, as the authors of Pahič et al. 2018 did.
         - `per="number"`: mean zero and deviation one for each number on its own.
         """
         positive = positive_numbers(example)
@@ -99,7 +99,4 @@ def _log(flat: Array, positive: tuple[bool, ...]) -> Array:
 
 def _leaf_slices(example: PyTree) -> list[slice]:
     ends = np.cumsum([np.size(leaf) for leaf in jax.tree.leaves(example)])
-    return [
-        slice(int(end - np.size(leaf)), int(end))
-        for leaf, end in zip(jax.tree.leaves(example), ends, strict=True)
-    ]
+    return [slice(int(end - np.size(leaf)), int(end)) for leaf, end in zip(jax.tree.leaves(example), ends, strict=True)]

@@ -3,6 +3,7 @@
 from ._cells import AbstractCell as AbstractCell
 from ._cells import GRUCell as GRUCell
 from ._cells import RateCell as RateCell
+from ._checks import check_movement as check_movement
 from ._commands import AbstractCommand as AbstractCommand
 from ._commands import CircleCommand as CircleCommand
 from ._commands import ReachCommand as ReachCommand
@@ -18,8 +19,10 @@ from ._objectives import worst as worst
 from ._policy import RecurrentPolicy as RecurrentPolicy
 from ._schedule import Schedule as Schedule
 from ._schedule import Scheduled as Scheduled
+from ._shipped import shipped as shipped
 from ._started import Started as Started
 from ._tasks import Workspace as Workspace
+from ._tasks import check_circle as check_circle
 from ._tasks import circle_state as circle_state
 from ._tasks import figure_eight as figure_eight
 from ._tasks import jumps as jumps

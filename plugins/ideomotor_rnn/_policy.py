@@ -137,7 +137,8 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
 
 def _mixed(weights, signals):
     """Weights times all signals. Signal by signal: joined into one vector, they would be computed anew for each number,
-    which makes a batched movement three times as slow."""
+    which makes a batched movement three times as slow.
+    """
     ends = np.cumsum([signal.size for signal in signals])
     return sum(
         weights[:, end - signal.size : end] @ signal for signal, end in zip(signals, ends, strict=True)

@@ -15,6 +15,7 @@ from ideomotor import AbstractPlant, rollout
 
 from ._commands import CircleCommand, ReachCommand
 from ._costs import circle_cost, movement_cost, reach_cost
+from ._frugal import Frugal
 from ._objectives import risk
 from ._policy import RecurrentPolicy
 from ._schedule import Schedule, Scheduled
@@ -87,7 +88,7 @@ class AbstractTask(eqx.Module):
             both = jax.tree.map(lambda a, b: jnp.stack([a, b]), first, second)
             scheduled = Scheduled(Started(policy, activity), 2)
             schedule = Schedule(jnp.array([0.0, self.hold]), both)
-            movement = rollout(scheduled, schedule, ts, plant=self.plant, x0=x0, key=key)
+            movement = rollout(scheduled, schedule, ts, plant=Frugal(self.plant), x0=x0, key=key)
             command = jax.tree.map(lambda a, b: _each(late, a, b), first, second)
             return movement_cost(movement, command, self.cost(trials.d0))
 
@@ -125,8 +126,8 @@ class ReachTask(AbstractTask):
 
     plant: AbstractPlant
     workspace: Workspace = Workspace()
-    hold: float = eqx.field(static=True, default=0.4)
-    duration: float = eqx.field(static=True, default=1.2)
+    hold: float = eqx.field(static=True, default=0.3)
+    duration: float = eqx.field(static=True, default=1.0)
     dt: float = eqx.field(static=True, default=0.01)
     objective: Callable[[Array], Array] | None = eqx.field(static=True, default=None)
     d0: float = eqx.field(static=True, default=0.04)
@@ -157,8 +158,8 @@ class CircleTask(AbstractTask):
 
     plant: AbstractPlant
     workspace: Workspace = Workspace()
-    hold: float = eqx.field(static=True, default=0.4)
-    duration: float = eqx.field(static=True, default=1.0)
+    hold: float = eqx.field(static=True, default=0.3)
+    duration: float = eqx.field(static=True, default=0.9)
     dt: float = eqx.field(static=True, default=0.01)
     objective: Callable[[Array], Array] | None = eqx.field(static=True, default=None)
     d0: float = eqx.field(static=True, default=0.04)

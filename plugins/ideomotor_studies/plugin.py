@@ -3,6 +3,7 @@
 from ideomotor.spec import Component, hookimpl
 
 _DIGITS = "ideomotor_studies.digits._commands"
+_HUH = "ideomotor_studies.huh2009._commands"
 
 
 @hookimpl
@@ -11,4 +12,20 @@ def ideomotor_components():
     return [
         Component("command", "demo", f"{_DIGITS}:demo", "draw bundled pictures of digits with the arm"),
         Component("command", "run digits", f"{_DIGITS}:run", "draw a picture of a digit with the arm"),
+        Component(
+            "command",
+            "reproduce berniker2015",
+            "ideomotor_studies.berniker2015._commands:reproduce",
+            "Berniker & Kording 2015: trajectory functions by deep networks",
+        ),
+        Component(
+            "command",
+            "reproduce huh2009",
+            f"{_HUH}:reproduce",
+            "Huh & Todorov 2009: motor control by recurrent networks",
+        ),
+        Component("command", "train reach", f"{_HUH}:train_reach", "a network that reaches with six muscles"),
+        Component("command", "train circle", f"{_HUH}:train_circle", "a network that draws circles"),
+        Component("command", "run reach", f"{_HUH}:run_reach", "reach with a six-muscle arm"),
+        Component("command", "run circle", f"{_HUH}:run_circle", "draw circles with a six-muscle arm"),
     ]

@@ -46,7 +46,7 @@ def babble(
     rng: np.random.Generator,
     count: int,
     *,
-    amplitude: float = 0.3,
+    amplitude: float = 0.05,
     harmonics: int = 3,
     duration: float = 1.0,
 ) -> Movements:

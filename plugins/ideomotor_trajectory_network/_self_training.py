@@ -21,7 +21,7 @@ def self_train(
     *,
     rounds: int = 3,
     count: int = 4000,
-    amplitude: float = 0.3,
+    amplitude: float = 0.05,
     seed: int = 0,
 ) -> tuple[Pipeline, list[Movements]]:
     """Learn to reach from one's own movements (Berniker & Kording 2015, "Training on self-generated data").

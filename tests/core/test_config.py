@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ideomotor
-from ideomotor import Pipeline
+from ideomotor import Component, Pipeline
 from ideomotor.config import (
     dump_yaml,
     from_config,
@@ -267,3 +267,9 @@ def test_yaml_files_that_cannot_be_read(tmp_path):
     (tmp_path / "gone.yaml").write_text("primitive: {load: gone/primitive}")
     with pytest.raises(IdeomotorError, match="gone"):
         load_pipeline(tmp_path / "gone.yaml")
+
+
+def test_a_command_is_no_component():
+    command = Component("command", "wave hand", "nowhere:command", "a command")
+    with isolated_registry(command), pytest.raises(ConfigError, match="plant: 'wave hand' is a command"):
+        from_config({"use": "wave hand"}, where="plant")

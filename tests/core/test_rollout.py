@@ -243,8 +243,9 @@ def end_point(model, params, x0, ts=TS):
     )
 
 
-@pytest.mark.parametrize("primitive", [Waves, Pull])
-@pytest.mark.parametrize("solver", [diffrax.Heun, diffrax.Kvaerno3])
+@pytest.mark.parametrize(
+    ("primitive", "solver"), [(Waves, diffrax.Heun), (Pull, diffrax.Heun), (Pull, diffrax.Kvaerno3)]
+)
 def test_gradient_with_respect_to_fields_params_and_x0_equals_finite_differences(primitive, solver):
     with jax.enable_x64(True):
         model = (primitive(), Spring(1.3, solver=solver(), substeps=2))
@@ -396,20 +397,20 @@ def one_step(solver, substeps, dt):
 
 
 @pytest.mark.parametrize(
-    ("solver", "order", "n", "dt"),
+    ("solver", "order", "n"),
     [
-        (diffrax.Euler(), 1, 64, 0.04),
-        (diffrax.Heun(), 2, 64, 0.04),
-        (diffrax.Kvaerno3(), 3, 64, 0.04),
-        (diffrax.Tsit5(), 5, 16, 0.16),
+        (diffrax.Euler(), 1, 64),
+        (diffrax.Heun(), 2, 64),
+        (diffrax.Kvaerno3(), 3, 64),
+        (diffrax.Tsit5(), 5, 16),
     ],
 )
-def test_order_of_convergence_in_substeps_and_in_dt(solver, order, n, dt):
+def test_order_of_convergence_in_substeps_and_in_dt(solver, order, n):
     with jax.enable_x64(True):
         errors = [error(solver, k, 1.0) for k in (n, 2 * n)]
         assert order - 0.25 < np.log2(errors[0] / errors[1]) < order + 0.25
         # One step of half the size has an error smaller by one order more.
-        errors = [error(solver, 1, h) for h in (dt, dt / 2)]
+        errors = [error(solver, 1, dt) for dt in (0.04, 0.02)]
         assert order + 0.75 < np.log2(errors[0] / errors[1]) < order + 1.25
 
 

@@ -1,6 +1,5 @@
 """Plays a pipeline file and writes what came out; heavy, imported when it is needed."""
 
-import csv
 import io
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import jax
 import numpy as np
 
 from .. import _files
+from .._export import columns, named_leaves, write_trajectory
 from .._pipeline import Pipeline
 from .._structure import describe
 from .._trajectory import Trajectory
@@ -43,45 +43,9 @@ def play(
 
 def write_movement(pipeline: Pipeline, movement: Trajectory, folder: Path) -> None:
     """Write trajectory.csv, trajectory.npz, pipeline.yaml and figure.png."""
-    _files.write_text(folder / "trajectory.csv", table(movement))
-    arrays = {
-        f"{name}{path}": leaf for name in ("ys", "us", "xs") for path, leaf in named(getattr(movement, name))
-    }
-    buffer = io.BytesIO()
-    np.savez(buffer, ts=np.asarray(movement.ts), **arrays)  # pyright: ignore[reportArgumentType]
-    _files.write_bytes(folder / "trajectory.npz", buffer.getvalue())
+    write_trajectory(movement, folder)
     save_pipeline(pipeline, folder / "pipeline.yaml")
     _draw(movement, folder / "figure.png")
-
-
-def named(tree: Any) -> list[tuple[str, np.ndarray]]:
-    """`(path, array)` of the leaves: `("", array)` for a bare array, `(".goal", …)`, `(".hand.0", …)`."""
-    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
-    return [("".join(f".{_word(e)}" for e in path), np.asarray(leaf)) for path, leaf in leaves]
-
-
-def _word(entry) -> str:
-    return str(getattr(entry, "key", getattr(entry, "name", getattr(entry, "idx", entry))))
-
-
-def _columns(tree: Any, name: str) -> list[tuple[str, np.ndarray]]:
-    found = []
-    for path, leaf in named(tree):
-        flat = leaf.reshape(leaf.shape[0], -1)
-        for i in range(flat.shape[1]):
-            index = "".join(f"[{j}]" for j in np.unravel_index(i, leaf.shape[1:])) if leaf.ndim > 1 else ""
-            found.append((f"{name}{path}{index}", flat[:, i]))
-    return found
-
-
-def table(movement: Trajectory) -> str:
-    """Times, outputs and commands as comma-separated values with one line of names."""
-    columns = [("ts", np.asarray(movement.ts)), *_columns(movement.ys, "ys"), *_columns(movement.us, "us")]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([name for name, _ in columns])
-    writer.writerows(zip(*[[str(value) for value in values] for _, values in columns], strict=True))
-    return out.getvalue()
 
 
 def read_observation(source: str, example: Any) -> Any:
@@ -91,7 +55,7 @@ def read_observation(source: str, example: Any) -> Any:
     needs one array for each leaf, named by its path, such as `goal`.
     """
     path = Path(source)
-    leaves = [(name.lstrip("."), leaf) for name, leaf in named(example)]
+    leaves = [(name.lstrip("."), leaf) for name, leaf in named_leaves(example)]
     arrays = _read_arrays(path)
     if len(leaves) == 1 and len(arrays) == 1:
         arrays = {leaves[0][0]: next(iter(arrays.values()))}
@@ -142,7 +106,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _check_finite(movement: Trajectory) -> None:
-    for name, values in _columns(movement.ys, "ys"):
+    for name, values in columns(movement.ys, "ys"):
         if not np.all(np.isfinite(values)):
             bad = int(np.argmin(np.isfinite(values)))
             raise DataError(
@@ -154,7 +118,7 @@ def _check_finite(movement: Trajectory) -> None:
 def _draw(movement: Trajectory, path: Path) -> None:
     from matplotlib.figure import Figure
 
-    leaves = [(name.lstrip("."), leaf) for name, leaf in named(movement.ys)]
+    leaves = [(name.lstrip("."), leaf) for name, leaf in named_leaves(movement.ys)]
     figure = Figure(figsize=(7, 1 + 2 * len(leaves)), layout="constrained")
     axes = figure.subplots(len(leaves), 1, sharex=True, squeeze=False)[:, 0]
     for ax, (name, leaf) in zip(axes, leaves, strict=True):

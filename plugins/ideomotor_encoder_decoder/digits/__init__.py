@@ -1,4 +1,4 @@
-"""Images of digits with the pen paths that drew them: the paper's synthetic ones, and a handwriting-like kind."""
+"""Images of digits with the pen paths that drew them: the paper's synthetic kind and a handwritten kind."""
 
 from ._synthetic import synthetic_digits as synthetic_digits
 from ._varied import BOX as BOX

@@ -1,8 +1,8 @@
 """How people write the ten digits: control points of several styles each, as one pen path without lifting.
 
-A glyph is drawn in a unit box (x to the right, y down, both 0 to 1, the digit about one high). Every style of a digit
-starts at the same place and goes the same way, so that an image has one right answer. Where a pen would be lifted (the
-4, the foot of a 1, the bar of a 7) the path goes back over its own ink instead.
+A glyph is drawn in a unit box (x to the right, y down, both 0 to 1, the digit about one high). Every style of
+a digit starts at the same place and goes the same way, so that an image has one right answer. Where a pen
+would be lifted (the 4, the foot of a 1, the bar of a 7) the path goes back over its own ink instead.
 """
 
 from collections.abc import Callable
@@ -130,9 +130,7 @@ def four(s: Sketch) -> None:
         s.to(x + 0.3 * lean, meet, corner=True)
     else:
         s.to(x + 0.3 * lean, meet, corner=True)
-    s.to(x + lean, top, corner=True).to(x + 0.3 * lean, meet).to(
-        x - lean + s.u(-0.1, 0.1), 1 + s.u(-0.05, 0.1)
-    )
+    s.to(x + lean, top, corner=True).to(x + 0.3 * lean, meet).to(x - lean + s.u(-0.1, 0.1), 1 + s.u(-0.05, 0.1))
 
 
 def five(s: Sketch) -> None:

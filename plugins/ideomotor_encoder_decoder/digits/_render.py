@@ -1,4 +1,4 @@
-"""Pen paths to grey images: the distance from every pixel to every piece of the path, in JAX, a batch at a time."""
+"""Pen paths to grey images: the distance from each pixel to each piece of the path, in JAX, in batches."""
 
 import math
 from functools import partial
@@ -66,7 +66,7 @@ def gaussian_blur(
 
 
 def in_batches(function, arrays, size: int = _BATCH) -> np.ndarray:
-    """Apply a jitted function to equal pieces of `arrays` (the last is filled up), so that it compiles once."""
+    """Apply a jitted function to equal pieces of `arrays` (the last filled up), so that it compiles once."""
     count = len(arrays[0])
     done = []
     for i in range(math.ceil(count / size)):

@@ -1,4 +1,4 @@
-"""The synthetic digits of Pahič et al. 2018: straight lines and elliptic arcs with random sizes and angles."""
+"""The synthetic digits of Pahič et al. 2018: lines and elliptic arcs of random sizes and angles."""
 
 from collections.abc import Callable, Sequence
 
@@ -33,7 +33,7 @@ class _Pen:
         return self.pieces[-1][:, -1].T
 
     def arc(self, rx, ry, start, sweep) -> "_Pen":
-        """Draw an elliptic arc that begins where the pen is, at angle `start` (degrees, counter-clockwise)."""
+        """Draw an elliptic arc from where the pen is, at angle `start` (degrees, counter-clockwise)."""
         start, sweep, rx, ry = (np.broadcast_to(v, self.count)[:, None] for v in (start, sweep, rx, ry))
         angle = np.deg2rad(start + sweep * np.linspace(0, 1, _ARC_POINTS))
         arc = np.stack([rx * np.cos(angle), ry * np.sin(angle)], -1)
@@ -121,9 +121,10 @@ def synthetic_digits(
 ) -> Digits:
     """Pairs of image and pen path as in Pahič et al. 2018, section V, with equally many of each digit.
 
-    Each path is minimum jerk in time, and drawn with a brush of radius 1 px. Rotation (degrees), translation (px),
-    relative scale and shear are uniform up to the given size, and are applied to the path that is drawn; `noise` is the
-    probability that a pixel of the digit turns black or white. The same seed gives the same digits.
+    Each path is minimum jerk in time, and drawn with a brush of radius 1 px. Rotation (degrees), translation
+    (px), relative scale and shear are uniform up to the given size, and are applied to the path that is
+    drawn; `noise` is the probability that a pixel of the digit turns black or white. The same seed gives the
+    same digits.
     """
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.resize(np.asarray(digits, np.int32), count))

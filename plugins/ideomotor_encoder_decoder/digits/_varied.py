@@ -12,7 +12,7 @@ from ._glyphs import GLYPHS, Sketch
 from ._render import gaussian_blur, in_batches, signed_distance
 
 SIZE, BOX = 40, 28.0
-"""Side of an image, and the longer side of the digit's ink in it, in px; `normalise_image` keeps to the same."""
+"""Side of an image, and the longer side of the ink in it, in px; `normalise_image` keeps to the same."""
 
 _PER_GROUP = 24  # variants that share a style and the coins thrown for it
 _PIECES = 72  # straight pieces a path is drawn with
@@ -44,9 +44,9 @@ def varied_digits(
 ) -> Digits:
     """Handwriting-like digits, each with the one pen path that wrote it, minimum jerk in time.
 
-    Paths start where most people start (0, 6, 8, 9 at the top counter-clockwise, 5 at the right end of its bar) and go
-    back over their ink instead of lifting the pen. The same seed gives the same digits. `clean` leaves out the
-    camera's faults (blur, noise, gaps, specks).
+    Paths start where most people start (0, 6, 8, 9 at the top counter-clockwise, 5 at the right end of its
+    bar) and go back over their ink instead of lifting the pen. The same seed gives the same digits. `clean`
+    leaves out the camera's faults (blur, noise, gaps, specks).
     """
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.resize(np.asarray(digits, np.int32), count))

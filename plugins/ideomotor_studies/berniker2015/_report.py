@@ -30,17 +30,21 @@ def table(results: dict[str, Any], preset: str, constants: str) -> str:
     add("self-trained: training error, last round", paper["training"], ours["training"])
     for name, label, key in (
         ("self-trained", "self-trained", "self-trained"),
-        ("optimised", "optimised through the arm itself", "optimised"),
+        ("optimised", "optimised through the arm, Gauss-Newton", "optimised"),
+        ("optimised-gradient", "optimised through the arm, plain gradient", "optimised"),
         ("optimised-forward-model", "optimised through a learned forward model", "optimised"),
     ):
+        if name not in results:
+            continue
         add(f"{label}: distance from optimal", PAPER[key]["distance"], results[name]["distance"])
         add(f"{label}: end error (cm)", PAPER[key]["end"], results[name]["end"])
         add(f"{label}: cost (optimal {results[name]['optimal_cost']:.4g})", None, results[name]["cost"])
     data, oracle = results["data"], results["oracle"]
     add(f"{data['reaches']:,} optimal reaches: CPU s", None, data["reaches_cpu_s"])
     add("converged", None, data["converged"])
-    add("cost against Euler-Lagrange: median, largest relative difference", None,
-        (oracle["median_difference"], oracle["largest_difference"]))  # fmt: skip
+    for label, end in (("", ""), (" with 201 samples", "_twice_the_samples")):
+        pair = (oracle["median_difference" + end], oracle["largest_difference" + end])
+        add(f"cost{label} against Euler-Lagrange: median, largest relative difference", None, pair)
     for what, value in results["beyond"].items():
         if isinstance(value, dict):
             for key, number in value.items():
@@ -49,8 +53,8 @@ def table(results: dict[str, Any], preset: str, constants: str) -> str:
     lines += [f"Constants `{constants}`: {CONSTANTS[constants].note}", "", *rows, PROTOCOL, "", "## The two settings of the constants", ""]
     lines += ["Best reaches, counter-clockwise / null / clockwise:", "", "| setting | Φ (1/m²) | c (N m s/rad) | end error (cm) | "
               "farthest to the side (cm) | root mean square command (N m) | converged |", "|---|---|---|---|---|---|---|"]  # fmt: skip
-    for name, found in results["constants"].items():
-        c = CONSTANTS[name]
+    for name, c in CONSTANTS.items():
+        found = results["constants"][name]
         cells = (c.terminal, c.field, found["end"], found["lateral"], found["rms_command"], found["converged"])
         lines.append(f"| {name} | " + " | ".join(_number(cell) for cell in cells) + " |")
     return "\n".join([*lines, ""])

@@ -48,7 +48,7 @@ def test_movement_primitives(x64, shared_data, i):
 def test_mp_pytorch(x64, shared_data, i):
     data = np.load(shared_data / "ref_mp_pytorch.npz")
     g, y0, tau, ts = (data[f"{name}_{i}"] for name in ("g", "y0", "tau", "T"))
-    dmp = DMP(alpha=25.0, alpha_x=2.0, overlap=np.exp(-1), last_width="extrapolate")
+    dmp = DMP(alpha=48.0, alpha_x=2.0, overlap=np.exp(-1), last_width="extrapolate")
     weights, recorded = data[f"weights_{i}"], data[f"Y_{i}"]
     exact = np.abs(exactly(dmp, data, i, weights) - recorded).max()
     n = int(data[f"n_{i}"])
@@ -59,7 +59,7 @@ def test_mp_pytorch(x64, shared_data, i):
     y, v, found = y0.copy(), np.zeros(2), [y0]
     for before, dt in zip(ts[:-1], np.diff(ts), strict=True):
         push = weights @ dmp.system.forcing_basis(np.asarray(before / tau))
-        v = v + dt * (25.0 * (6.25 * (g - y) - tau * v) + push) / tau**2
+        v = v + dt * (48.0 * (12.0 * (g - y) - tau * v) + push) / tau**2
         y = y + dt * v
         found.append(y)
     np.testing.assert_allclose(found, recorded, rtol=0, atol=1e-11)

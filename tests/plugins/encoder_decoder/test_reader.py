@@ -1,10 +1,11 @@
 import equinox as eqx
-import ideomotor
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from click.testing import CliRunner
+
+import ideomotor
 from ideomotor_encoder_decoder import (
     EncoderDecoder,
     FullyConnected,

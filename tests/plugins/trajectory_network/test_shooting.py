@@ -17,7 +17,7 @@ def test_all_converge_and_end_on_their_targets(reaches):
 def test_a_double_integrator_agrees_with_its_closed_form():
     """For a mass m the exact zero-order-hold sums give S, and the optimum is one linear system."""
     mass, terminal, steps, duration = 1.3, 100.0, 50, 0.8
-    problem = ReachProblem(ideomotor.make("point-mass", mass=mass, damping=0.0), terminal=terminal, samples=steps + 1)
+    problem = ReachProblem(ideomotor.make("point-mass", mass=mass), terminal=terminal, samples=steps + 1)
     start, target = np.array([0.05, 0.2]), np.array([-0.1, 0.33])
     found = optimal_reaches(problem, start, target, duration=duration)
     dt = duration / steps

@@ -1,0 +1,162 @@
+import ideomotor
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ideomotor.errors import DataError, TrainingError
+from ideomotor_trajectory_network import (
+    ConditionsNetwork,
+    ForwardModel,
+    ReachProblem,
+    Trainer,
+    TrajectoryDecoder,
+    babble,
+    centre_out,
+    commands_and_states,
+    conditions_of,
+    improve_through_forward_model,
+    improve_through_plant,
+    optimal_reaches,
+    optimise_through_plant,
+    play_all,
+    self_train,
+)
+from ideomotor_trajectory_network._forward_model import WAVES, waves
+from ideomotor_trajectory_network._optimising import _cost_loss, random_conditions
+
+
+@pytest.fixture(scope="module")
+def free(arm):
+    return ReachProblem(arm, terminal=1e6)
+
+
+@pytest.fixture(scope="module")
+def trainer():
+    return Trainer(0, 0, progress=False)
+
+
+@pytest.fixture(scope="module")
+def taught(free, trainer):
+    conditions = ConditionsNetwork(15, (250,), activation="tanh", output="linear")
+    decoder = TrajectoryDecoder(15, (60,), activation="tanh", output="linear")
+    return self_train(free, conditions, decoder, trainer, rounds=3, count=700)
+
+
+@pytest.fixture(scope="module")
+def optimum(free):
+    return optimal_reaches(free, *centre_out(directions=8))
+
+
+def _judge(free, function, optimum):
+    """Mean end error in cm, cost over optimal cost, distance of the commands from the optimal ones."""
+    us, _ = commands_and_states(function, conditions_of(optimum.start, optimum.target), 101)
+    moved = play_all(free, optimum.start, np.asarray(us))
+    miss = moved.states[:, -1] - np.concatenate([optimum.target, np.zeros((8, 2))], 1)
+    cost = 0.5e6 * (miss**2).sum(1) + 0.005 * (moved.commands[:, :-1] ** 2).sum((1, 2))
+    away = np.sqrt(((moved.commands - optimum.commands) ** 2).mean())
+    return 100 * np.linalg.norm(miss[:, :2], axis=1).mean(), cost.mean() / optimum.cost.mean(), away
+
+
+def test_babble_moves_a_little_and_comes_to_rest(free):
+    moved = babble(free, np.random.default_rng(0), 200)
+    away = np.linalg.norm(moved.end - moved.start, axis=1)
+    assert moved.commands.shape == (200, 101, 2)
+    assert 0.01 < away.mean() < 0.1
+    assert np.linalg.norm(moved.states[:, -1, 2:], axis=1).mean() < 0.03
+    np.testing.assert_allclose(moved.commands.mean(1), 0, atol=1e-6)
+
+
+def test_babble_that_leaves_the_workspace(free):
+    with pytest.raises(DataError, match="lower amplitude"):
+        babble(free, np.random.default_rng(0), 20, amplitude=1e4)
+    with pytest.raises(DataError, match="must be positive"):
+        babble(free, np.random.default_rng(0), 20, amplitude=0.0)
+
+
+def test_three_rounds_teach_to_reach_but_not_optimally(free, taught, optimum):
+    function, rounds = taught
+    first, last = (np.linalg.norm(m.end - m.start, axis=1).mean() for m in (rounds[0], rounds[-1]))
+    assert len(rounds) == 3 and last > first
+    end, cost, away = _judge(free, function, optimum)
+    assert end < 0.5
+    assert away > 0.02
+
+
+def test_gauss_newton_through_the_arm_makes_it_optimal(free, taught, trainer, optimum):
+    better = improve_through_plant(free, taught[0], trainer, rounds=4, count=700, progress=False)
+    (_, before, far), (end, after, near) = (_judge(free, f, optimum) for f in (taught[0], better))
+    assert near < 0.2 * far and after < before and end < 0.3
+
+
+def test_a_learned_forward_model_brings_it_nearer(free, taught, trainer, optimum):
+    seen = []
+    better = improve_through_forward_model(
+        free, taught[0], trainer, rounds=3, count=700, callback=lambda *x: seen.append(x[0])
+    )
+    assert seen == [1, 2, 3]
+    assert _judge(free, better, optimum)[2] < 0.7 * _judge(free, taught[0], optimum)[2]
+
+
+def test_a_forward_model_knows_the_derivatives_of_the_arm(free):
+    """Against finite differences of played movements, at movements like those it has seen."""
+    rng, basis = np.random.default_rng(0), waves(101)
+    np.testing.assert_allclose(basis @ basis.T, np.eye(WAVES), atol=1e-12)
+    start = rng.uniform((-0.05, 0.3), (0.05, 0.4), (1500, 2))
+    heights = rng.normal(size=(1500, 2 * WAVES)) * 0.2
+    us = lambda h: np.einsum("mku,kt->mtu", h.reshape(-1, WAVES, 2), basis)  # noqa: E731
+    end = play_all(free, start, us(heights)).states[:, -1]
+    model = ForwardModel.learn(start, heights, end, 200, jax.random.key(0))
+    slope = jax.jacfwd(lambda h: model(jnp.asarray(start[0], jnp.float32), h))(jnp.zeros(2 * WAVES))
+    h = 0.05
+    steps = np.concatenate([h * np.eye(2 * WAVES), -h * np.eye(2 * WAVES)])
+    ends = play_all(free, np.repeat(start[:1], len(steps), 0), us(steps)).states[:, -1]
+    exact = ((ends[: 2 * WAVES] - ends[2 * WAVES :]) / (2 * h)).T
+    assert np.linalg.norm(slope - exact) < 0.15 * np.linalg.norm(exact)
+
+
+def test_plain_gradient_through_the_arm_equals_finite_differences():
+    with jax.enable_x64(True):
+        free = ReachProblem(ideomotor.make("two-link-arm", damping=0.0), terminal=1e3, samples=21)
+        from ideomotor import Pipeline
+
+        function = Pipeline(
+            ConditionsNetwork(4, (8,), key=jax.random.key(0)),
+            TrajectoryDecoder(4, (8,), output="linear", key=jax.random.key(1)),
+        )
+        batch = jax.tree.map(lambda x: x.astype(float), random_conditions(jax.random.key(2), 3))
+        loss = _cost_loss(free)
+        place = lambda f: f.primitive.layers[0].weight  # noqa: E731
+        import equinox as eqx
+
+        def value(x):
+            return loss(eqx.tree_at(place, function, x), batch, None)[1]["cost"]
+
+        weight, h = place(function), 1e-6
+        gradient = jax.jit(jax.grad(value))(weight)
+        value = jax.jit(value)
+        for i, j in ((0, 0), (3, 2), (7, 1)):
+            step = jnp.zeros_like(weight).at[i, j].set(h)
+            np.testing.assert_allclose(gradient[i, j], (value(weight + step) - value(weight - step)) / (2 * h), rtol=1e-5)
+
+
+def test_plain_descent_lowers_the_cost(arm):
+    free = ReachProblem(arm, terminal=1e3, samples=21)
+    from ideomotor import Pipeline
+
+    function = Pipeline(ConditionsNetwork(4, (20,)), TrajectoryDecoder(4, (20,), output="linear"))
+    seen = []
+    better = optimise_through_plant(
+        free, function, steps=60, batch_size=32, rate=3e-3, callback=lambda s, m, f: seen.append(m["cost"]), progress=False
+    )
+    batch = random_conditions(jax.random.key(5), 64)
+    loss = jax.jit(lambda f: _cost_loss(free)(f, batch, None)[1]["cost"])
+    assert loss(better) < 0.5 * loss(function)
+
+
+def test_bad_settings(free, taught, trainer):
+    with pytest.raises(DataError, match="rounds must be at least 1"):
+        improve_through_plant(free, taught[0], trainer, rounds=0)
+    with pytest.raises(DataError, match="noise"):
+        improve_through_forward_model(free, taught[0], trainer, noise=0.0)
+    with pytest.raises(TrainingError, match="lower noise"):
+        improve_through_forward_model(free, taught[0], trainer, rounds=1, count=20, commands=2, versions=2)
