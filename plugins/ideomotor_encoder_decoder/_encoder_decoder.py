@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
+import ideomotor
 from ideomotor import AbstractPerception, AbstractPrimitive
 
 from ._encoders import AbstractEncoder, FullyConnected, dense_layers
@@ -17,8 +18,8 @@ class EncoderDecoder(AbstractPerception):
 
     image ─encoder─▶ features ─▶ latent ─decoder─▶ outputs of order one ─scaling─▶ parameters
 
-    - `primitive`: whose parameters are predicted; any primitive, its `default_params()` fix their structure.
-      What `ideomotor.quantity` declares positive, such as τ, is predicted in its logarithm.
+    - `primitive`: whose parameters are predicted, by default a planar DMP; any primitive, its `default_params()`
+      fix their structure. What `ideomotor.quantity` declares positive, such as τ, is predicted in its logarithm.
     - `image_shape`: rows and columns; the image is a float array with ink 1 and paper 0.
     - `encoder`: `FullyConnected` or `Convolutional`.
     - `latent`: width of the narrow layer in the middle; `decoder`: widths of the layers after it.
@@ -41,7 +42,7 @@ class EncoderDecoder(AbstractPerception):
 
     def __init__(
         self,
-        primitive: AbstractPrimitive,
+        primitive: AbstractPrimitive | None = None,
         image_shape: tuple[int, int] = (40, 40),
         encoder: AbstractEncoder | None = None,
         latent: int = 20,
@@ -58,7 +59,7 @@ class EncoderDecoder(AbstractPerception):
             raise ValueError(f"latent must be at least 1, not {latent}.")
         key = jax.random.key(0) if key is None else key
         key_encoder, key_latent, key_decoder = jax.random.split(key, 3)
-        self.primitive = primitive
+        self.primitive = primitive = ideomotor.make("dmp") if primitive is None else primitive
         self.image_shape = (int(image_shape[0]), int(image_shape[1]))
         self.encoder = FullyConnected() if encoder is None else encoder
         self.latent, self.decoder, self.activation = int(latent), tuple(int(n) for n in decoder), activation

@@ -5,6 +5,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
+import ideomotor
 from ideomotor import AbstractFeedforwardPrimitive, AbstractPerception, quantity
 
 from ._scaling import positive_numbers
@@ -22,7 +23,7 @@ class Refined(AbstractPerception):
     family, started, directed and timed as it was perceived. It works for any primitive whose movement is a
     path in the image, (column, row) in px.
 
-    - `perception`: from an image to parameters; `primitive`: whose parameters (by default
+    - `perception`: from an image to parameters, by default the digit reader; `primitive`: whose parameters (by default
       `perception.primitive`).
     - `steps`: Gauss–Newton steps; none gives back what was perceived.
     - `stiffness`: of the thread, against the pull of the ink; `duration`: of the movement in the image, in s.
@@ -36,7 +37,7 @@ class Refined(AbstractPerception):
 
     def __init__(
         self,
-        perception: AbstractPerception,
+        perception: AbstractPerception | None = None,
         primitive: AbstractFeedforwardPrimitive | None = None,
         steps: int = 8,
         stiffness: float | int = 30.0,
@@ -44,7 +45,7 @@ class Refined(AbstractPerception):
     ):
         if steps < 0:
             raise ValueError(f"steps must be at least 0, not {steps}.")
-        self.perception = perception
+        self.perception = perception = ideomotor.make("digit-reader") if perception is None else perception
         self.primitive = perception.primitive if primitive is None else primitive
         self.steps, self.stiffness, self.duration = steps, float(stiffness), float(duration)
 

@@ -1,0 +1,1 @@
+"""Studies: what combines the plug-ins; one module per paper."""

@@ -11,64 +11,62 @@ from ideomotor import Pipeline
 from ideomotor.errors import DataError, TrainingError
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ._closed_form import least_squares, linear
+from ._closed_form import linear
 from ._movements import conditions_of, play_all
 from ._problem import ReachProblem
 from ._sampling import sample_reaches
 from ._self_training import commands_and_states
 from ._training import Trainer
 
-WAVES = 12  # for each joint: what a smooth command is made of
+WAVES = 6  # for each joint: what a smooth command is made of
 
 
 def waves(samples: int) -> np.ndarray:
-    """Orthonormal cosines over a movement, `(WAVES, samples)`: a command's smooth parts."""
-    phase = (np.arange(samples) + 0.5) / samples
-    rows = np.cos(np.pi * np.arange(WAVES)[:, None] * phase) * np.sqrt(2 / samples)
-    rows[0] /= np.sqrt(2)
-    return rows
+    """Orthonormal polynomials over a movement, `(WAVES, samples)`: a command's smooth parts."""
+    powers = np.polynomial.legendre.legvander(np.linspace(-1, 1, samples), WAVES - 1)
+    return np.linalg.qr(powers)[0].T
 
 
 class ForwardModel(eqx.Module):
-    """A learned model of the arm: start and commands of a whole movement → the state at its end.
+    """A learned model of what a change of the commands of a whole movement changes at its end.
 
-    One hidden layer, as in the paper, beside a linear path. The commands go in as sums of smooth waves: where noise has
-    never been, a network's derivative means nothing.
-
-    - call: hand position (m) at the start and wave heights of the torques (N m) `(2 · WAVES,)` → hand position (m) and
-      velocity (m/s) at the end.
+    The paper's forward model is a network from commands and start to states, of which only the derivative is used. This
+    is that derivative, learned directly from the differences between noisy versions of one command: linear in the
+    commands' changes, with slopes that one hidden layer gives for the start and the target of the movement. The changes
+    are sums of smooth waves, since where noise has never been, no slope can be learned.
     """
 
     hidden: eqx.nn.Linear
-    last: eqx.nn.Linear
-    middle: Float[Array, " inputs"]
-    spread: Float[Array, " inputs"]
+    last: Float[Array, "features heights 4"]
 
-    def __call__(self, start: Float[Array, "2"], heights: Float[Array, " heights"]) -> Float[Array, "4"]:
-        """The state at the end."""
-        return jnp.concatenate([start, jnp.zeros(2)]) + self.last(self.features(start, heights))
+    def features(self, conditions: Float[Array, "4"]) -> Float[Array, " features"]:
+        """The hidden units for start and target (m), and a one."""
+        return jnp.append(jnp.tanh(self.hidden(conditions)), 1.0)
 
-    def features(self, start: Float[Array, "2"], heights: Float[Array, " heights"]) -> Float[Array, " features"]:
-        """The inputs, and the hidden units."""
-        x = (jnp.concatenate([start, heights]) - self.middle) / self.spread
-        return jnp.concatenate([x, jnp.tanh(self.hidden(x))])
+    def slope(self, conditions: Float[Array, "4"]) -> Float[Array, "4 heights"]:
+        """Derivative of the state at the end (m, m/s) by wave heights of the torques (N m)."""
+        return jnp.einsum("f,fhi->ih", self.features(conditions), self.last)
 
     @staticmethod
     def learn(
-        start: np.ndarray, heights: np.ndarray, end: np.ndarray, hidden: int, key: PRNGKeyArray
+        conditions: np.ndarray, changes: np.ndarray, effects: np.ndarray, hidden: int, key: PRNGKeyArray
     ) -> "ForwardModel":
-        """A random hidden layer, and the last layer by least squares."""
-        x = np.concatenate([start, heights], 1)
-        middle, spread = x.mean(0), x.std(0) + 1e-9
+        """A random hidden layer, and the last layer by least squares.
+
+        - `conditions` `(sample, 4)` in m, `changes` of wave heights `(sample, heights)`, `effects` `(sample, 4)`.
+        """
+        middle, spread = conditions.mean(0), conditions.std(0) + 1e-9
         key_weight, key_bias = jax.random.split(key)
-        weight = 0.3 * jax.random.normal(key_weight, (hidden, x.shape[1]))
-        bias = jax.random.uniform(key_bias, (hidden,), minval=-1.5, maxval=1.5)
-        nothing = linear(np.zeros((4, x.shape[1] + hidden)), np.zeros(4))
-        arrays = (jnp.asarray(middle, jnp.float32), jnp.asarray(spread, jnp.float32))
-        model = ForwardModel(linear(weight, bias), nothing, *arrays)
-        features = jax.vmap(model.features)(jnp.asarray(start, jnp.float32), jnp.asarray(heights, jnp.float32))
-        wanted = end - np.concatenate([start, np.zeros_like(start)], 1)
-        return eqx.tree_at(lambda m: m.last, model, linear(*least_squares(np.asarray(features), wanted)))
+        weight = 0.5 * np.asarray(jax.random.normal(key_weight, (hidden, 4))) / spread
+        bias = np.asarray(jax.random.uniform(key_bias, (hidden,), minval=-1.5, maxval=1.5)) - weight @ middle
+        layer = linear(weight, bias)
+        model = ForwardModel(layer, jnp.zeros((hidden + 1, changes.shape[1], 4)))
+        features = np.asarray(jax.vmap(model.features)(jnp.asarray(conditions, jnp.float32)), np.float64)
+        both = np.einsum("sf,sh->sfh", features, changes / changes.std()).reshape(len(features), -1)
+        gram = both.T @ both
+        gram[np.diag_indices_from(gram)] += 1e-4 * len(both)
+        last = np.linalg.solve(gram, both.T @ effects) / changes.std()
+        return ForwardModel(layer, jnp.asarray(last.reshape(hidden + 1, -1, 4), jnp.float32))
 
 
 def improve_through_forward_model(
@@ -80,8 +78,8 @@ def improve_through_forward_model(
     count: int = 1000,
     commands: int = 150,
     versions: int = 20,
-    noise: float = 0.02,
-    hidden: int = 300,
+    noise: float = 0.003,
+    hidden: int = 30,
     seed: int = 0,
     callback: Callable[[int, dict[str, float], Pipeline], Any] | None = None,
 ) -> Pipeline:
@@ -91,7 +89,7 @@ def improve_through_forward_model(
     them, plays `count` random reaches, moves their commands to where the model's derivative says that the cost is least,
     and trains the function on what the arm did with these.
 
-    - `noise`: standard deviation of the disturbance, in parts of the range of the commands.
+    - `noise`: standard deviation of each wave of the disturbance, in N m.
     - `callback(round, metrics, function)`: a true result stops.
     """
     if min(rounds, commands, versions, hidden) < 1 or not noise > 0 or count <= function.primitive.latent:
@@ -101,18 +99,18 @@ def improve_through_forward_model(
         )
     rng, basis = np.random.default_rng(seed), waves(problem.samples)
     for number in range(rounds):
-        span = np.asarray(function.primitive.high - function.primitive.low)[4:]
-        start, _, us = _own(function, rng, commands, problem.samples)
-        start, us = np.repeat(start, versions, 0), np.repeat(us, versions, 0)
-        disturbance = rng.normal(size=(len(us), WAVES, 2)) / np.sqrt(np.arange(1, WAVES + 1))[:, None]
-        us = us + noise * span * np.sqrt(problem.samples / 2) * np.einsum("mku,kt->mtu", disturbance, basis)
-        moved = play_all(problem, start, us)
-        good = np.isfinite(moved.states).all((1, 2))
+        start, target, us = _own(function, rng, commands, problem.samples)
+        undisturbed = play_all(problem, start, us).states[:, -1]
+        start, target, us = (np.repeat(x, versions, 0) for x in (start, target, us))
+        changes = noise * np.sqrt(problem.samples / 2) * rng.normal(size=(len(us), WAVES, 2))
+        moved = play_all(problem, start, us + np.einsum("mku,kt->mtu", changes, basis))
+        effects = moved.states[:, -1] - np.repeat(undisturbed, versions, 0)
+        good = np.isfinite(effects).all(1)
         if good.sum() < 50:
             raise TrainingError(f"Round {number + 1}: most noisy commands lead nowhere; lower noise ({noise:g}).")
         key = jax.random.key(rng.integers(2**31))
-        heights = np.einsum("mtu,kt->mku", us, basis).reshape(len(us), -1)
-        model = ForwardModel.learn(start[good], heights[good], moved.states[good, -1], hidden, key)
+        conditions = np.concatenate([start, target], 1)
+        model = ForwardModel.learn(conditions[good], changes.reshape(len(us), -1)[good], effects[good], hidden, key)
         start, target, us = _own(function, rng, count, problem.samples)
         end = play_all(problem, start, us).states[:, -1]
         heights = np.einsum("mtu,kt->mku", us, basis).reshape(count, -1)
@@ -146,7 +144,7 @@ def _step(problem, model, start, target, heights, end):
     dt = 1.0 / (problem.samples - 1)
 
     def one(start, target, heights, end):
-        j = jax.jacrev(lambda a: model(start, a))(heights)
+        j = model.slope(jnp.concatenate([start, target]))
         miss = end - jnp.concatenate([target, jnp.zeros_like(target)])
         system = jnp.eye(4) / problem.terminal + j @ j.T / (problem.effort * dt)
         multiplier = jax.scipy.linalg.solve(system, j @ heights - miss, assume_a="pos")

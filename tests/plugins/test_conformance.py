@@ -8,9 +8,14 @@ from ideomotor.testing import check
 
 NAMES = [c.name for c in ideomotor.components() if c.kind in ("perception", "planner", "primitive", "plant")]
 
-# What cannot be made without arguments, because there is no sensible default for them.
+# Smaller than by default: the checks are about the interface, and a large network only takes longer.
 MADE = {
-    "encoder-decoder": lambda: ideomotor.make("encoder-decoder", ideomotor.make("dmp")),
+    "encoder-decoder": lambda: ideomotor.make(
+        "encoder-decoder", image_shape=(8, 8), encoder=ideomotor.make("fully-connected", widths=(16,))
+    ),
+    "trajectory-inversion": lambda: ideomotor.make(
+        "trajectory-inversion", ideomotor.make("trajectory-decoder")
+    ),
     "refined": lambda: ideomotor.make("refined", MADE["encoder-decoder"]()),
 }
 

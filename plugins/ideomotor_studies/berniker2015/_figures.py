@@ -52,7 +52,7 @@ def functions(study) -> Figure:
             row, np.split(np.arange(len(expected)), 3), ("counter-clockwise", "no field", "clockwise"), ends, strict=True
         ):
             show_reaches(axes, expected[rows], moved.states[rows], study.test.target[rows], study.test.states[rows])
-            axes.set_title(f"{label}, {field}: {end:.2g} cm from the target", fontsize=10)
+            axes.set_title(f"{label}, {field}: {end:.2g} cm off", fontsize=10)
     grid[0, 0].legend(frameon=False, fontsize=8, loc="upper left")
     return fig
 

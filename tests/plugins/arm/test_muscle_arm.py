@@ -9,6 +9,8 @@ import pytest
 import scipy.integrate
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import ideomotor
 from ideomotor_arm import (
     FirstOrderActivation,
     KistemakerMuscle,
@@ -24,8 +26,6 @@ from ideomotor_arm import (
     franklin_arm,
     muscle_leg,
 )
-
-import ideomotor
 
 LIMBS = {
     "muscle-arm": MuscleArm,

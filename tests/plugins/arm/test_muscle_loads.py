@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+import ideomotor
 from ideomotor_arm import (
     ConstantLoad,
     ForceChannel,
@@ -15,8 +17,6 @@ from ideomotor_arm import (
     Servo,
     TwoLinkArm,
 )
-
-import ideomotor
 
 STATE = MuscleArmState(np.array([0.5, 1.6]), np.array([1.0, -2.0]), np.full(6, 0.2))
 

@@ -1,0 +1,13 @@
+import ideomotor
+import pytest
+from ideomotor.testing import check, check_perception
+
+
+@pytest.mark.parametrize("name", ["conditions-network", "trajectory-decoder"])
+def test_components_conform(name):
+    check(name)
+
+
+def test_an_inversion_conforms():
+    decoder = ideomotor.make("trajectory-decoder", latent=3, hidden=(8,), basis=ideomotor.make("time-splines", count=5))
+    check_perception(ideomotor.make("trajectory-inversion", decoder=decoder, samples=9))
