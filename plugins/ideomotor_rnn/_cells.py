@@ -3,7 +3,7 @@ import abc
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ideomotor import quantity
 
@@ -17,7 +17,7 @@ class AbstractCell(eqx.Module):
 
     @abc.abstractmethod
     def step(
-        self, activity: Float[Array, " units"], drive: Float[Array, " units"], dt: Float[Array, ""]
+        self, activity: Float[Array, " units"], drive: Float[Array, " units"], dt: Float[ArrayLike, ""]
     ) -> Float[Array, " units"]:
         """The activity `dt` seconds later; `drive` is what comes from outside, one number for each unit."""
 
@@ -50,7 +50,7 @@ class RateCell(AbstractCell):
         self.bias = jnp.full(units, 0.2)
 
     def step(
-        self, activity: Float[Array, " units"], drive: Float[Array, " units"], dt: Float[Array, ""]
+        self, activity: Float[Array, " units"], drive: Float[Array, " units"], dt: Float[ArrayLike, ""]
     ) -> Float[Array, " units"]:
         """See `AbstractCell`."""
         goal = TRANSFER[self.transfer](self.recurrent @ activity + drive + self.bias)
@@ -70,7 +70,7 @@ class GRUCell(AbstractCell):
         self.cell = eqx.nn.GRUCell(units, units, key=jax.random.key(0) if key is None else key)
 
     def step(
-        self, activity: Float[Array, " units"], drive: Float[Array, " units"], dt: Float[Array, ""]
+        self, activity: Float[Array, " units"], drive: Float[Array, " units"], dt: Float[ArrayLike, ""]
     ) -> Float[Array, " units"]:
         """See `AbstractCell`."""
         return self.cell(drive, activity)

@@ -106,14 +106,14 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
         """Silence. The paper starts its trials from random activity: `Started(policy, activity)`."""
         return jnp.zeros_like(self.sensory[:, 0])
 
-    def sense(self, feedback: dict[str, Array]) -> list[Array]:
+    def sense(self, feedback: dict[str, Any]) -> list[Array]:
         """The signals as the network hears them."""
-        return [(feedback[signal] - CODE[signal][0]) / CODE[signal][1] for signal in self.signals]
+        return [(jnp.asarray(feedback[signal]) - CODE[signal][0]) / CODE[signal][1] for signal in self.signals]
 
     def step(
         self,
         state: Float[Array, " units"],
-        feedback: dict[str, Array],
+        feedback: dict[str, Any],
         params: AbstractCommand,
         dt: Any,
         *,

@@ -6,14 +6,14 @@ from ._decoder import TrajectoryCode as TrajectoryCode
 from ._decoder import TrajectoryDecoder as TrajectoryDecoder
 from ._euler_lagrange import BoundaryValues as BoundaryValues
 from ._euler_lagrange import euler_lagrange as euler_lagrange
+from ._forward_model import ForwardModel as ForwardModel
+from ._forward_model import improve_through_forward_model as improve_through_forward_model
 from ._improving import improve_through_plant as improve_through_plant
 from ._inversion import TrajectoryInversion as TrajectoryInversion
 from ._movements import Movements as Movements
 from ._movements import babble as babble
 from ._movements import conditions_of as conditions_of
 from ._movements import play_all as play_all
-from ._forward_model import ForwardModel as ForwardModel
-from ._forward_model import improve_through_forward_model as improve_through_forward_model
 from ._optimising import optimise_through_plant as optimise_through_plant
 from ._problem import ReachProblem as ReachProblem
 from ._sampling import centre_out as centre_out

@@ -16,7 +16,9 @@ class StackedAutoencoder(eqx.Module):
     decoder: TrajectoryDecoder
     features: str = eqx.field(static=True)
 
-    def __init__(self, decoder: TrajectoryDecoder, features: str = "sigmoid", *, key: PRNGKeyArray | None = None):
+    def __init__(
+        self, decoder: TrajectoryDecoder, features: str = "sigmoid", *, key: PRNGKeyArray | None = None
+    ):
         key = jax.random.key(0) if key is None else key
         self.decoder, self.features = decoder, features
         sizes = [layer.out_features for layer in decoder.layers[::-1]] + [decoder.latent]

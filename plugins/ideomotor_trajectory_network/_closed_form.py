@@ -82,9 +82,12 @@ def spread_layers(layers: tuple[eqx.nn.Linear, ...], key: PRNGKeyArray) -> tuple
 
 
 def fitted_last(
-    layers: tuple[eqx.nn.Linear, ...], activation: str, output: str, x: Float[Array, "reach inputs"], wanted: np.ndarray
+    layers: tuple[eqx.nn.Linear, ...],
+    activation: str,
+    output: str,
+    x: Float[Array, "reach inputs"],
+    wanted: np.ndarray,
 ) -> tuple[eqx.nn.Linear, ...]:
     """The same layers, the last of them by least squares before its activation."""
     hidden = jax.vmap(lambda v: run_layers(layers[:-1], v, activation, activation))(x) if layers[:-1] else x
     return (*layers[:-1], linear(*least_squares(np.asarray(hidden), undo(output, np.asarray(wanted)))))
-

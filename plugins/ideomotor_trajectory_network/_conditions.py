@@ -1,8 +1,9 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from ideomotor import AbstractPerception
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+
+from ideomotor import AbstractPerception
 
 from ._decoder import TrajectoryCode
 from ._layers import check_activation, dense, run_layers, widths
@@ -49,7 +50,11 @@ class ConditionsNetwork(AbstractPerception[TrajectoryCode]):
         (self.latent,) = widths("ConditionsNetwork", "latent", (latent,))
         self.hidden = widths("ConditionsNetwork", "hidden", hidden)
         self.lower, self.upper = tuple(map(float, lower)), tuple(map(float, upper))
-        if len(self.lower) != 2 or len(self.upper) != 2 or not all(a < b for a, b in zip(self.lower, self.upper, strict=True)):
+        if (
+            len(self.lower) != 2
+            or len(self.upper) != 2
+            or not all(a < b for a, b in zip(self.lower, self.upper, strict=True))
+        ):
             raise ValueError(
                 f"ConditionsNetwork: lower {lower} and upper {upper} must be opposite corners of the workspace, (x, y) in m."
             )

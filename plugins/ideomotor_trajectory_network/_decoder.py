@@ -1,11 +1,14 @@
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optimistix as optx
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+
 from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_demonstration, quantity
 from ideomotor.errors import DataError
-from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ._layers import check_activation, dense, run_layers, widths
 from ._time_basis import AbstractTimeBasis, Samples
@@ -54,8 +57,8 @@ class TrajectoryDecoder(AbstractFeedforwardPrimitive[TrajectoryCode]):
         basis: AbstractTimeBasis | None = None,
         activation: str = "sigmoid",
         output: str = "sigmoid",
-        low: Float[ArrayLike, "6"] = LOW,
-        high: Float[ArrayLike, "6"] = HIGH,
+        low: Any = LOW,
+        high: Any = HIGH,
         *,
         key: PRNGKeyArray | None = None,
     ):
@@ -74,8 +77,10 @@ class TrajectoryDecoder(AbstractFeedforwardPrimitive[TrajectoryCode]):
         key = jax.random.key(0) if key is None else key
         self.layers = dense((self.latent, *self.hidden, self.basis.count * CHANNELS), key)
 
-    def scaled_to(self, states: Float[ArrayLike, "*reach time 4"], commands: Float[ArrayLike, "*reach time 2"]):
-        """This decoder with `low` and `high` the extremes of some movements, a little beyond them for a sigmoid."""
+    def scaled_to(
+        self, states: Float[ArrayLike, "*reach time 4"], commands: Float[ArrayLike, "*reach time 2"]
+    ):
+        """The same decoder with `low` and `high` the extremes of some movements."""
         both = np.concatenate([states, commands], -1).reshape(-1, CHANNELS)
         low, high = both.min(0), both.max(0)
         if not (np.isfinite(both).all() and (high > low).all()):

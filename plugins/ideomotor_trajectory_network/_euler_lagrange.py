@@ -32,7 +32,12 @@ class BoundaryValues(NamedTuple):
 
 
 def euler_lagrange(
-    problem: ReachProblem, reaches: OptimalReaches, *, iterations: int = 6, rtol: float = 1e-9, atol: float = 1e-11
+    problem: ReachProblem,
+    reaches: OptimalReaches,
+    *,
+    iterations: int = 6,
+    rtol: float = 1e-9,
+    atol: float = 1e-11,
 ) -> BoundaryValues:
     """Solve in continuous time, in double precision, what `optimal_reaches` has solved with held commands.
 

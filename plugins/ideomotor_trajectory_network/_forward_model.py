@@ -7,9 +7,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
 from ideomotor import Pipeline
 from ideomotor.errors import DataError, TrainingError
-from jaxtyping import Array, Float, PRNGKeyArray
 
 from ._closed_form import linear
 from ._movements import conditions_of, play_all
@@ -107,10 +108,14 @@ def improve_through_forward_model(
         effects = moved.states[:, -1] - np.repeat(undisturbed, versions, 0)
         good = np.isfinite(effects).all(1)
         if good.sum() < 50:
-            raise TrainingError(f"Round {number + 1}: most noisy commands lead nowhere; lower noise ({noise:g}).")
+            raise TrainingError(
+                f"Round {number + 1}: most noisy commands lead nowhere; lower noise ({noise:g})."
+            )
         key = jax.random.key(rng.integers(2**31))
         conditions = np.concatenate([start, target], 1)
-        model = ForwardModel.learn(conditions[good], changes.reshape(len(us), -1)[good], effects[good], hidden, key)
+        model = ForwardModel.learn(
+            conditions[good], changes.reshape(len(us), -1)[good], effects[good], hidden, key
+        )
         start, target, us = _own(function, rng, count, problem.samples)
         end = play_all(problem, start, us).states[:, -1]
         heights = np.einsum("mtu,kt->mku", us, basis).reshape(count, -1)
@@ -123,7 +128,9 @@ def improve_through_forward_model(
         inputs = jax.vmap(function.perception.inputs)(conditions_of(start[good], target[good]))
         numbers = decoder.scaled(jnp.asarray(moved.states[good]), jnp.asarray(us[good], jnp.float32))
         function = trainer.function(function.perception, decoder, inputs, numbers)
-        metrics = {"end_error": float(np.linalg.norm(moved.states[good, -1, :2] - target[good], axis=1).mean())}
+        metrics = {
+            "end_error": float(np.linalg.norm(moved.states[good, -1, :2] - target[good], axis=1).mean())
+        }
         if callback is not None and callback(number + 1, metrics, function):
             break
     return function

@@ -2,9 +2,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from tqdm import tqdm
+
 from ideomotor import Pipeline
 from ideomotor.errors import DataError
-from tqdm import tqdm
 
 from ._movements import conditions_of, play_all
 from ._problem import ReachProblem
@@ -35,7 +36,9 @@ def improve_through_plant(
     gradient vanishes. No optimal reach is used.
     """
     if rounds < 1 or count <= function.primitive.latent:
-        raise DataError(f"rounds must be at least 1 and count more than the features, not {rounds} and {count}.")
+        raise DataError(
+            f"rounds must be at least 1 and count more than the features, not {rounds} and {count}."
+        )
     rng = np.random.default_rng(seed)
     bar = tqdm(range(rounds), unit="round", delay=2, disable=None if progress else True)
     for _ in bar:
@@ -44,7 +47,11 @@ def improve_through_plant(
         span = np.asarray(function.primitive.high - function.primitive.low)[4:]
         better = np.concatenate(
             [
-                np.asarray(_improve(problem, *(jnp.asarray(x[i : i + CHUNK], jnp.float32) for x in (start, target, us))))
+                np.asarray(
+                    _improve(
+                        problem, *(jnp.asarray(x[i : i + CHUNK], jnp.float32) for x in (start, target, us))
+                    )
+                )
                 for i in range(0, count, CHUNK)
             ]
         )
@@ -56,7 +63,9 @@ def improve_through_plant(
         observed = conditions_of(start[good], target[good])
         decoder = function.primitive.scaled_to(moved.states[good], moved.commands[good])
         inputs = jax.vmap(function.perception.inputs)(observed)
-        numbers = decoder.scaled(jnp.asarray(moved.states[good]), jnp.asarray(moved.commands[good], jnp.float32))
+        numbers = decoder.scaled(
+            jnp.asarray(moved.states[good]), jnp.asarray(moved.commands[good], jnp.float32)
+        )
         function = trainer.function(function.perception, decoder, inputs, numbers)
         bar.set_postfix({"to optimum": f"{float(np.median(away)):.2g}"}, refresh=False)
     return function

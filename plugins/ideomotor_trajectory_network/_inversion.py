@@ -1,10 +1,13 @@
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+
 from ideomotor import AbstractPerception, Pipeline
 from ideomotor.errors import DataError
-from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ._decoder import CHANNELS, TrajectoryCode, TrajectoryDecoder
 
@@ -33,9 +36,9 @@ class TrajectoryInversion(AbstractPerception[TrajectoryCode]):
     def __init__(
         self,
         decoder: TrajectoryDecoder,
-        mean: Float[ArrayLike, " latent"] | None = None,
-        spread: Float[ArrayLike, "latent latent"] | None = None,
-        noise: Float[ArrayLike, "6"] = (0.002, 0.002, 0.005, 0.005, 0.005, 0.005),
+        mean: Any = None,
+        spread: Any = None,
+        noise: Any = (0.002, 0.002, 0.005, 0.005, 0.005, 0.005),
         samples: int = 101,
         iterations: int = 20,
     ):
@@ -64,7 +67,9 @@ class TrajectoryInversion(AbstractPerception[TrajectoryCode]):
         """Prior of the features, and noise, from a trained function and movements with their conditions."""
         both = jnp.concatenate([jnp.asarray(states, jnp.float32), jnp.asarray(commands, jnp.float32)], -1)
         if both.shape[0] <= function.primitive.latent:
-            raise DataError(f"{both.shape[0]} movements are too few for {function.primitive.latent} features.")
+            raise DataError(
+                f"{both.shape[0]} movements are too few for {function.primitive.latent} features."
+            )
         codes = jax.vmap(function.perception)(observed)
         latent = np.asarray(codes.latent, np.float64)
         covariance = np.cov(latent, rowvar=False) + 1e-8 * np.eye(latent.shape[1])
@@ -90,14 +95,18 @@ class TrajectoryInversion(AbstractPerception[TrajectoryCode]):
         known = jnp.zeros((self.samples, CHANNELS)).at[:, :2].set(1.0)
         return {"values": values, "known": known, "duration": jnp.asarray(1.0)}
 
-    def posterior(self, observation: dict[str, Array]) -> tuple[Float[Array, " latent"], Float[Array, "latent latent"]]:
+    def posterior(
+        self, observation: dict[str, Array]
+    ) -> tuple[Float[Array, " latent"], Float[Array, "latent latent"]]:
         """Most probable features, and a square root L of their covariance L L' (Laplace's approximation)."""
         known, values = jnp.asarray(observation["known"]), jnp.asarray(observation["values"])
         # In units of the prior's spread: z = mean + spread · w with w standard normal.
         weight = known / self.noise
 
         def misses(w):
-            return ((self.decoded(self.mean + self.spread @ w) - jnp.where(known > 0, values, 0.0)) * weight).ravel()
+            return (
+                (self.decoded(self.mean + self.spread @ w) - jnp.where(known > 0, values, 0.0)) * weight
+            ).ravel()
 
         def objective(w):
             return 0.5 * jnp.sum(misses(w) ** 2) + 0.5 * w @ w

@@ -4,8 +4,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from ideomotor.errors import DataError
 from jaxtyping import Array, Float
+
+from ideomotor.errors import DataError
 
 from ._problem import ReachProblem
 from ._sampling import LOWER, UPPER
@@ -67,10 +68,14 @@ def babble(
     for _ in range(50):
         heights = rng.normal(0, amplitude, (count, harmonics, 2)) / np.arange(1, harmonics + 1)[:, None]
         commands = np.einsum("mhu,ht->mtu", heights, waves)
-        found.append(inside(play_all(problem, rng.uniform(LOWER, UPPER, (count, 2)), commands, duration=duration)))
+        found.append(
+            inside(play_all(problem, rng.uniform(LOWER, UPPER, (count, 2)), commands, duration=duration))
+        )
         if sum(len(part.start) for part in found) >= count:
             return Movements(*(np.concatenate(leaves)[:count] for leaves in zip(*found, strict=True)))
-    raise DataError(f"Hardly any movement by torques of {amplitude:g} N m stays in the workspace; lower amplitude.")
+    raise DataError(
+        f"Hardly any movement by torques of {amplitude:g} N m stays in the workspace; lower amplitude."
+    )
 
 
 def inside(movements: Movements, margin: float = 0.02) -> Movements:

@@ -4,8 +4,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from ideomotor import Pipeline, train
 from jaxtyping import Array, Float, PRNGKeyArray
+
+from ideomotor import Pipeline, train
 
 from ._problem import ReachProblem
 from ._sampling import LOWER, UPPER
@@ -48,7 +49,15 @@ def optimise_through_plant(
     optimiser = optax.adam(optax.cosine_decay_schedule(rate, steps))
     loss = _cost_loss(problem)
     return train(
-        function, loss, draw, optimiser, steps=steps, where=WHERE, seed=seed, callback=callback, progress=progress
+        function,
+        loss,
+        draw,
+        optimiser,
+        steps=steps,
+        where=WHERE,
+        seed=seed,
+        callback=callback,
+        progress=progress,
     )
 
 

@@ -1,11 +1,14 @@
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from ideomotor import AbstractODEPlant, quantity
-from ideomotor.errors import DataError
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
+
+from ideomotor import AbstractODEPlant, quantity
+from ideomotor.errors import DataError
 
 
 def _number(value):
@@ -26,7 +29,7 @@ class ReachProblem(eqx.Module):
     Raises a ValueError for numbers that pose no problem.
     """
 
-    plant: AbstractODEPlant
+    plant: Any
     terminal: Float[Array, ""] = quantity(unit="1/m²", bounds=(0.0, None), default=100.0, converter=_number)
     effort: Float[Array, ""] = quantity(unit="1/(N m)² s", bounds=(0.0, None), default=1.0, converter=_number)
     samples: int = eqx.field(static=True, default=101)
@@ -68,7 +71,7 @@ class ReachProblem(eqx.Module):
         return ravel_pytree(self.plant.vector_field(jnp.zeros((), x.dtype), unravel(x), u))[0]
 
     def play(
-        self, start: Float[Array, "2"], commands: Float[Array, "time 2"], duration: Float[Array, ""]
+        self, start: Float[Array, "2"], commands: Float[Array, "time 2"], duration: Any
     ) -> Float[Array, "time 4"]:
         """Hand position (m) and velocity (m/s) at the times of the commands, from rest at `start`; the last command
         moves nothing. As `ideomotor.rollout` does it, many times faster, without noise.
@@ -108,7 +111,9 @@ def check_reaches(problem: ReachProblem, start, target, field, duration) -> tupl
             raise DataError(f"{name}[{int(bad.argmax())}] is not finite; drop that reach.")
     if (duration <= 0).any():
         bad = int((duration <= 0).argmax())
-        raise DataError(f"duration[{bad}] is {duration[bad]:g} s; a movement must last longer than zero seconds.")
+        raise DataError(
+            f"duration[{bad}] is {duration[bad]:g} s; a movement must last longer than zero seconds."
+        )
     if field.any() and not hasattr(problem.plant, "strength"):
         bad = int((field != 0).argmax())
         raise DataError(

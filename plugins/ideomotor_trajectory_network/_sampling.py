@@ -1,4 +1,5 @@
 import numpy as np
+
 from ideomotor.errors import DataError
 
 LOWER, UPPER = (-0.25, 0.15), (0.25, 0.55)

@@ -2,8 +2,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from ideomotor import Pipeline
 from jaxtyping import Array, Float
+
+from ideomotor import Pipeline
 
 from ._conditions import ConditionsNetwork
 from ._decoder import TrajectoryDecoder
@@ -33,7 +34,7 @@ def self_train(
     """
     rng = np.random.default_rng(seed)
     data, function = [], None
-    for number in range(rounds):
+    for _ in range(rounds):
         if function is None:
             movements = babble(problem, rng, count, amplitude=amplitude)
         else:

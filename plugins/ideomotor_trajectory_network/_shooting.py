@@ -9,16 +9,17 @@ S_k = dh(x_N)/du_k (4 × 2, swept backwards along the rollout) and e = h(x_N) - 
 so that 200 unknown commands cost one 4 × 4 Gramian G; a fixed point is a stationary point of the cost itself.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from ideomotor.errors import DataError
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, ArrayLike, Float
 from tqdm import tqdm
+
+from ideomotor.errors import DataError
 
 from ._problem import ReachProblem, check_reaches
 
@@ -58,18 +59,19 @@ class OptimalReaches(NamedTuple):
 
 def optimal_reaches(
     problem: ReachProblem,
-    start: Float[ArrayLike, "*reach 2"],
-    target: Float[ArrayLike, "*reach 2"],
+    start: Any,
+    target: Any,
     *,
-    field: Float[ArrayLike, "*reach"] = 0.0,
-    duration: Float[ArrayLike, "*reach"] = 1.0,
+    field: Any = 0.0,
+    duration: Any = 1.0,
     tolerance: float = 1e-5,
     max_iterations: int = 60,
     progress: bool = True,
 ) -> OptimalReaches:
     """Solve many reaches, in double precision whatever JAX's default is.
 
-    - `field`, `duration`: one for all reaches or one each.
+    - `start`, `target`: hand positions in m, `(2,)` or `(reach, 2)`.
+    - `field`, `duration` (s): one for all reaches or one each.
     - `tolerance`: of the relative length of a Gauss-Newton step. The error of the cost is about its square.
 
     Raises a `DataError` for a point out of reach, a duration that is not positive or a number that is not finite.
@@ -85,10 +87,14 @@ def optimal_reaches(
         size = min(CHUNK, count)
         levels = 20 if np.abs(given[2]).max(initial=0.0) > STRONG else 1
         parts = []
-        for first in tqdm(range(0, count, size), unit_scale=size, unit="reach", delay=2, disable=None if progress else True):
+        for first in tqdm(
+            range(0, count, size), unit_scale=size, unit="reach", delay=2, disable=None if progress else True
+        ):
             # The last chunk is filled with copies of its last reach, so that one program serves all.
             rows = np.minimum(np.arange(first, first + size), count - 1)
-            solved = _solve(problem, *(jnp.asarray(x[rows]) for x in given), tolerance, max_iterations, levels)
+            solved = _solve(
+                problem, *(jnp.asarray(x[rows]) for x in given), tolerance, max_iterations, levels
+            )
             parts.append(jax.tree.map(lambda x: np.asarray(x)[: count - first], solved))  # noqa: B023
         joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
     states, commands, cost, residual, costate = joined
@@ -126,7 +132,9 @@ def gauss_newton(
         return problem.hand_state(unravel(x))
 
     def forwards(x, u):
-        both = jax.jacfwd(lambda x, u: (problem.advance(x, u, dt, unravel),) * 2, argnums=(0, 1), has_aux=True)
+        both = jax.jacfwd(
+            lambda x, u: (problem.advance(x, u, dt, unravel),) * 2, argnums=(0, 1), has_aux=True
+        )
         slopes, new = both(x, u)
         return new, slopes
 

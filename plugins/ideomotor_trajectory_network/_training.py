@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Array, Float
+
 from ideomotor import Pipeline, train
 from ideomotor.errors import DataError
-from jaxtyping import Array, Float
 
 from ._autoencoder import StackedAutoencoder, activations, pair, replaced, run_pair
 from ._closed_form import fitted_last, principal_pair, spread_layers
@@ -66,7 +67,10 @@ class Compressed(NamedTuple):
         _, axes = np.linalg.eigh((x - mean).T @ (x - mean))
         axes = axes[:, ::-1][:, :components]
         # A mean over k scores is to be what a mean over all numbers was.
-        return Compressed(jnp.asarray(mean, jnp.float32), jnp.asarray(axes * np.sqrt(len(axes) / axes.shape[1]), jnp.float32))
+        return Compressed(
+            jnp.asarray(mean, jnp.float32),
+            jnp.asarray(axes * np.sqrt(len(axes) / axes.shape[1]), jnp.float32),
+        )
 
     @property
     def length(self) -> float:
@@ -161,7 +165,9 @@ class Trainer:
             inner, outer = activations(model, depth)
             # Each hidden width gets a loss of its own, because `train` compiles once for each loss.
             loss = _pair_loss(inner, outer)
-            layers = principal_pair(x, pair(model, depth)[0].out_features, inner, outer, jax.random.fold_in(key, depth))
+            layers = principal_pair(
+                x, pair(model, depth)[0].out_features, inner, outer, jax.random.fold_in(key, depth)
+            )
             layers = self.phase(f"layer {depth + 1}", layers, loss, (x,), None, self.steps)
             model = replaced(model, depth, layers)
             x = jax.vmap(lambda x: run_pair(layers, x, inner, outer)[0])(x)  # noqa: B023
@@ -175,13 +181,14 @@ class Trainer:
         self,
         conditions: ConditionsNetwork,
         decoder: TrajectoryDecoder,
-        inputs: Float[Array, "reach inputs"],
-        numbers: Float[Array, "reach numbers"],
+        inputs: Any,
+        numbers: Any,
         *,
         pretrained: bool = False,
     ) -> Pipeline:
         """All phases: autoencoder, conditions network on its features, both joined.
 
+        - `inputs` `(reach, inputs)`: scaled conditions; `numbers` `(reach, numbers)`: scaled movements.
         - `pretrained`: skip to the last phase, with the layers as they are.
         """
         inputs, numbers = _checked(inputs, numbers)
@@ -200,7 +207,9 @@ class Trainer:
             layers = conditions.layers
             if conditions.hidden:
                 layers = spread_layers(layers, jax.random.key(self.seed))
-            layers = fitted_last(layers, conditions.activation, conditions.output, inputs, np.asarray(features))
+            layers = fitted_last(
+                layers, conditions.activation, conditions.output, inputs, np.asarray(features)
+            )
             conditions = eqx.tree_at(lambda c: c.layers, conditions, layers)
             conditions = self.phase(
                 "conditions", conditions, conditions_loss, (inputs, features), lambda m: m.layers, self.steps
@@ -227,7 +236,9 @@ def _checked(inputs, numbers):
             bad = int(jnp.argmax(~jnp.isfinite(value).all(1)))
             raise DataError(f"{name}[{bad}] is not finite; drop that reach.")
     if inputs.shape[0] != numbers.shape[0]:
-        raise DataError(f"{inputs.shape[0]} conditions and {numbers.shape[0]} movements do not belong together.")
+        raise DataError(
+            f"{inputs.shape[0]} conditions and {numbers.shape[0]} movements do not belong together."
+        )
     return inputs, numbers
 
 

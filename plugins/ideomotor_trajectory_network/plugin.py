@@ -25,6 +25,10 @@ def ideomotor_components():
             "ideomotor_trajectory_network:TrajectoryInversion",
             "parts of a movement → a distribution over whole movements",
         ),
-        Component("part", "time-samples", "ideomotor_trajectory_network:Samples", "functions of time as samples"),
-        Component("part", "time-splines", "ideomotor_trajectory_network:Splines", "functions of time as splines"),
+        Component(
+            "part", "time-samples", "ideomotor_trajectory_network:Samples", "functions of time as samples"
+        ),
+        Component(
+            "part", "time-splines", "ideomotor_trajectory_network:Splines", "functions of time as splines"
+        ),
     ]

@@ -21,15 +21,21 @@ SAMPLES, DOF, BASIS, TAU = 300, 2, 25, 3.0
 
 
 def fastest(rounds, **calls):
-    """Least time (ms) of each call; the calls take turns so that a load on the machine meets all of them."""
+    """Least time (ms) of each call; the calls take turns so that a load on the machine meets all of them.
+
+    Threads of PyTorch wait for more work in a busy loop and would take a core from whoever comes next: each turn
+    begins with a pause that lets them go to sleep, and is made of several calls.
+    """
     for call in calls.values():
         call()
     best = dict.fromkeys(calls, np.inf)
     for _ in range(rounds):
         for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            best[name] = min(best[name], time.perf_counter() - start)
+            time.sleep(0.02)
+            for _ in range(3):
+                start = time.perf_counter()
+                call()
+                best[name] = min(best[name], time.perf_counter() - start)
     return {name: 1e3 * value for name, value in best.items()}
 
 

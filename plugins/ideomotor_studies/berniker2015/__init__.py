@@ -1,4 +1,4 @@
-"""Berniker & Kording 2015, "Deep networks for motor control functions": data, training, and their numbers beside ours."""
+"""Berniker & Kording 2015, "Deep networks for motor control functions": their numbers beside ours."""
 
 from ._settings import CONSTANTS as CONSTANTS
 from ._settings import PRESETS as PRESETS

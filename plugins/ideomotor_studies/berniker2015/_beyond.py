@@ -1,10 +1,11 @@
-"""What the paper's discussion proposes and leaves to others: movement time, temporal bases, a function run backwards."""
+"""What the paper's discussion proposes and leaves open: movement time, temporal bases, a function run backwards."""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from ideomotor_trajectory_network import (
     Splines,
     TrajectoryInversion,
@@ -47,7 +48,9 @@ def _splines(study) -> dict[str, Any]:
     """The deep network with 20 cubic splines for each channel in place of 101 samples."""
     conditions, decoder = study.networks(study.constants.field, basis=Splines(SPLINES))
     decoder = decoder.scaled_to(study.training.states, study.training.commands)
-    function = study.trainer().function(conditions, decoder, *study.numbers((conditions, decoder), study.training))
+    function = study.trainer().function(
+        conditions, decoder, *study.numbers((conditions, decoder), study.training)
+    )
     moved, expected = study.played(function, study.validation)
     span = np.asarray(decoder.high - decoder.low)
     said, wanted = (
@@ -70,7 +73,9 @@ def _inverted(study) -> dict[str, Any]:
     observed = conditions_of(training.start, training.target, training.field)
     inversion = TrajectoryInversion.learned_from(function, observed, training.states, training.commands)
     some = study.validation[: min(200, len(study.validation.start))]
-    values = jnp.concatenate([jnp.asarray(some.states, jnp.float32), jnp.zeros_like(jnp.asarray(some.commands, jnp.float32))], -1)
+    values = jnp.concatenate(
+        [jnp.asarray(some.states, jnp.float32), jnp.zeros_like(jnp.asarray(some.commands, jnp.float32))], -1
+    )
     known = jnp.zeros_like(values).at[..., :2].set(1.0)
     both = np.concatenate([some.states, some.commands], -1)
 
@@ -88,6 +93,8 @@ def _inverted(study) -> dict[str, Any]:
     return {
         "torque error from the path alone (N m)": float(np.sqrt(((found - both)[..., 4:] ** 2).mean())),
         "root mean square torque (N m)": float(np.sqrt((both[..., 4:] ** 2).mean())),
-        "end error of the inferred torques (cm)": float(100 * np.linalg.norm(moved.end - some.target, axis=1).mean()),
+        "end error of the inferred torques (cm)": float(
+            100 * np.linalg.norm(moved.end - some.target, axis=1).mean()
+        ),
         "true torques within two standard deviations": float(inside.mean()),
     }

@@ -9,12 +9,19 @@ from ._settings import CONSTANTS, PRESETS
 
 
 @click.command()
-@click.option("--preset", type=click.Choice(list(PRESETS)), default="cpu", show_default=True, help="Size of the study.")
+@click.option(
+    "--preset", type=click.Choice(list(PRESETS)), default="cpu", show_default=True, help="Size of the study."
+)
 @click.option(
     "--constants", type=click.Choice(list(CONSTANTS)), default="figures", show_default=True, help="Whose Φ and c: as printed, or those that fit the figures."
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of data and weights.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Run folder.  [default: runs/berniker2015-TIME]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Run folder.  [default: runs/berniker2015-TIME]",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in FOLDER; finished stages are kept.")
 def reproduce(preset: str, constants: str, seed: int, out: Path | None, resume: bool) -> None:
     """Repeat Berniker & Kording 2015: trajectory functions by deep networks.

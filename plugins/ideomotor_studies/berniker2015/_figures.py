@@ -32,7 +32,9 @@ def show_reaches(axes: Axes, expected, actual, target, optimal=None) -> None:
         if optimal is not None:
             axes.plot(*100 * optimal[i, :, :2].T, color=OPTIMAL, linewidth=2.2, label=label.get("optimal"))
         axes.plot(*100 * actual[i, :, :2].T, color=ACTUAL, linewidth=1.1, label=label.get("actual"))
-        axes.plot(*100 * expected[i, :, :2].T, "--", color=EXPECTED, linewidth=1.1, label=label.get("expected"))
+        axes.plot(
+            *100 * expected[i, :, :2].T, "--", color=EXPECTED, linewidth=1.1, label=label.get("expected")
+        )
         axes.plot(*100 * np.stack([actual[i, -1, :2], target[i]]).T, "--", color=START, linewidth=0.9)
         axes.plot(*100 * actual[i, 0, :2], "o", color=START, markersize=3)
     axes.set_aspect("equal")
@@ -49,9 +51,15 @@ def functions(study) -> Figure:
         moved, expected = study.played(study.run.kept(name), study.test)
         ends = study.run.results[name]["end"]
         for axes, rows, field, end in zip(
-            row, np.split(np.arange(len(expected)), 3), ("counter-clockwise", "no field", "clockwise"), ends, strict=True
+            row,
+            np.split(np.arange(len(expected)), 3),
+            ("counter-clockwise", "no field", "clockwise"),
+            ends,
+            strict=True,
         ):
-            show_reaches(axes, expected[rows], moved.states[rows], study.test.target[rows], study.test.states[rows])
+            show_reaches(
+                axes, expected[rows], moved.states[rows], study.test.target[rows], study.test.states[rows]
+            )
             axes.set_title(f"{label}, {field}: {end:.2g} cm off", fontsize=10)
     grid[0, 0].legend(frameon=False, fontsize=8, loc="upper left")
     return fig
@@ -63,7 +71,9 @@ def own_movements(study) -> Figure:
     first, last, test, commands = fig.subplots(1, 4, width_ratios=(1, 1, 1, 1.1))
     with np.load(study.run.folder / "own_movements.npz") as file:
         parts = file["first"], file["last"]
-    for axes, states, title in zip((first, last), parts, ("first round: motor babble", "last round: own reaches"), strict=True):
+    for axes, states, title in zip(
+        (first, last), parts, ("first round: motor babble", "last round: own reaches"), strict=True
+    ):
         for path in states:
             axes.plot(*100 * path[:, :2].T, color=OPTIMAL, linewidth=0.9)
         axes.plot(*100 * states[:, 0, :2].T, "o", color=START, markersize=3)
@@ -94,7 +104,9 @@ def _tests(study, name, axes, commands) -> None:
         for joint, style in ((0, "-"), (1, ":")):
             commands.plot(ts, reaches.commands[i, :, joint], style, color=OPTIMAL, linewidth=1.8)
             commands.plot(ts, moved.commands[i, :, joint], style, color=ACTUAL, linewidth=1.2)
-    commands.set(xlabel="time (s)", ylabel="torque (N m)", title="shoulder solid, elbow dotted; optimal black")
+    commands.set(
+        xlabel="time (s)", ylabel="torque (N m)", title="shoulder solid, elbow dotted; optimal black"
+    )
     commands.title.set_fontsize(10)
     commands.spines[["top", "right"]].set_visible(False)
 

@@ -50,12 +50,27 @@ def table(results: dict[str, Any], preset: str, constants: str) -> str:
             for key, number in value.items():
                 add(f"beyond the paper, {what}: {key}", None, number)
     lines = ["# Berniker & Kording 2015", "", f"Preset `{preset}`: {PRESETS[preset].note}.", ""]
-    lines += [f"Constants `{constants}`: {CONSTANTS[constants].note}", "", *rows, PROTOCOL, "", "## The two settings of the constants", ""]
+    lines += [
+        f"Constants `{constants}`: {CONSTANTS[constants].note}",
+        "",
+        *rows,
+        PROTOCOL,
+        "",
+        "## The two settings of the constants",
+        "",
+    ]
     lines += ["Best reaches, counter-clockwise / null / clockwise:", "", "| setting | Φ (1/m²) | c (N m s/rad) | end error (cm) | "
               "farthest to the side (cm) | root mean square command (N m) | converged |", "|---|---|---|---|---|---|---|"]  # fmt: skip
     for name, c in CONSTANTS.items():
         found = results["constants"][name]
-        cells = (c.terminal, c.field, found["end"], found["lateral"], found["rms_command"], found["converged"])
+        cells = (
+            c.terminal,
+            c.field,
+            found["end"],
+            found["lateral"],
+            found["rms_command"],
+            found["converged"],
+        )
         lines.append(f"| {name} | " + " | ".join(_number(cell) for cell in cells) + " |")
     return "\n".join([*lines, ""])
 

@@ -18,7 +18,7 @@ CONSTANTS = {
         100.0,
         5.0,
         "as printed, in SI units: Φ = 100, c = 5 N m s/rad. The field is then so strong that the best reach in it stops "
-        "several centimetres short of its target, and hardly bends, which no figure of the paper shows.",
+        "several centimetres short of its target, and hardly bends, as no figure of the paper shows.",
     ),
     "figures": Constants(
         1e6,
@@ -73,8 +73,18 @@ PRESETS = {
 }  # fmt: skip
 
 PAPER = {
-    "pca": {"training": 0.037, "validation": 0.039, "test": (0.042, 0.009, 0.044), "end": (6.941, 1.205, 6.941)},
-    "network": {"training": 0.004, "validation": 0.004, "test": (0.002, 0.002, 0.002), "end": (0.404, 0.347, 0.305)},
+    "pca": {
+        "training": 0.037,
+        "validation": 0.039,
+        "test": (0.042, 0.009, 0.044),
+        "end": (6.941, 1.205, 6.941),
+    },
+    "network": {
+        "training": 0.004,
+        "validation": 0.004,
+        "test": (0.002, 0.002, 0.002),
+        "end": (0.404, 0.347, 0.305),
+    },
     "self-trained": {"training": 0.006, "validation": 0.006, "distance": 0.030, "end": 0.357},
     "optimised": {"distance": 0.018, "end": 0.339},
 }

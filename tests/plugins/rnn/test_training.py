@@ -128,7 +128,7 @@ def test_costates_give_the_gradient_of_rollout(noisy, command):
         as64 = partial(jax.tree.map, lambda x: x.astype(float) if eqx.is_inexact_array(x) else x)
         policy, plant = as64(RecurrentPolicy(command, RateCell(5))), as64(MuscleArm())
         command = as64(command)
-        ts = jnp.arange(31) * 0.01
+        ts = jnp.arange(21) * 0.01
         key = jax.random.key(4) if noisy else None
         started = Started(policy, jax.random.uniform(jax.random.key(1), (5,)))
         cost = reach_cost if isinstance(command, ReachCommand) else circle_cost
@@ -145,7 +145,7 @@ def test_costates_give_the_gradient_of_rollout(noisy, command):
         np.testing.assert_allclose(value, wanted_value, rtol=1e-12)
         for got, want in zip(jax.tree.leaves(gradient), jax.tree.leaves(wanted), strict=True):
             np.testing.assert_allclose(got, want, rtol=1e-8, atol=1e-12)
-        assert max(np.abs(leaf).max() for leaf in jax.tree.leaves(wanted)) > 1e-3
+        assert max(np.abs(leaf).max() for leaf in jax.tree.leaves(wanted)) > 1e-4
 
 
 @pytest.mark.parametrize("task", [ReachTask, CircleTask])
@@ -157,14 +157,15 @@ def test_gradient_of_a_task_equals_finite_differences(task):
         policy = as64(RecurrentPolicy(command, RateCell(4)))
         trials = as64(task.sample(policy, jax.random.key(0), 3))
         key = jax.random.key(2)
-        gradient = eqx.filter_grad(lambda p: task.loss(p, trials, key)[0])(policy).motor
-        direction = jax.random.normal(jax.random.key(3), gradient.shape)
 
-        def along(h):
-            moved = eqx.tree_at(lambda p: p.motor, policy, policy.motor + h * direction)
-            return float(task.loss(moved, trials, key)[0])
+        @jax.jit
+        def loss(motor):
+            return task.loss(eqx.tree_at(lambda p: p.motor, policy, motor), trials, key)[0]
 
-        by_differences = (along(1e-6) - along(-1e-6)) / 2e-6
+        gradient = jax.jit(jax.grad(loss))(policy.motor)
+        step = 1e-6 * jax.random.normal(jax.random.key(3), gradient.shape)
+        direction = step / 1e-6
+        by_differences = float(loss(policy.motor + step) - loss(policy.motor - step)) / 2e-6
         np.testing.assert_allclose(float(jnp.sum(gradient * direction)), by_differences, rtol=1e-4, atol=1e-8)
 
 

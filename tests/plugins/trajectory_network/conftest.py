@@ -1,6 +1,7 @@
-import ideomotor
 import numpy as np
 import pytest
+
+import ideomotor
 from ideomotor_trajectory_network import ReachProblem, optimal_reaches, sample_reaches
 
 

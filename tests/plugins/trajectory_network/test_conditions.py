@@ -1,15 +1,18 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+from ideomotor.errors import DataError
 from ideomotor_trajectory_network import ConditionsNetwork, centre_out, sample_reaches
 from ideomotor_trajectory_network._sampling import LOWER, UPPER
-from ideomotor.errors import DataError
 
 
 def test_conditions_are_scaled_as_in_the_paper():
     network = ConditionsNetwork(field=5.0)
     for field, flag in ((-5.0, 0.05), (0.0, 0.5), (5.0, 0.95)):
-        found = network.inputs({"start": jnp.array(LOWER), "target": jnp.array(UPPER), "field": jnp.asarray(field)})
+        found = network.inputs(
+            {"start": jnp.array(LOWER), "target": jnp.array(UPPER), "field": jnp.asarray(field)}
+        )
         np.testing.assert_allclose(found, [0, 0, 1, 1, flag], atol=1e-6)
 
 
@@ -18,7 +21,9 @@ def test_movement_time_is_an_input_and_is_passed_on():
     observation = network.default_observation() | {"duration": jnp.asarray(0.75)}
     assert network.inputs(observation)[-1] == 0.25
     assert network(observation).duration == 0.75
-    assert ConditionsNetwork(durations=0.8)(ConditionsNetwork().default_observation()).duration == jnp.float32(0.8)
+    assert ConditionsNetwork(durations=0.8)(
+        ConditionsNetwork().default_observation()
+    ).duration == jnp.float32(0.8)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +56,9 @@ def test_centre_out_reaches():
     np.testing.assert_allclose((target - start).sum(0), 0, atol=1e-12)
 
 
-@pytest.mark.parametrize("kwargs", [{"count": 0}, {"count": 3, "distance": (0.9, 1.0)}, {"count": 3, "lower": (1.0, 1.0)}])
+@pytest.mark.parametrize(
+    "kwargs", [{"count": 0}, {"count": 3, "distance": (0.9, 1.0)}, {"count": 3, "lower": (1.0, 1.0)}]
+)
 def test_reaches_that_do_not_exist(kwargs):
     with pytest.raises(DataError):
         sample_reaches(np.random.default_rng(0), **kwargs)

@@ -1,5 +1,6 @@
-import ideomotor
 import pytest
+
+import ideomotor
 from ideomotor.testing import check, check_perception
 
 
@@ -9,5 +10,7 @@ def test_components_conform(name):
 
 
 def test_an_inversion_conforms():
-    decoder = ideomotor.make("trajectory-decoder", latent=3, hidden=(8,), basis=ideomotor.make("time-splines", count=5))
+    decoder = ideomotor.make(
+        "trajectory-decoder", latent=3, hidden=(8,), basis=ideomotor.make("time-splines", count=5)
+    )
     check_perception(ideomotor.make("trajectory-inversion", decoder=decoder, samples=9))

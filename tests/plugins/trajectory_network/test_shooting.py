@@ -1,8 +1,9 @@
-import ideomotor
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+import ideomotor
 from ideomotor.errors import DataError
 from ideomotor_trajectory_network import ReachProblem, euler_lagrange, optimal_reaches, sample_reaches
 
@@ -27,17 +28,28 @@ def test_a_double_integrator_agrees_with_its_closed_form():
     for axis in range(2):
         e = np.array([target[axis] - start[axis], 0.0])
         u = np.linalg.solve(terminal * s.T @ s + dt * np.eye(steps), terminal * s.T @ e)
-        np.testing.assert_allclose(found.commands[0, :-1, axis], u, rtol=1e-6, atol=1e-10)
+        np.testing.assert_allclose(
+            found.commands[0, :-1, axis], u, rtol=1e-6, atol=1e-8
+        )  # the mass is a float32
 
 
 def test_optimal_commands_have_no_gradient(problem, reaches):
     """The exact gradient of the cost, by reverse mode through the movement: an independent check of stationarity."""
     with jax.enable_x64(True):
-        exact = ReachProblem(ideomotor.make("joint-curl-field", plant=ideomotor.make("two-link-arm", damping=0.0), strength=0.0), terminal=1e6)
+        exact = ReachProblem(
+            ideomotor.make(
+                "joint-curl-field", plant=ideomotor.make("two-link-arm", damping=0.0), strength=0.0
+            ),
+            terminal=1e6,
+        )
+
+        field, begin, goal = (jnp.asarray(x) for x in (reaches.field, reaches.start, reaches.target))
 
         def cost(us, i):
-            states = exact.in_field(jnp.asarray(reaches.field[i])).play(jnp.asarray(reaches.start[i]), us, 1.0)
-            miss = states[-1] - jnp.concatenate([jnp.asarray(reaches.target[i]), jnp.zeros(2)])
+            states = exact.in_field(field[i]).play(
+                begin[i], us, 1.0
+            )
+            miss = states[-1] - jnp.concatenate([goal[i], jnp.zeros(2)])
             return 0.5 * exact.terminal * miss @ miss + 0.5 * 0.01 * jnp.sum(us[:-1] ** 2)
 
         value_and_grad = jax.jit(jax.value_and_grad(cost))
@@ -53,7 +65,7 @@ def test_cost_agrees_with_euler_and_lagrange(problem, reaches):
     some = reaches[:12]
     exact = euler_lagrange(problem, some)
     assert (np.asarray(exact.residual) < 1e-7).all()
-    np.testing.assert_allclose(some.cost, exact.cost, rtol=1e-4)
+    np.testing.assert_allclose(some.cost, exact.cost, rtol=2e-4)  # of holding the commands: see below
     np.testing.assert_allclose(some.states, exact.states, atol=2e-4)
     # A held command is the mean over its step.
     middle = (np.asarray(exact.commands)[:, 1:] + np.asarray(exact.commands)[:, :-1]) / 2
@@ -100,7 +112,9 @@ def test_a_field_needs_a_plant_with_one(arm):
         optimal_reaches(ReachProblem(arm), (0.0, 0.3), (0.1, 0.3), field=1.0)
 
 
-@pytest.mark.parametrize("kwargs", [{"terminal": 0.0}, {"effort": -1.0}, {"terminal": np.nan}, {"samples": 2}])
+@pytest.mark.parametrize(
+    "kwargs", [{"terminal": 0.0}, {"effort": -1.0}, {"terminal": np.nan}, {"samples": 2}]
+)
 def test_numbers_that_pose_no_problem(arm, kwargs):
     with pytest.raises(ValueError, match=next(iter(kwargs))):
         ReachProblem(arm, **kwargs)
@@ -119,9 +133,9 @@ def test_playing_is_what_rollout_does(problem, reaches):
         now = problem.in_field(jnp.asarray(reaches.field[i]))
         fast = now.play(jnp.asarray(reaches.start[i]), jnp.asarray(reaches.commands[i], jnp.float32), 1.0)
         plant, state = now.plant, now.plant.at(jnp.asarray(reaches.start[i]))
-        step = jax.jit(plant.step)
+        step = jax.jit(lambda state, command: plant.step(state, command, 0.01))  # noqa: B023
         for command in jnp.asarray(reaches.commands[i, :-1], jnp.float32):
-            state = step(state, command, 0.01)
+            state = step(state, command)
         seen = plant.observe(state)
         slow = np.concatenate([seen["hand"], seen["hand_velocity"]])
         np.testing.assert_allclose(fast[-1], slow, atol=2e-5)

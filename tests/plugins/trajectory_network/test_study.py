@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+
 from ideomotor import load
 from ideomotor.errors import IdeomotorError, UnknownNameError
 from ideomotor_studies.berniker2015 import CONSTANTS, PRESETS, _study, reproduce
@@ -37,7 +38,9 @@ def test_finished_stages_are_kept_and_functions_come_back(run):
     again = Run(run.run.folder, {"preset": "tiny"}, True, lambda text: None)
     assert again.stage("network", lambda: pytest.fail("made again")) == run.run.results["network"]
     function = load(run.run.folder / "network")
-    assert run.error(function, run.validation) == pytest.approx(run.run.results["network"]["validation"], rel=1e-4)
+    assert run.error(function, run.validation) == pytest.approx(
+        run.run.results["network"]["validation"], rel=1e-4
+    )
     lines = (run.run.folder / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(text)["stage"] for text in lines] == ["data", "pca", "network"]
     assert "validation" in line("network", run.run.results["network"])
@@ -57,7 +60,9 @@ def test_table_has_the_papers_numbers(run):
     some = {"distance": 0.1, "end": 0.2, "cost": 1.0, "optimal_cost": 0.5, "training": 0.1}
     results |= {name: some for name in ("self-trained", "optimised", "optimised-forward-model")}
     differences = {"median_difference": 1e-5, "largest_difference": 1e-4}
-    results["oracle"] = differences | {key + "_twice_the_samples": value for key, value in differences.items()}
+    results["oracle"] = differences | {
+        key + "_twice_the_samples": value for key, value in differences.items()
+    }
     found = {"end": [1.0], "lateral": [1.0], "rms_command": [1.0], "converged": 1.0}
     results["constants"] = {name: found for name in CONSTANTS}
     results["beyond"] = {"splines": {"numbers of the output": 120}, "cpu_s": 1.0}

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from ideomotor_trajectory_network import Samples, Splines
 
 
@@ -22,7 +23,9 @@ def test_cubic_splines_hold_every_cubic(coefficients, count):
     phase = np.linspace(0, 1, 60)
     values = np.polyval(coefficients, phase)[:, None].astype(np.float32)
     basis = Splines(count)
-    np.testing.assert_allclose(basis(jnp.asarray(phase, jnp.float32)) @ basis.fit(jnp.asarray(values)), values, atol=2e-4)
+    np.testing.assert_allclose(
+        basis(jnp.asarray(phase, jnp.float32)) @ basis.fit(jnp.asarray(values)), values, atol=2e-4
+    )
 
 
 @pytest.mark.parametrize("make", [lambda: Samples(1), lambda: Splines(3)])
