@@ -50,9 +50,13 @@ def make_folder(path: Path | str) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise IdeomotorError(f"{path} cannot be a folder: a file of that name is there; choose another.") from error
+        raise IdeomotorError(
+            f"{path} cannot be a folder: a file of that name is there; choose another."
+        ) from error
     except OSError as error:
-        raise IdeomotorError(f"{path} cannot be written to ({error.strerror}); choose another folder.") from error
+        raise IdeomotorError(
+            f"{path} cannot be written to ({error.strerror}); choose another folder."
+        ) from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise IdeomotorError(f"{path} cannot be written to (no permission); choose another folder.")
     return path
@@ -72,7 +76,9 @@ def new_folder(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
     try:
         temporary = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=f".{path.name}."))
     except OSError as error:
-        raise IdeomotorError(f"{path} cannot be written to ({error.strerror}); choose another folder.") from error
+        raise IdeomotorError(
+            f"{path} cannot be written to ({error.strerror}); choose another folder."
+        ) from error
     try:
         temporary.chmod(0o755)
         yield temporary

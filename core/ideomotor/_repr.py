@@ -15,7 +15,9 @@ def table(rows: Iterable[Iterable[str]], header: Iterable[str]) -> str:
     """Columns of text, aligned, under a ruled header."""
     grid = [[str(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in grid) for i in range(len(grid[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in grid]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in grid
+    ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines)
 
@@ -24,7 +26,9 @@ def html_table(rows: Iterable[Iterable[str]], header: Iterable[str]) -> str:
     """The same as an HTML table; every cell is escaped."""
     head = "".join(f"<th style='text-align:left'>{html.escape(str(cell))}</th>" for cell in header)
     body = "".join(
-        "<tr>" + "".join(f"<td style='text-align:left'>{html.escape(str(cell))}</td>" for cell in row) + "</tr>"
+        "<tr>"
+        + "".join(f"<td style='text-align:left'>{html.escape(str(cell))}</td>" for cell in row)
+        + "</tr>"
         for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -36,7 +40,11 @@ def _components(registry: "Registry") -> tuple[list[list[str]], tuple[str, ...]]
 
 
 def _trouble(registry: "Registry") -> list[str]:
-    return [f"{p.name} ({p.distribution} {p.version}) is {p.status}: {p.reason}" for p in registry.plugins if p.reason]
+    return [
+        f"{p.name} ({p.distribution} {p.version}) is {p.status}: {p.reason}"
+        for p in registry.plugins
+        if p.reason
+    ]
 
 
 def registry_text(registry: "Registry") -> str:
@@ -57,7 +65,9 @@ def brief(component: Any) -> str:
     if not dataclasses.is_dataclass(component):
         return type(component).__name__
     shown = {name: _short(value) for name, value in arguments(component).items()}
-    return f"{type(component).__name__}({', '.join(f'{name}={text}' for name, text in shown.items() if text)})"
+    return (
+        f"{type(component).__name__}({', '.join(f'{name}={text}' for name, text in shown.items() if text)})"
+    )
 
 
 def _short(value: Any) -> str:

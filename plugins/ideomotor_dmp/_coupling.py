@@ -35,7 +35,9 @@ class TrackingCoupling(AbstractCoupling):
     With gain = alpha beta the plant pulls as strongly as the goal.
     """
 
-    gain: Float[Array, ""] = quantity(bounds=(0.0, None), label="gain", default=48.0 * 12.0, converter=_floats)
+    gain: Float[Array, ""] = quantity(
+        bounds=(0.0, None), label="gain", default=48.0 * 12.0, converter=_floats
+    )
 
     @property
     def looks(self) -> bool:
@@ -57,7 +59,9 @@ class ObstacleCoupling(AbstractCoupling):
 
     centre: Float[Array, " dof"] = quantity(label="centre", converter=_floats)
     radius: Float[Array, ""] = quantity(bounds=(0.0, None), label="radius", default=1.0, converter=_floats)
-    gain: Float[Array, ""] = quantity(bounds=(0.0, None), label="gain", default=48.0 * 12.0, converter=_floats)
+    gain: Float[Array, ""] = quantity(
+        bounds=(0.0, None), label="gain", default=48.0 * 12.0, converter=_floats
+    )
 
     @property
     def looks(self) -> bool:

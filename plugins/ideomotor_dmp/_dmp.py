@@ -130,7 +130,9 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
             return jnp.asarray(self.duration, params.weights.dtype)
         tau = params.tau
         if not isinstance(tau, jax.core.Tracer) and not np.all(np.asarray(tau) > 0):
-            raise DataError(f"params.tau is {np.asarray(tau):g}; the duration of a movement must be positive.")
+            raise DataError(
+                f"params.tau is {np.asarray(tau):g}; the duration of a movement must be positive."
+            )
         return jnp.where(tau > 0, tau, jnp.nan)
 
     def fit(

@@ -59,7 +59,9 @@ class FeedbackDMP(AbstractFeedbackPrimitive[DMPParams]):
         if not isinstance(dmp, DMP):
             raise ValueError(f"dmp = {dmp!r}; a FeedbackDMP is made around a DMP.")
         if not (math.isfinite(phase_stopping) and phase_stopping >= 0):
-            raise ValueError(f"phase_stopping = {phase_stopping!r}; it must be a number that is not negative.")
+            raise ValueError(
+                f"phase_stopping = {phase_stopping!r}; it must be a number that is not negative."
+            )
         if position is None and (phase_stopping > 0 or (coupling is not None and coupling.looks)):
             raise ValueError(
                 "Phase stopping and this coupling need the observed position: say where the feedback "

@@ -80,7 +80,9 @@ class Integrated(AbstractMethod):
         if self.derivatives not in ("reverse", "both"):
             raise ValueError(f"derivatives = {self.derivatives!r}; choose 'reverse' or 'both'.")
         if self.steps is not None and self.steps < 1:
-            raise ValueError(f"steps = {self.steps}; at least one step is needed, or None for adaptive steps.")
+            raise ValueError(
+                f"steps = {self.steps}; at least one step is needed, or None for adaptive steps."
+            )
 
     def solve(self, system, forcing, goal, start, tau, ts, fixed):
         """See `AbstractMethod.solve`."""
@@ -96,7 +98,9 @@ class Integrated(AbstractMethod):
         # The unit of the steps must not be zero: a single sample at time zero is a movement too.
         end = jnp.where(ts[-1] > 0, ts[-1], jnp.ones_like(ts[-1]))
         controller = diffrax.ConstantStepSize() if self.steps else diffrax.PIDController(self.rtol, self.atol)
-        adjoint = diffrax.RecursiveCheckpointAdjoint() if self.derivatives == "reverse" else diffrax.DirectAdjoint()
+        adjoint = (
+            diffrax.RecursiveCheckpointAdjoint() if self.derivatives == "reverse" else diffrax.DirectAdjoint()
+        )
         solution = diffrax.diffeqsolve(
             diffrax.ODETerm(slope),
             self.solver,

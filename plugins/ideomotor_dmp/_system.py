@@ -26,13 +26,17 @@ class System:
 
     def __post_init__(self):
         if not (isinstance(self.basis, int) and self.basis >= 2):
-            raise ValueError(f"basis = {self.basis!r}; a DMP needs a whole number of at least 2 basis functions.")
+            raise ValueError(
+                f"basis = {self.basis!r}; a DMP needs a whole number of at least 2 basis functions."
+            )
         for name in ("alpha", "alpha_x"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} = {value!r}; it must be a positive number.")
         if not 0 < self.overlap < 1:
-            raise ValueError(f"overlap = {self.overlap!r}; it is a Gaussian's value at the next centre, in (0, 1).")
+            raise ValueError(
+                f"overlap = {self.overlap!r}; it is a Gaussian's value at the next centre, in (0, 1)."
+            )
         if self.last_width not in _LAST:
             raise ValueError(f"last_width = {self.last_width!r}; choose one of {', '.join(_LAST)}.")
 
@@ -64,4 +68,6 @@ class System:
         """The unforced equation about its rest point: `(Y, Y')` after `s`; for NumPy and JAX alike."""
         xp = np if isinstance(s, float | np.ndarray) else jnp
         r, e = self.rate, xp.exp(self.rate * s)
-        return e * ((1 - r * s) * position + s * velocity), e * ((1 + r * s) * velocity - r * r * s * position)
+        return e * ((1 - r * s) * position + s * velocity), e * (
+            (1 + r * s) * velocity - r * r * s * position
+        )

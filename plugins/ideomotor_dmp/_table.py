@@ -100,7 +100,9 @@ def spline_table(system: System, dtype: np.dtype) -> tuple[Grid, np.ndarray, np.
         if fits:
             break
         far = math.ceil(1.3 * far)
-    tables = [np.concatenate([a.c, b.c]).astype(dtype) for a, b in zip(near_splines, far_splines, strict=True)]
+    tables = [
+        np.concatenate([a.c, b.c]).astype(dtype) for a, b in zip(near_splines, far_splines, strict=True)
+    ]
     for table in tables:
         table.flags.writeable = False
     return Grid(per_unit, near, far, scale), *tables
@@ -129,7 +131,8 @@ def _fit(x, exact, dx_ds, sizes, tolerances) -> tuple[list[BSpline], bool]:
     splines = [make_lsq_spline(x, values, knots, k=DEGREE) for values in exact]
     position, slope = splines[0](x), splines[0].derivative()(x) * dx_ds
     errors = [
-        np.abs(a - b) / size.clip(size[:-1].max()) for a, b, size in zip((position, slope), exact, sizes, strict=True)
+        np.abs(a - b) / size.clip(size[:-1].max())
+        for a, b, size in zip((position, slope), exact, sizes, strict=True)
     ]
     return splines, all(error.max() <= tolerance for error, tolerance in zip(errors, tolerances, strict=True))
 

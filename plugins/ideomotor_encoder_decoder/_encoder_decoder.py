@@ -76,7 +76,9 @@ class EncoderDecoder(AbstractPerception):
         """A blank image."""
         return jnp.zeros(self.image_shape)
 
-    def __call__(self, observation: Float[Array, "height width"], *, key: PRNGKeyArray | None = None) -> PyTree:
+    def __call__(
+        self, observation: Float[Array, "height width"], *, key: PRNGKeyArray | None = None
+    ) -> PyTree:
         """The parameters of the movement that draws the image."""
         return self.decode(self.encode(observation))
 

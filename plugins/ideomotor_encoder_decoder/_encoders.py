@@ -60,7 +60,9 @@ class Convolutional(AbstractEncoder):
         """The convolutions, then the dense layers on their flattened output."""
         keys = jax.random.split(key, len(self.channels) + 1)
         made, before, size = [], 1, tuple(image_shape)
-        for channels, kernel, stride, sub in zip(self.channels, self.kernels, self.strides, keys, strict=False):
+        for channels, kernel, stride, sub in zip(
+            self.channels, self.kernels, self.strides, keys, strict=False
+        ):
             layer = eqx.nn.Conv2d(before, channels, kernel, stride, kernel // 2, key=sub)
             fans = kernel * kernel * before, kernel * kernel * channels
             made.append(xavier(layer, *fans, sub))

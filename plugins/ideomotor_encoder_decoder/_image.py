@@ -81,7 +81,9 @@ def _shrink(grey):
 def _find(grey, name):
     """The ink (0 to about 1) of a picture, the mask of the digit, and its box (top, left, bottom, right)."""
     if np.ptp(grey) < _MIN_CONTRAST / 2:
-        raise DataError(f"{name} is blank: its brightness hardly changes; give a picture with one digit on it.")
+        raise DataError(
+            f"{name} is blank: its brightness hardly changes; give a picture with one digit on it."
+        )
     # A frame of paper: where a digit touches the edge, the paper is still seen all round.
     side = max(grey.shape)
     margin = max(3, side // 16)
@@ -170,7 +172,9 @@ def _digit(mask, ink, side, name):
         above = max(rows.start - bottom, top - rows.stop)
         tall = rows.stop - rows.start
         if i != main and mass[i] > 0.3 * mass[main] and tall > 0.5 * height and beside > 0.05 * size:
-            raise DataError(f"{name} shows several digits side by side, and one is read at a time; crop it to one.")
+            raise DataError(
+                f"{name} shows several digits side by side, and one is read at a time; crop it to one."
+            )
         if max(beside, above) < 0.25 * size:
             keep.append(i + 1)
     return mask & np.isin(labels, keep)

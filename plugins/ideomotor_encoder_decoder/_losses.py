@@ -54,7 +54,9 @@ def distance_loss(
 
 def _squared_distances(model, batch):
     # The primitive's own arrays (tables, link lengths) are not what is learnt here.
-    primitive = jax.tree.map(lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_array(leaf) else leaf, model.primitive)
+    primitive = jax.tree.map(
+        lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_array(leaf) else leaf, model.primitive
+    )
     ts = batch["ts"]
 
     def play(image, ts):

@@ -7,7 +7,9 @@ from scipy.spatial.distance import cdist
 from .digits._curve import resample
 
 
-def equal_time_distance(path: Num[Array | np.ndarray, "time 2"], truth: Num[Array | np.ndarray, "time 2"]) -> float:
+def equal_time_distance(
+    path: Num[Array | np.ndarray, "time 2"], truth: Num[Array | np.ndarray, "time 2"]
+) -> float:
     """The mean distance between two paths at equal times."""
     return float(np.linalg.norm(np.asarray(path) - np.asarray(truth), axis=-1).mean())
 

@@ -35,7 +35,9 @@ def load_picture(path: Path) -> np.ndarray:
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path} is damaged or cut short ({error}); save or copy the picture again.") from error
+        raise DataError(
+            f"{path} is damaged or cut short ({error}); save or copy the picture again."
+        ) from error
 
 
 def _decode(path: Path) -> np.ndarray:
@@ -79,7 +81,9 @@ def to_grey(picture: np.ndarray, name: str = "the picture") -> np.ndarray:
             raise DataError(f"{name} holds values that are not finite; replace them.")
         low, high = float(array.min()), float(array.max())
         if low < 0 or high > 255:
-            raise DataError(f"{name} holds values from {low:g} to {high:g}; they must be from 0 to 1, or 0 to 255.")
+            raise DataError(
+                f"{name} holds values from {low:g} to {high:g}; they must be from 0 to 1, or 0 to 255."
+            )
         values = array.astype(np.float32) / (255 if high > 1 else 1)
     elif array.dtype == bool:
         values = array.astype(np.float32)

@@ -53,7 +53,9 @@ class Refined(AbstractPerception):
         """A blank image."""
         return self.perception.default_observation()
 
-    def __call__(self, observation: Float[Array, "height width"], *, key: PRNGKeyArray | None = None) -> PyTree:
+    def __call__(
+        self, observation: Float[Array, "height width"], *, key: PRNGKeyArray | None = None
+    ) -> PyTree:
         """The parameters of the movement that draws the image."""
         seen = self.perception(observation, key=key)
         flat, rebuild = ravel_pytree(seen)

@@ -99,4 +99,7 @@ def _log(flat: Array, positive: tuple[bool, ...]) -> Array:
 
 def _leaf_slices(example: PyTree) -> list[slice]:
     ends = np.cumsum([np.size(leaf) for leaf in jax.tree.leaves(example)])
-    return [slice(int(end - np.size(leaf)), int(end)) for leaf, end in zip(jax.tree.leaves(example), ends, strict=True)]
+    return [
+        slice(int(end - np.size(leaf)), int(end))
+        for leaf, end in zip(jax.tree.leaves(example), ends, strict=True)
+    ]

@@ -123,12 +123,16 @@ def measure(model: EncoderDecoder, count: int = 500, seed: int = 10**6) -> dict[
         pairs = list(zip(paths, digits.paths, strict=True))
         at_once = np.array([equal_time_distance(*pair) for pair in pairs])
         found[f"distance at equal times{name} (px)"] = float(at_once.mean())
-        found[f"distance, time warped{name} (px)"] = float(np.mean([warped_distance(*pair) for pair in pairs]))
+        found[f"distance, time warped{name} (px)"] = float(
+            np.mean([warped_distance(*pair) for pair in pairs])
+        )
         ink = np.mean([ink_distances(p, i) for p, i in zip(paths, np.asarray(images), strict=True)], 0)
         found[f"from ink to path{name} (px)"], found[f"from path to ink{name} (px)"] = map(float, ink)
         if not name:
             for digit in range(10):
-                found[f"digit {digit}: distance at equal times (px)"] = float(at_once[digits.labels == digit].mean())
+                found[f"digit {digit}: distance at equal times (px)"] = float(
+                    at_once[digits.labels == digit].mean()
+                )
     return found
 
 

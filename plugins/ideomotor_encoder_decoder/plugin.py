@@ -15,9 +15,15 @@ def ideomotor_components():
             f"{_HERE}:EncoderDecoder",
             "a network from an image to a primitive's parameters",
         ),
-        Component("perception", "digit-reader", f"{_HERE}:digit_reader", "the trained reader of handwritten digits"),
-        Component("perception", "refined", f"{_HERE}:Refined", "moves a perceived path onto the ink of its image"),
+        Component(
+            "perception", "digit-reader", f"{_HERE}:digit_reader", "the trained reader of handwritten digits"
+        ),
+        Component(
+            "perception", "refined", f"{_HERE}:Refined", "moves a perceived path onto the ink of its image"
+        ),
         Component("part", "fully-connected", f"{_HERE}:FullyConnected", "encoder of dense layers"),
-        Component("part", "convolutional", f"{_HERE}:Convolutional", "encoder of convolutions and dense layers"),
+        Component(
+            "part", "convolutional", f"{_HERE}:Convolutional", "encoder of convolutions and dense layers"
+        ),
         Component("command", "train digits", f"{_HERE}._train_digits:command", "train the digit reader"),
     ]

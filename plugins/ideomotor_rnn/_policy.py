@@ -108,7 +108,9 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
 
     def sense(self, feedback: dict[str, Any]) -> list[Array]:
         """The signals as the network hears them."""
-        return [(jnp.asarray(feedback[signal]) - CODE[signal][0]) / CODE[signal][1] for signal in self.signals]
+        return [
+            (jnp.asarray(feedback[signal]) - CODE[signal][0]) / CODE[signal][1] for signal in self.signals
+        ]
 
     def step(
         self,

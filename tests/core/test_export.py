@@ -5,6 +5,7 @@ import csv
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from ideomotor import Trajectory, write_trajectory
 
 

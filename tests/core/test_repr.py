@@ -2,10 +2,11 @@
 
 import re
 
-import ideomotor
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+import ideomotor
 from ideomotor import Trajectory
 
 

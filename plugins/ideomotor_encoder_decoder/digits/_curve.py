@@ -61,6 +61,8 @@ def smooth(paths: Float[np.ndarray, "batch time 2"], sigma: float) -> Float[np.n
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     weights /= weights.sum()
     first, final = paths[:, :1], paths[:, -1:]
-    padded = np.concatenate([2 * first - paths[:, reach:0:-1], paths, 2 * final - paths[:, -2 : -reach - 2 : -1]], 1)
+    padded = np.concatenate(
+        [2 * first - paths[:, reach:0:-1], paths, 2 * final - paths[:, -2 : -reach - 2 : -1]], 1
+    )
     count = paths.shape[1]
     return sum(w * padded[:, i : i + count] for i, w in enumerate(weights))

@@ -130,7 +130,9 @@ def four(s: Sketch) -> None:
         s.to(x + 0.3 * lean, meet, corner=True)
     else:
         s.to(x + 0.3 * lean, meet, corner=True)
-    s.to(x + lean, top, corner=True).to(x + 0.3 * lean, meet).to(x - lean + s.u(-0.1, 0.1), 1 + s.u(-0.05, 0.1))
+    s.to(x + lean, top, corner=True).to(x + 0.3 * lean, meet).to(
+        x - lean + s.u(-0.1, 0.1), 1 + s.u(-0.05, 0.1)
+    )
 
 
 def five(s: Sketch) -> None:

@@ -13,8 +13,12 @@ from ._settings import CONSTANTS, PRESETS
     "--preset", type=click.Choice(list(PRESETS)), default="cpu", show_default=True, help="Size of the study."
 )
 @click.option(
-    "--constants", type=click.Choice(list(CONSTANTS)), default="figures", show_default=True, help="Whose Φ and c: as printed, or those that fit the figures."
-)  # fmt: skip
+    "--constants",
+    type=click.Choice(list(CONSTANTS)),
+    default="figures",
+    show_default=True,
+    help="Whose Φ and c: as printed, or those that fit the figures.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of data and weights.")
 @click.option(
     "--out",

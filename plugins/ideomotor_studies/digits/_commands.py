@@ -12,9 +12,14 @@ _FAR = 1.0  # px of the sheet
 
 
 @click.command()
-@click.option("--input", "source", required=True, metavar="IMAGE", help="A PNG, JPEG or .npy picture of one digit.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder to write.  [default: IMAGE-drawn]"
+    "--input", "source", required=True, metavar="IMAGE", help="A PNG, JPEG or .npy picture of one digit."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Folder to write.  [default: IMAGE-drawn]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the folder if it is not empty.")
 @click.option(
@@ -25,7 +30,11 @@ _FAR = 1.0  # px of the sheet
     help="Another pipeline than the standard one.",
 )
 @click.option(
-    "--duration", type=click.FloatRange(min=0.2), default=3.0, show_default=True, help="Seconds the drawing takes."
+    "--duration",
+    type=click.FloatRange(min=0.2),
+    default=3.0,
+    show_default=True,
+    help="Seconds the drawing takes.",
 )
 def run(source: str, out: Path | None, overwrite: bool, file: Path | None, duration: float) -> None:
     """Read a movement from a picture of a digit and let the arm draw it.

@@ -86,7 +86,9 @@ def _frame_arm(axes: Axes, drawing: DigitDrawing) -> None:
 def _show_time(axes: Axes, drawing: DigitDrawing) -> None:
     for k, name in enumerate(("column", "row")):
         axes.plot(drawing.ts, drawing.wanted[:, k], color=INK, linewidth=1, linestyle="--")
-        axes.plot(drawing.ts, drawing.hand[:, k], color=(HAND, "#edae49")[k], linewidth=2, label=f"hand, {name}")
+        axes.plot(
+            drawing.ts, drawing.hand[:, k], color=(HAND, "#edae49")[k], linewidth=2, label=f"hand, {name}"
+        )
     axes.set_xlabel("time (s)")
     axes.set_ylabel("place on the sheet (px), dashed as planned")
     axes.legend(frameon=False, loc="best")
@@ -113,7 +115,9 @@ def animation(drawing: DigitDrawing, path: Path, *, frames: int = 40) -> None:
             artist.remove()
     each = 1000 * float(drawing.ts[-1] - drawing.ts[0]) / frames
     durations = [each] * (frames - 1) + [1200]
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=False)
+    pictures[0].save(
+        path, save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=False
+    )
 
 
 def overview(drawings: Sequence[DigitDrawing]) -> Figure:

@@ -63,7 +63,9 @@ def solve_with(push, params, ts, phase=lambda y: 1.0):
         return np.concatenate([z, force, [-2 * x * phase(y)]]) / tau
 
     first = np.concatenate([params.start, np.zeros(2), [1.0]])
-    return solve_ivp(slope, (0, ts[-1]), first, "DOP853", ts, rtol=1e-10, atol=1e-10, max_step=tau / 50).y[:2].T
+    return (
+        solve_ivp(slope, (0, ts[-1]), first, "DOP853", ts, rtol=1e-10, atol=1e-10, max_step=tau / 50).y[:2].T
+    )
 
 
 def test_obstacle_converges_to_the_coupled_equation(x64):
@@ -124,12 +126,16 @@ def test_gradient_through_the_reaction(x64):
 
 def test_fits_in_a_pipeline_and_says_what_it_misses():
     reacting = FeedbackDMP(DMP(), phase_stopping=5.0, position="arm.hand")
-    movement = Pipeline(None, reacting, plant=Follower(0.5))(reacting.default_params(), jnp.linspace(0.0, 1.0, 11))
+    movement = Pipeline(None, reacting, plant=Follower(0.5))(
+        reacting.default_params(), jnp.linspace(0.0, 1.0, 11)
+    )
     assert movement.us.shape == (11, 2)
     with pytest.raises(AssemblyError, match="feedback"):
         Pipeline(None, FeedbackDMP(DMP(), phase_stopping=5.0, position="eye"), plant=Follower(0.5))
     with pytest.raises(DataError, match=r"no 'arm.hand'"):
-        reacting.step(reacting.init(reacting.default_params()), None, reacting.default_params(), jnp.asarray(0.1))
+        reacting.step(
+            reacting.init(reacting.default_params()), None, reacting.default_params(), jnp.asarray(0.1)
+        )
     with pytest.raises(ValueError, match="observed position"):
         FeedbackDMP(DMP(), TrackingCoupling())
     with pytest.raises(ValueError, match="phase_stopping = -1"):

@@ -79,7 +79,9 @@ def test_many_demonstrations_at_once(three):
 def test_two_samples_are_a_straight_movement():
     params = DMP().fit(Trajectory(np.asarray([0.0, 2.0]), np.asarray([[0.0, 1.0], [3.0, 5.0]])))
     assert np.isfinite(params.weights).all() and params.tau == 2.0
-    params = DMP().fit(Trajectory(np.asarray([0.0, 2.0]), np.asarray([[0.0, 1.0], [3.0, 5.0]])), domain="force")
+    params = DMP().fit(
+        Trajectory(np.asarray([0.0, 2.0]), np.asarray([[0.0, 1.0], [3.0, 5.0]])), domain="force"
+    )
     assert np.isfinite(params.weights).all()
 
 

@@ -63,7 +63,9 @@ def test_gradient_is_that_of_the_papers_sensitivity_equations(x64, three, tau):
     dmp, rng = DMP(scaling="goal"), np.random.default_rng(0)
     ts, target = three
     # Not quite the demonstration, so that no derivative is small by accident.
-    params = jax.tree.map(lambda a: a * 1.02, dmp.fit(Trajectory(ts, target + np.array([[0.0, 1.0]]) * ts[:, None])))
+    params = jax.tree.map(
+        lambda a: a * 1.02, dmp.fit(Trajectory(ts, target + np.array([[0.0, 1.0]]) * ts[:, None]))
+    )
     params = eqx.tree_at(lambda p: p.tau, params, jnp.asarray(tau))
     target = target + rng.normal(size=target.shape)
     ours = jax.grad(lambda p: cost(dmp, p, jnp.asarray(ts), target))(params)
@@ -98,7 +100,9 @@ def test_finite_differences_and_forward_mode(x64, what):
     step = lambda sign: play(jax.tree.map(lambda a, t: a + sign * h * t, params, tangent))  # noqa: E731
     np.testing.assert_allclose(along, (step(1) - step(-1)) / (2 * h), atol=1e-6 * np.abs(along).max())
     pulled = jax.vjp(play, params)[1](along)[0]
-    inner = sum(jnp.vdot(a, b) for a, b in zip(jax.tree.leaves(pulled), jax.tree.leaves(tangent), strict=True))
+    inner = sum(
+        jnp.vdot(a, b) for a, b in zip(jax.tree.leaves(pulled), jax.tree.leaves(tangent), strict=True)
+    )
     np.testing.assert_allclose(inner, jnp.vdot(along, along), rtol=1e-12)
 
 

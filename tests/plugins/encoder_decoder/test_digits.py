@@ -45,7 +45,10 @@ def test_image_and_path_fit_each_other(make, options, reach):
 
 def test_a_shifted_path_would_be_noticed():
     d = synthetic_digits(60, seed=2, noise=0)
-    far = [cdist(np.argwhere(i > 127)[:, ::-1], p + 2).min(1).max() for i, p in zip(d.images, d.paths, strict=True)]
+    far = [
+        cdist(np.argwhere(i > 127)[:, ::-1], p + 2).min(1).max()
+        for i, p in zip(d.images, d.paths, strict=True)
+    ]
     assert min(far) > 1.6
 
 
@@ -66,7 +69,8 @@ def test_the_affine_part_has_the_sizes_of_the_paper():
     assert 2.8 < np.abs(shift).max() < 3.01 and abs(shift.mean()) < 0.2
     turned = synthetic_digits(400, seed=4, digits=[7], rotation=8, translation=0, scale=0, shear=0)
     flat = (
-        turned.paths[:, np.abs(turned.paths[0, :, 0] - turned.paths[0, :, 0].max()).argmin() // 2] - turned.paths[:, 0]
+        turned.paths[:, np.abs(turned.paths[0, :, 0] - turned.paths[0, :, 0].max()).argmin() // 2]
+        - turned.paths[:, 0]
     )
     angle = np.rad2deg(np.arctan2(flat[:, 1], flat[:, 0]))
     assert 7.5 < np.abs(angle).max() < 8.05

@@ -61,7 +61,9 @@ def test_positive_parameters_stay_positive(dmp):
 
 
 def test_the_config_and_the_weights_come_back(swing, tmp_path, dmp):
-    model = EncoderDecoder(dmp, (12, 12), Convolutional((3,), (3,), (2,), ()), 4, (6,), "relu", key=jax.random.key(5))
+    model = EncoderDecoder(
+        dmp, (12, 12), Convolutional((3,), (3,), (2,), ()), 4, (6,), "relu", key=jax.random.key(5)
+    )
     ideomotor.save(model, tmp_path / "saved")
     again = ideomotor.load(tmp_path / "saved", kind="perception")
     image = jax.random.uniform(jax.random.key(0), (12, 12))
@@ -194,7 +196,9 @@ def test_gradient_from_the_movement_back_to_the_image(dmp):
 
 def test_learns_for_a_dmp_what_the_scaling_promises(dmp):
     rng = np.random.default_rng(0)
-    many = jax.tree.map(lambda x: jnp.asarray(rng.normal(2, 1, (30, *x.shape)), jnp.float32), dmp.default_params())
+    many = jax.tree.map(
+        lambda x: jnp.asarray(rng.normal(2, 1, (30, *x.shape)), jnp.float32), dmp.default_params()
+    )
     many = eqx.tree_at(lambda p: p.tau, many, jnp.full(30, 3.0))
     model = small(dmp).with_scaling(many)
     back = jax.vmap(model.scaling.to_output)(many)

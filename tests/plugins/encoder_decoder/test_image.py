@@ -44,7 +44,9 @@ def test_the_standard_form(plain):
 
 def test_the_way_back_leads_to_the_same_pixels(plain):
     rows, cols = np.nonzero(plain.image > 0.5)
-    corners = plain.to_original(np.array([[cols.min() - 0.5, rows.min() - 0.5], [cols.max() + 0.5, rows.max() + 0.5]]))
+    corners = plain.to_original(
+        np.array([[cols.min() - 0.5, rows.min() - 0.5], [cols.max() + 0.5, rows.max() + 0.5]])
+    )
     np.testing.assert_allclose(corners, [[LEFT, TOP], [RIGHT, BOTTOM]], atol=1.5 * plain.scale)
     ink = two() < 128
     rows, cols = np.nonzero(plain.image > 0.8)
@@ -99,7 +101,11 @@ def test_orientation_of_a_photograph(tmp_path, plain):
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "I;16"])
 def test_files_of_each_mode(tmp_path, plain, mode):
-    picture = Image.fromarray(two().astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(two()).convert(mode)
+    picture = (
+        Image.fromarray(two().astype(np.uint16) * 257)
+        if mode == "I;16"
+        else Image.fromarray(two()).convert(mode)
+    )
     picture.save(tmp_path / "two.png")
     assert agree(read_image(str(tmp_path / "two.png")), plain) > 0.97
 

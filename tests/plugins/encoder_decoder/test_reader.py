@@ -43,7 +43,8 @@ def test_generated_digits_that_training_has_not_seen(reader):
     assert np.mean([warped_distance(*pair) for pair in pairs]) < 0.8
     finer = draw(Refined(reader), images, jnp.asarray(digits.ts))
     before, after = (
-        np.mean([ink_distances(p, i)[0] for p, i in zip(some, images, strict=True)]) for some in (paths, finer)
+        np.mean([ink_distances(p, i)[0] for p, i in zip(some, images, strict=True)])
+        for some in (paths, finer)
     )
     assert after < before
 
@@ -123,7 +124,9 @@ def test_refining_nothing_changes_nothing(reader):
 def test_refining_finds_a_shifted_digit(reader):
     digits = varied_digits(1, seed=6, digits=[3], clean=True, samples=101)
     image = jnp.asarray(digits.images[0], jnp.float32) / 255
-    params = reader.primitive.fit(ideomotor.Trajectory(jnp.asarray(digits.ts), jnp.asarray(digits.paths[0]) + 2.0))
+    params = reader.primitive.fit(
+        ideomotor.Trajectory(jnp.asarray(digits.ts), jnp.asarray(digits.paths[0]) + 2.0)
+    )
 
     class Fixed(ideomotor.AbstractPerception):
         def default_observation(self):
@@ -167,7 +170,9 @@ def test_the_training_command(tmp_path, monkeypatch):
 
     monkeypatch.setitem(_train_digits.PRESETS, "tiny", _train_digits.Preset(1, 256, 1, (4, 4, 4), 8))
     monkeypatch.setattr(_train_digits, "measure", lambda model: {"distance": 0.0})
-    outcome = CliRunner().invoke(command, ["--preset", "tiny", "--out", str(tmp_path / "made")], catch_exceptions=False)
+    outcome = CliRunner().invoke(
+        command, ["--preset", "tiny", "--out", str(tmp_path / "made")], catch_exceptions=False
+    )
     assert outcome.exit_code == 0 and "steps" in outcome.output
     made = ideomotor.load(tmp_path / "made")
     assert made(jnp.zeros((40, 40))).weights.shape == (2, 25)

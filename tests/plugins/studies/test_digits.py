@@ -30,7 +30,9 @@ def test_bundled_pictures_are_drawn_on_their_ink(path, pipeline):
     assert from_ink < 2.0  # about a quarter of the line's width at best
     assert drawing.lag * float(drawing.plant.pixel) < 5e-4  # m
     height, width = drawing.picture.shape
-    assert np.all(drawing.path > -0.1 * max(height, width)) and np.all(drawing.path < 1.1 * max(height, width))
+    assert np.all(drawing.path > -0.1 * max(height, width)) and np.all(
+        drawing.path < 1.1 * max(height, width)
+    )
 
 
 def test_light_on_dark_gives_the_same_movement(pipeline):
@@ -125,7 +127,9 @@ def test_gradient_from_the_movement_of_the_arm_back_to_the_pixels():
             )
         )(jax.random.split(jax.random.key(3), 16))
         examples = eqx.tree_at(lambda p: p.tau, examples, jnp.linspace(0.8, 1.2, 16))
-        pipeline = ideomotor.Pipeline(reader.with_scaling(examples), reader.primitive, ideomotor.make("sheet"))
+        pipeline = ideomotor.Pipeline(
+            reader.with_scaling(examples), reader.primitive, ideomotor.make("sheet")
+        )
         ts = jnp.linspace(0.0, 1.0, 26)
         target = jnp.stack([20 + 5 * jnp.sin(3 * ts), 20 + 5 * jnp.cos(2 * ts)], axis=1)
 

@@ -108,9 +108,10 @@ def test_a_forward_model_knows_the_derivatives_of_the_arm(free):
     us = 0.05 * np.cos(np.pi * np.linspace(0, 1, 101))[:, None] * np.array([1.0, -1.0])
     start = rng.uniform((-0.1, 0.25), (0.1, 0.45), (2500, 2))
     changes = rng.normal(size=(2500, WAVES, 2)) * 0.02
-    play = lambda start, change: play_all(free, start, us + np.einsum("mku,kt->mtu", change, basis)).states[
-        :, -1
-    ]  # noqa: E731
+
+    def play(start, change):
+        return play_all(free, start, us + np.einsum("mku,kt->mtu", change, basis)).states[:, -1]
+
     effects = play(start, changes) - play(start, 0 * changes)
     conditions = np.concatenate([start, start + 0.1], 1)
     model = ForwardModel.learn(conditions, changes.reshape(2500, -1), effects, 30, jax.random.key(0))

@@ -46,9 +46,7 @@ def test_optimal_commands_have_no_gradient(problem, reaches):
         field, begin, goal = (jnp.asarray(x) for x in (reaches.field, reaches.start, reaches.target))
 
         def cost(us, i):
-            states = exact.in_field(field[i]).play(
-                begin[i], us, 1.0
-            )
+            states = exact.in_field(field[i]).play(begin[i], us, 1.0)
             miss = states[-1] - jnp.concatenate([goal[i], jnp.zeros(2)])
             return 0.5 * exact.terminal * miss @ miss + 0.5 * 0.01 * jnp.sum(us[:-1] ** 2)
 

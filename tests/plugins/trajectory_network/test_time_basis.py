@@ -14,7 +14,8 @@ def test_functions_add_up_to_one(basis):
 
 def test_samples_give_back_their_values():
     values = np.random.default_rng(0).normal(size=(101, 6))
-    np.testing.assert_allclose(Samples(101)(jnp.linspace(0, 1, 101)) @ values, values, atol=1e-5)
+    # In float32 the phase of a sample is known to 1e-5 of an interval, in which the values change by up to 5.
+    np.testing.assert_allclose(Samples(101)(jnp.linspace(0, 1, 101)) @ values, values, atol=5e-5)
 
 
 @settings(max_examples=15, deadline=None)
