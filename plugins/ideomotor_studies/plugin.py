@@ -11,6 +11,12 @@ def ideomotor_components():
     """See `ideomotor.spec.Hooks`."""
     return [
         Component("command", "demo", f"{_DIGITS}:demo", "draw bundled pictures of digits with the arm"),
+        Component(
+            "command",
+            "measure digits",
+            "ideomotor_studies.digits._measure:command",
+            "how well the digit reader reads images with known paths",
+        ),
         Component("command", "run digits", f"{_DIGITS}:run", "draw a picture of a digit with the arm"),
         Component(
             "command",

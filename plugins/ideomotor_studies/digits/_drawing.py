@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ideomotor import Pipeline, Trajectory, load_pipeline, rollout
-from ideomotor.errors import AssemblyError
+from ideomotor.errors import AssemblyError, DataError
 from ideomotor_encoder_decoder import ink_distances, load_picture, normalise_image, to_grey
 
 PIPELINE = Path(__file__).with_name("pipeline.yaml")
@@ -81,7 +81,7 @@ def draw_digit(
             f"{type(plant).__name__}."
         )
     name = name or (Path(picture).name if isinstance(picture, str | Path) else "the array")
-    grey = to_grey(load_picture(Path(picture)) if isinstance(picture, str | Path) else picture, name)
+    grey = to_grey(_load(Path(picture)) if isinstance(picture, str | Path) else picture, name)
     normalised = normalise_image(grey, name=name)
     params = pipeline.params(jnp.asarray(normalised.image))
     # Time in units of the reader's own duration: all of the movement, whatever the duration asked for.
@@ -107,6 +107,17 @@ def draw_digit(
         misses=ink_distances(hand, normalised.image)[::-1],
         lag=float(np.linalg.norm(hand - np.asarray(wanted), axis=-1).mean()),
     )
+
+
+def _load(path: Path) -> np.ndarray:
+    if path.suffix != ".npy":
+        return load_picture(path)
+    try:
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file {path}; give the path of a picture or an .npy array.") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is no array that can be read ({error}); save it with numpy.save.") from error
 
 
 def _stretched(params, duration: float):

@@ -99,6 +99,17 @@ def test_a_bad_picture_is_one_sentence_and_leaves_nothing(bad, tmp_path):
     assert not [path for path in tmp_path.iterdir() if path != source]
 
 
+def test_a_saved_array_is_a_picture(pipeline, tmp_path):
+    picture = load_picture(examples()[1])
+    np.save(tmp_path / "two.npy", picture)
+    np.testing.assert_array_equal(
+        draw_digit(tmp_path / "two.npy", pipeline).wanted, draw_digit(picture, pipeline).wanted
+    )
+    (tmp_path / "bad.npy").write_bytes((tmp_path / "two.npy").read_bytes()[:200])
+    with pytest.raises(DataError, match="bad.npy"):
+        draw_digit(tmp_path / "bad.npy", pipeline)
+
+
 def test_an_array_without_a_digit_is_refused(pipeline):
     with pytest.raises(DataError, match="blank"):
         draw_digit(np.zeros((60, 60)), pipeline)
@@ -145,3 +156,19 @@ def test_gradient_from_the_movement_of_the_arm_back_to_the_pixels():
             difference = (loss(image + step * direction) - loss(image - step * direction)) / (2 * step)
             assert abs(float(difference)) > 1e-6
             np.testing.assert_allclose(jnp.sum(gradient * direction), difference, rtol=1e-5)
+
+
+def test_measure_reports_distances_on_pairs_of_images_and_paths(tmp_path, shared_data):
+    with np.load(shared_data / "mnist35_train.npz") as data:
+        few = {name: data[name][:8] for name in ("images", "traj")}
+    np.savez(tmp_path / "few.npz", **few)
+    result = CliRunner().invoke(command, ["measure", "digits", "--data", str(tmp_path / "few.npz")])
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.output.splitlines() if line.startswith(("reader", "refined"))]
+    assert len(rows) == 2 and all(0.2 < float(number) < 3 for row in rows for number in row[1:5])
+
+
+def test_measure_refuses_other_data(tmp_path):
+    np.savez(tmp_path / "other.npz", pictures=np.zeros(3))
+    result = CliRunner().invoke(command, ["measure", "digits", "--data", str(tmp_path / "other.npz")])
+    assert result.exit_code == 1 and "images" in result.output and "Traceback" not in result.output
