@@ -1,1 +1,1 @@
-"""Explorers for notebooks."""
+"""Widgets for notebooks: none yet."""
