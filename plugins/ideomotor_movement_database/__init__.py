@@ -1,0 +1,1 @@
+"""Many demonstrations become new movements: hierarchical clustering, transition graphs, search, storage."""

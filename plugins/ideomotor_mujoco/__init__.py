@@ -1,0 +1,1 @@
+"""Simulated robots: any MJCF or URDF model as a plant."""
