@@ -20,7 +20,9 @@ def write_trajectory(movement: Trajectory, folder: Path | str) -> list[Path]:
     """
     folder = Path(folder)
     parts = ("ys", "us", "xs")
-    arrays = {f"{part}{name}": leaf for part in parts for name, leaf in named_leaves(getattr(movement, part))}
+    arrays: dict[str, Any] = {
+        f"{part}{name}": leaf for part in parts for name, leaf in named_leaves(getattr(movement, part))
+    }
     buffer = io.BytesIO()
     np.savez(buffer, ts=np.asarray(movement.ts), **arrays)
     return [

@@ -175,7 +175,7 @@ def _check_feedback(primitive: AbstractPrimitive, plant: AbstractPlant | None) -
         )
 
 
-def _check_plant(primitive: AbstractPrimitive, plant: AbstractPlant) -> None:
+def _check_plant(primitive: Any, plant: AbstractPlant) -> None:
     seen = shapes_of(plant.observe, plant.default_state(), key=jax.random.key(0))
     params = primitive.default_params()
     if isinstance(primitive, AbstractFeedbackPrimitive):

@@ -100,7 +100,7 @@ def _flow(pipeline: "Pipeline") -> list[tuple[str, str, str]]:
         elif slot == "primitive" and pipeline.plant is not None:
             passes = describe(pipeline.plant.default_command())
         elif slot == "plant":
-            seen = jax.eval_shape(pipeline.plant.observe, part.default_state()) if _traceable(part) else None
+            seen = jax.eval_shape(part.observe, part.default_state()) if _traceable(part) else None
             passes = describe(seen) if seen is not None else ""
         else:
             passes = ""

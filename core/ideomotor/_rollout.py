@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -150,11 +151,12 @@ def _move(plant, state, command, dt, key):
     return plant.step(state, command, dt, key=key)
 
 
-_JITTED = {f: eqx.filter_jit(f) for f in (_trajectory, _init, _act, _observe, _move)}
+_METHODS: list[Callable[..., Any]] = [_trajectory, _init, _act, _observe, _move]
+_JITTED = dict(zip(_METHODS, map(eqx.filter_jit, _METHODS), strict=True))
 _NO_KEYS = (None, None, None)
 
 
-def _compiled(component, *functions):
+def _compiled(component, *functions: Callable) -> list[Callable]:
     return [function if is_host(component) else _JITTED[function] for function in functions]
 
 

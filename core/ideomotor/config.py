@@ -172,9 +172,9 @@ def _default(cls: type, parameter: inspect.Parameter) -> Any:
     """A default; what it makes for a `default_factory`, which a signature does not show."""
     fields = {f.name: f for f in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else {}
     field = fields.get(parameter.name)
-    made = field is not None and field.default_factory is not dataclasses.MISSING
-    if made and parameter.default is not inspect.Parameter.empty:
-        return field.default_factory()
+    factory = dataclasses.MISSING if field is None else field.default_factory
+    if factory is not dataclasses.MISSING and parameter.default is not inspect.Parameter.empty:
+        return factory()
     return parameter.default
 
 
@@ -212,9 +212,9 @@ def _plain(value: Any, where: str) -> Any:
 
 def _numbers(array: np.ndarray | np.generic) -> Any:
     """Nested lists of the shortest decimals that give back the same values in the array's precision."""
-    if array.ndim:
+    if isinstance(array, np.ndarray) and array.ndim:
         return [_numbers(item) for item in array]
-    return float(str(array[()])) if np.issubdtype(array.dtype, np.floating) else array.item()
+    return float(str(np.asarray(array)[()])) if np.issubdtype(array.dtype, np.floating) else array.item()
 
 
 def _rich(value: Any, folder, where: str) -> Any:

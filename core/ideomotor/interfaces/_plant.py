@@ -1,13 +1,13 @@
 import abc
 import dataclasses
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optimistix as optx
-from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
+from jaxtyping import ArrayLike, Float, PRNGKeyArray, PyTree
 
 State = TypeVar("State")
 Command = TypeVar("Command")
@@ -51,7 +51,7 @@ class AbstractODEPlant(AbstractPlant[State, Command, Feedback]):
     substeps: eqx.AbstractVar[int]
 
     @abc.abstractmethod
-    def vector_field(self, t: Float[Array, ""], state: State, command: Command) -> PyTree:
+    def vector_field(self, t: Any, state: State, command: Command) -> PyTree:
         """The time derivative of the state."""
 
     def step(

@@ -22,7 +22,7 @@ class Case:
     title: str  # of the component, for messages
     call: str  # what is called, for messages
     component: Any
-    function: Callable[[Any, PyTree, Any], PyTree]
+    function: Callable[..., PyTree]  # of the component, its inputs and a key
     inputs: PyTree
     host: bool
     tolerance: float  # of results that rounding may change
