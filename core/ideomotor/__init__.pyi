@@ -17,6 +17,8 @@ from ._quantity import quantity as quantity
 from ._rollout import rollout as rollout
 from ._save import load as load
 from ._save import save as save
+from ._scaling import OutputScaling as OutputScaling
+from ._scaling import positive_numbers as positive_numbers
 from ._train import train as train
 from ._trajectory import Trajectory as Trajectory
 from ._trajectory import check_demonstration as check_demonstration

@@ -16,6 +16,10 @@ MADE = {
     "trajectory-inversion": lambda: ideomotor.make(
         "trajectory-inversion", ideomotor.make("trajectory-decoder")
     ),
+    "cvae": lambda: ideomotor.make("cvae", {"place": (2,)}, (3,), tower=ideomotor.make("dense-tower", (8,))),
+    "gaussian-regression": lambda: ideomotor.make(
+        "gaussian-regression", {"place": (2,)}, (3,), ideomotor.make("dense-tower", (8,))
+    ),
     "refined": lambda: ideomotor.make("refined", MADE["encoder-decoder"]()),
 }
 
