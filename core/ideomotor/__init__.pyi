@@ -1,9 +1,13 @@
 from . import config as config
 from . import errors as errors
+from . import pool as pool
 from . import spec as spec
 from . import testing as testing
 from ._export import write_trajectory as write_trajectory
 from ._files import new_folder as new_folder
+from ._files import write_bytes as write_bytes
+from ._files import write_json as write_json
+from ._files import write_text as write_text
 from ._host import HostFeedbackPrimitive as HostFeedbackPrimitive
 from ._host import HostFeedforwardPrimitive as HostFeedforwardPrimitive
 from ._host import HostPerception as HostPerception
@@ -32,6 +36,7 @@ from .interfaces import AbstractPerception as AbstractPerception
 from .interfaces import AbstractPlanner as AbstractPlanner
 from .interfaces import AbstractPlant as AbstractPlant
 from .interfaces import AbstractPrimitive as AbstractPrimitive
+from .pool import make_pool as make_pool
 from .registry import Plugin as Plugin
 from .registry import Registry as Registry
 from .registry import components as components

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from ._host import class_name, is_host
 from ._structure import any_traced, check_fits, numbers_to_arrays
 from ._trajectory import Trajectory, check_times
-from .errors import AssemblyError
+from .errors import AssemblyError, SimulationError
 from .interfaces import (
     AbstractFeedbackPrimitive,
     AbstractFeedforwardPrimitive,
@@ -41,7 +41,8 @@ def rollout(
     - `key`: for sampling (noise); `None` means deterministic.
 
     Raises a `DataError` for times that do not increase and an `AssemblyError` for parameters or a state of
-    another structure. Differentiable and `vmap`-able wherever primitive and plant are. With a plant that runs
+    another structure; a `SimulationError` of a simulator holds in its `movement` what was recorded until
+    then. Differentiable and `vmap`-able wherever primitive and plant are. With a plant that runs
     on the host (a simulator, a robot) the loop is an ordinary Python loop on NumPy arrays, unless JAX is
     tracing it.
     """
@@ -124,8 +125,17 @@ def _host_loop(primitive, params, ts, plant, x0, key) -> Trajectory:
         # Copies, because a simulator may hand out a view of a buffer that it goes on writing to.
         recorded.append(jax.tree.map(np.array, (y, u, x)))
         if plant is not None and i < len(dts):
-            x = move(plant, x, u, dts[i], k_move)
+            try:
+                x = move(plant, x, u, dts[i], k_move)
+            except SimulationError as error:
+                error.movement = _recorded(ts, recorded, plant)
+                raise
+    return _recorded(ts, recorded, plant)
+
+
+def _recorded(ts, recorded, plant) -> Trajectory:
     ys, us, xs = jax.tree.map(lambda *leaves: np.stack(leaves), *recorded)
+    ts = ts[: len(recorded)]
     return Trajectory(ts, us) if plant is None else Trajectory(ts, ys, us, xs)
 
 

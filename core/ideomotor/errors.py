@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class IdeomotorError(Exception):
@@ -30,6 +31,12 @@ class CheckpointError(IdeomotorError, ValueError):
 
 class DataError(IdeomotorError, ValueError):
     """Data (an image, a demonstration) cannot be used."""
+
+
+class SimulationError(IdeomotorError, RuntimeError):
+    """A plant cannot go on; `movement` is the `Trajectory` recorded until then, where there is one."""
+
+    movement: Any = None
 
 
 class TrainingError(IdeomotorError, RuntimeError):

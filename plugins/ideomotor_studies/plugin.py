@@ -20,6 +20,20 @@ def ideomotor_components():
         Component("command", "run digits", f"{_DIGITS}:run", "draw a picture of a digit with the arm"),
         Component(
             "command",
+            "run write-digit",
+            "ideomotor_studies.writing._commands:run",
+            "write a picture of a digit with a simulated KUKA arm",
+            extra="mujoco",
+        ),
+        Component(
+            "command",
+            "measure writing",
+            "ideomotor_studies.writing._measure:command",
+            "how well the KUKA arm writes digits with known paths",
+            extra="mujoco",
+        ),
+        Component(
+            "command",
             "reproduce berniker2015",
             "ideomotor_studies.berniker2015._commands:reproduce",
             "Berniker & Kording 2015: trajectory functions by deep networks",

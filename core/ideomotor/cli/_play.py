@@ -13,7 +13,7 @@ from .._pipeline import Pipeline
 from .._structure import describe
 from .._trajectory import Trajectory
 from ..config import load_pipeline, save_pipeline
-from ..errors import DataError
+from ..errors import DataError, SimulationError
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
 
@@ -33,19 +33,33 @@ def play(
     if source is not None:
         observation = read_observation(source, observation)
     ts = np.linspace(0.0, duration, samples)
+    stopped = None
     # The folder is opened before the work, so that a refusal costs no time.
     with _files.new_folder(folder, overwrite=overwrite) as temporary:
-        movement = pipeline(observation, ts, key=None if seed is None else jax.random.key(seed))
+        try:
+            movement = pipeline(observation, ts, key=None if seed is None else jax.random.key(seed))
+        except SimulationError as error:
+            if error.movement is None:
+                raise
+            movement, stopped = error.movement, error
         _check_finite(movement)
         write_movement(pipeline, movement, temporary)
+    if stopped is not None:
+        raise SimulationError(f"{stopped} What was recorded until then is in {folder}/.") from stopped
     return f"{samples} samples over {duration:g} s, outputs {describe(movement.ys)}\nWritten to {folder}/"
 
 
 def write_movement(pipeline: Pipeline, movement: Trajectory, folder: Path) -> None:
-    """Write trajectory.csv, trajectory.npz, pipeline.yaml and figure.png."""
+    """Write trajectory.csv, trajectory.npz, pipeline.yaml, figure.png, and movement.gif if the plant can be shown.
+
+    A plant is shown by its own method `animate(movement, path)`.
+    """
     write_trajectory(movement, folder)
     save_pipeline(pipeline, folder / "pipeline.yaml")
     _draw(movement, folder / "figure.png")
+    plant = getattr(pipeline.plant, "component", pipeline.plant)
+    if (animate := getattr(plant, "animate", None)) is not None:
+        animate(movement, folder / "movement.gif")
 
 
 def read_observation(source: str, example: Any) -> Any:

@@ -1,3 +1,4 @@
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -187,7 +188,7 @@ def _made(thing: Any, kind: str, precision: str) -> Iterator[tuple[Any, str, Any
     for name in chosen:
         if name not in ("float32", "float64"):
             raise ValueError(f"precision must be 'float32', 'float64' or 'both', not {name!r}.")
-        with jax.enable_x64(name == "float64"):
+        with _x64(name == "float64"):
             component = _component(thing, kind)
             title = (
                 f"{kind} {thing!r} ({class_name(component)})"
@@ -195,6 +196,18 @@ def _made(thing: Any, kind: str, precision: str) -> Iterator[tuple[Any, str, Any
                 else f"{kind} {class_name(component)}"
             )
             yield cast(component, name), f"{title} in {name}", np.dtype(name)
+
+
+@contextlib.contextmanager
+def _x64(on: bool) -> Iterator[None]:
+    """Everywhere, because JAX may call what is on the host from a thread of its own, where a `with` has no effect."""
+    before = jax.config.read("jax_enable_x64")
+    jax.config.update("jax_enable_x64", on)
+    try:
+        with jax.enable_x64(on):
+            yield
+    finally:
+        jax.config.update("jax_enable_x64", before)
 
 
 def _component(thing: Any, kind: str) -> Any:

@@ -1,0 +1,316 @@
+"""`ideomotor db ingest | query | stats | rebuild | export`: databases of movements."""
+
+import contextlib
+import functools
+import io
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ideomotor.errors import DataError
+
+if TYPE_CHECKING:
+    from .storage import MovementDatabase
+
+_FORMATS = ("csv", "npz", "cypher", "parquet")
+_DATABASE = click.option(
+    "--database",
+    "-d",
+    required=True,
+    envvar="IDEOMOTOR_DATABASE",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The database, such as moves.db.  [or in IDEOMOTOR_DATABASE]",
+)
+_GRAPH = click.option(
+    "--graph",
+    default="ladybug",
+    show_default=True,
+    metavar="WHERE",
+    help="ladybug: a file beside the database; memory: nowhere; or the URL of a Bolt server, whose password is "
+    "taken from IDEOMOTOR_BOLT_PASSWORD.",
+)
+_USER = click.option("--user", default="neo4j", show_default=True, help="Of the Bolt server.")
+_WORKERS = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that build the tree.",
+)
+_RAY = click.option("--ray", metavar="ADDRESS", help="Build on this Ray cluster; local starts one here.")
+
+
+def _tree_options(command: Callable) -> Callable:
+    """What the tree is built with; kept in the database."""
+    for option in reversed(
+        (
+            click.option(
+                "--threshold", type=float, metavar="D", help="Split nodes whose spread exceeds D (m or rad)."
+            ),
+            click.option("--velocity-weight", type=float, metavar="S", help="Weight of velocities, in s."),
+            click.option(
+                "--rotation-length", type=float, metavar="M", help="Metres that a radian counts for (poses)."
+            ),
+            click.option("--clustering", metavar="NAME", help="How nodes are split: k-means, pca or em."),
+            click.option("--max-levels", type=int, metavar="N", help="Levels at most."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> Any:
+    import numpy as np
+
+    try:
+        return np.array([float(word) for word in value.replace(",", " ").split()])
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is not numbers with commas between, such as 0.1,-0.4,0.2"
+        ) from None
+
+
+@contextlib.contextmanager
+def _opened(
+    path: Path, graph: str, user: str, *, create: bool = False, workers: int = 1, ray: str | None = None
+) -> "Iterator[MovementDatabase]":
+    from ideomotor import make_pool
+
+    from .storage import BoltStore, MovementDatabase
+
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(BoltStore(graph, user)) if "://" in graph else graph
+        pool = stack.enter_context(make_pool(workers, ray)) if workers > 1 or ray else None
+        yield stack.enter_context(MovementDatabase(path, store, create=create, pool=pool))
+
+
+def _settings(database: "MovementDatabase", options: dict[str, Any]) -> Any:
+    """The settings in the database with those that were given, or None if none was."""
+    from .tree import TreeSettings
+    from .tree._clustering import clustering_by_name
+
+    given = {name: value for name, value in options.items() if value is not None}
+    if not given:
+        return None
+    settings = TreeSettings.from_dict({**database.record.settings.to_dict(), **given})
+    clustering_by_name(settings.clustering, settings.options)  # raises for an unknown one
+    return settings
+
+
+def _build(database: "MovementDatabase", action: Callable[[], Any]) -> None:
+    samples = database.record.summary()["samples"]
+    if samples > 100_000:
+        click.echo(f"Building the tree of {samples:,} samples; this takes a while …", err=True)
+    action()
+    click.echo(f"{database.tree!r}\n{database.graph!r}")
+
+
+@click.command("ingest")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@_DATABASE
+@click.option("--space", type=click.Choice(["cartesian", "joint", "pose"]), help="What the coordinates are.")
+@click.option("--rate", type=float, metavar="HZ", help="Samples per second, for files without times.")
+@click.option("--columns", metavar="A,B,…", help="Columns of a table, or joints of a recording, to take.")
+@click.option("--topic", help="Of a recording that has several with joint states.")
+@click.option("--skip-duplicates", is_flag=True, help="Pass over demonstrations that are there already.")
+@click.option(
+    "--no-build", is_flag=True, help="Keep the demonstrations; build tree and graph when they are needed."
+)
+@_tree_options
+@_GRAPH
+@_USER
+@_WORKERS
+@_RAY
+def ingest(
+    files, database, space, rate, columns, topic, skip_duplicates, no_build, graph, user, workers, ray, **tree
+) -> None:
+    """Add demonstrations to a database; it is made if it is not there.
+
+    FILE is a CSV table (time and coordinates, a row per sample), an NPZ file (ts, ys; or data with offsets), a rosbag2 folder,
+    or an MCAP recording of joint states. What a file holds is kept as a whole, or not at all; a file that is
+    done stays, also if the computer fails a moment later.
+    """
+    from tqdm import tqdm
+
+    from .readers import read_demonstrations
+
+    options = {"space": space, "rate": rate, "topic": topic}
+    options["columns"] = tuple(word.strip() for word in columns.split(",")) if columns else ()
+    with _opened(database, graph, user, create=True, workers=workers, ray=ray) as opened:
+        settings = _settings(opened, tree)
+        if settings is not None:
+            opened.record.set_settings(settings)
+        count = 0
+        for done, file in enumerate(tqdm(files, unit="file", delay=2, leave=False, disable=None)):
+            try:
+                with _told_warnings():
+                    found = read_demonstrations(file, **options)
+                    count += len(opened.ingest(found, skip_duplicates=skip_duplicates))
+            except DataError as error:
+                kept = f" The {done} file(s) before {file} are kept." if done else ""
+                raise DataError(f"{error}{kept}") from error
+        click.echo(
+            f"{count} new demonstration(s) in {database}, {opened.record.summary()['demonstrations']} in all."
+        )
+        if not no_build:
+            _build(opened, opened.update)
+
+
+@contextlib.contextmanager
+def _told_warnings() -> Iterator[None]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in caught:
+        click.echo(f"Warning: {warning.message}", err=True)
+
+
+@click.command("query")
+@_DATABASE
+@click.option("--start", required=True, callback=_numbers, metavar="X,Y,…", help="Where the movement starts.")
+@click.option("--goal", required=True, callback=_numbers, metavar="X,Y,…", help="Where it ends.")
+@click.option(
+    "--search",
+    type=click.Choice(["flat", "hierarchical"]),
+    default="flat",
+    show_default=True,
+    help="With jumps to near demonstrations, or the paper's partial paths from level to level.",
+)
+@click.option(
+    "--limit",
+    type=click.FloatRange(min=0),
+    default=0.2,
+    show_default=True,
+    help="How far start and goal may be from all demonstrations (m or rad).",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="F.npz", help="Write ts and ys of the movement."
+)
+@click.option(
+    "--picture", type=click.Path(path_type=Path), metavar="F.png", help="Draw it among the demonstrations."
+)
+@_GRAPH
+@_USER
+def query(database, start, goal, search, limit, out, picture, graph, user) -> None:
+    """Find a movement from one place to another among the demonstrations of a database."""
+    import numpy as np
+
+    from .graph import Flat, Hierarchical
+
+    for path, suffix in ((out, ".npz"), (picture, ".png")):
+        if path is not None and path.suffix != suffix:
+            raise click.BadParameter(f"{path} must end in {suffix}.")
+    with _opened(database, graph, user) as opened:
+        opened.update()
+        planner = opened.planner(Flat() if search == "flat" else Hierarchical(), limit=limit)
+        path = planner.find(start, goal)
+        movement = planner.movement(path, start, goal)
+        demonstrations = opened.demonstrations
+    click.echo(
+        f"A movement of {movement.ts[-1]:.2f} s, {len(movement.ts)} samples, through {len(path.nodes)} nodes in "
+        f"{len(path.parts)} part(s); largest gap {path.gaps.max(initial=0.0):.3g}."
+    )
+    if out is not None:
+        _write(out, functools.partial(np.savez, ts=np.asarray(movement.ts), ys=np.asarray(movement.ys)))
+        click.echo(f"Written to {out}.")
+    if picture is not None:
+        from ._picture import draw
+
+        figure = draw(demonstrations, movement, planner.graph.chart.samples(path.position), path.jump)
+        _write(picture, functools.partial(figure.savefig, format="png", dpi=150))
+        click.echo(f"Drawn in {picture}.")
+
+
+def _write(path: Path, write: Callable[[Any], Any]) -> None:
+    """Whole or not at all."""
+    buffer = io.BytesIO()
+    write(buffer)
+    if not path.absolute().parent.is_dir():
+        raise DataError(f"{path} cannot be written: there is no folder {path.absolute().parent}.")
+    handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(buffer.getvalue())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@click.command("stats")
+@_DATABASE
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@_GRAPH
+@_USER
+def stats(database, as_json, graph, user) -> None:
+    """Say what is in a database; builds and changes nothing."""
+    with _opened(database, graph, user) as opened:
+        found = opened.stats()
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found, indent=2))
+        return
+    tree, kept = found["tree"], found["graph"]
+    what = f"{found['dof']} coordinates ({found['space']})" if found["demonstrations"] else "nothing yet"
+    click.echo(f"database        {found['database']}, {found['bytes'] / 1e6:.1f} MB")
+    click.echo(f"demonstrations  {found['demonstrations']}, {found['samples']:,} samples, {what}")
+    click.echo(
+        "tree            "
+        + (
+            "not built"
+            if tree is None
+            else f"{tree['levels']} levels, {tree['nodes']:,} nodes, {tree['deepest']:,} deepest"
+        )
+    )
+    transitions = f", {kept['transitions']:,} transitions" if "transitions" in kept else ""
+    click.echo(f"graph           {kept['state']}{transitions}, in {kept['store']}")
+    click.echo("settings        " + ", ".join(f"{k} {v}" for k, v in found["settings"].items() if v != {}))
+
+
+@click.command("rebuild")
+@_DATABASE
+@_tree_options
+@_GRAPH
+@_USER
+@_WORKERS
+@_RAY
+def rebuild(database, graph, user, workers, ray, **tree) -> None:
+    """Build tree and graph anew from the demonstrations in a database, with other settings if some are given.
+
+    The same demonstrations and settings give the same tree.
+    """
+    with _opened(database, graph, user, workers=workers, ray=ray) as opened:
+        settings = _settings(opened, tree)
+        _build(opened, lambda: opened.rebuild(settings))
+
+
+@click.command("export")
+@click.argument("folder", type=click.Path(path_type=Path))
+@_DATABASE
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(_FORMATS),
+    help="Give it several times for several.  [default: all]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the folder if it is not empty.")
+@_GRAPH
+@_USER
+def export(folder, database, formats, overwrite, graph, user) -> None:
+    """Write demonstrations, tree and graph to FOLDER, for other programs.
+
+    CSV and NPZ files of demonstrations can be ingested again; graph.cypher fills any Cypher database.
+    """
+    with _opened(database, graph, user) as opened:
+        opened.update()
+        files = opened.export(folder, formats or _FORMATS, overwrite=overwrite)
+    click.echo(f"Written to {folder}/: {len(files)} files.")

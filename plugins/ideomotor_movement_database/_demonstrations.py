@@ -1,0 +1,218 @@
+"""Demonstrated movements, checked where they enter."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ideomotor import Trajectory
+from ideomotor.errors import DataError
+
+SPACES = ("cartesian", "joint", "pose")
+_FAR = 50.0  # m; no robot's hand works that far from its base
+_TURNS = 8 * np.pi  # rad; no joint turns four times
+
+
+@dataclass(frozen=True, eq=False)
+class Demonstration:
+    """One demonstrated movement.
+
+    - `name`: what it is called in graphs and messages; unique among the demonstrations of a database.
+    - `ts`: increasing times (s), shape `(time,)`; at least two.
+    - `ys`: shape `(time, dof)`: positions (m), joint angles (rad) or poses, each a position (m) and a unit quaternion (w, x, y, z).
+    - `space`: `"cartesian"`, `"joint"` or `"pose"`.
+    - `metadata`: texts that are kept beside it.
+
+    Quaternions are normalised, and their signs made continuous. Raises `DataError` for data that is no
+    movement; warns where the magnitude looks like millimetres or degrees.
+    """
+
+    name: str
+    ts: np.ndarray
+    ys: np.ndarray
+    space: Literal["cartesian", "joint", "pose"] = "cartesian"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if not (isinstance(self.name, str) and self.name.strip()):
+            raise DataError(f"A demonstration needs a name, not {self.name!r}.")
+        if self.space not in SPACES:
+            raise DataError(
+                f"Demonstration {self.name!r}: space {self.space!r} is not one of {', '.join(SPACES)}."
+            )
+        ts, ys = _numbers(self, "ts", 1), _numbers(self, "ys", 2)
+        if len(ts) != len(ys):
+            raise DataError(
+                f"Demonstration {self.name!r} has {len(ts)} times and {len(ys)} samples; there must be one time "
+                f"per sample."
+            )
+        if len(ts) < 2:
+            raise DataError(
+                f"Demonstration {self.name!r} has {len(ts)} sample(s); a movement has at least two."
+            )
+        if not np.all(np.diff(ts) > 0):
+            i = int(np.argmax(np.diff(ts) <= 0))
+            raise DataError(
+                f"Demonstration {self.name!r}: times must increase, and ts[{i + 1}] = {ts[i + 1]:g} follows "
+                f"ts[{i}] = {ts[i]:g}; sort the samples and drop repeated ones."
+            )
+        if ys.shape[1] < 1:
+            raise DataError(f"Demonstration {self.name!r} has no coordinates: ys has shape {ys.shape}.")
+        if self.space == "pose":
+            ys = _pose(self.name, ys)
+        self._warn_of_units(ys)
+        for array in (ts, ys):
+            array.setflags(write=False)
+        metadata = MappingProxyType({str(key): str(value) for key, value in dict(self.metadata).items()})
+        for attribute, value in (("ts", ts), ("ys", ys), ("metadata", metadata)):
+            object.__setattr__(self, attribute, value)
+
+    @property
+    def dof(self) -> int:
+        """Numbers per sample."""
+        return self.ys.shape[1]
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """The same movement as a `Trajectory`, from time zero."""
+        return Trajectory(self.ts - self.ts[0], self.ys)
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    def __repr__(self) -> str:
+        return f"Demonstration({self.name!r}, {len(self)} samples, {self.dof} dof, {self.space})"
+
+    def _warn_of_units(self, ys: np.ndarray) -> None:
+        if self.space == "joint":
+            size, limit, found, wanted = np.abs(ys).max(), _TURNS, "degrees", "radians"
+        else:
+            places = ys[:, :3] if self.space == "pose" else ys
+            size, limit, found, wanted = np.abs(places).max(), _FAR, "millimetres", "metres"
+        if size > limit:
+            warnings.warn(
+                f"Demonstration {self.name!r} reaches {size:.4g}; this looks like {found}, and {wanted} are "
+                f"expected.",
+                stacklevel=4,
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Demonstrations:
+    """Demonstrations that fit together: one space, one number of coordinates, no two alike, all names unique.
+
+    Behaves like a tuple of `Demonstration`s. Warns where one is a hundred times larger than another.
+    """
+
+    items: tuple[Demonstration, ...]
+
+    def __init__(self, items: Iterable[Demonstration]):
+        items = tuple(items)
+        if not items:
+            raise DataError("There are no demonstrations; give at least one.")
+        first, names, contents = items[0], {}, {}
+        for item in items:
+            if not isinstance(item, Demonstration):
+                raise DataError(f"A demonstration is needed, not a {type(item).__name__}.")
+            if (item.space, item.dof) != (first.space, first.dof):
+                raise DataError(
+                    f"Demonstration {item.name!r} has {item.dof} coordinates ({item.space}) and {first.name!r} "
+                    f"has {first.dof} ({first.space}); keep them in separate databases."
+                )
+            if item.name in names:
+                raise DataError(f"Two demonstrations are called {item.name!r}; rename one.")
+            content = (item.ys.tobytes(), (item.ts - item.ts[0]).round(9).tobytes())
+            if content in contents:
+                raise DataError(
+                    f"Demonstrations {contents[content]!r} and {item.name!r} are the same movement; drop one."
+                )
+            names[item.name] = contents[content] = item.name
+        object.__setattr__(self, "items", items)
+        self._warn_of_sizes()
+
+    @property
+    def space(self) -> str:
+        """The space of all of them."""
+        return self.items[0].space
+
+    @property
+    def dof(self) -> int:
+        """Numbers per sample."""
+        return self.items[0].dof
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names, in order."""
+        return tuple(item.name for item in self.items)
+
+    @property
+    def ys(self) -> Float[np.ndarray, "sample dof"]:
+        """All samples, one demonstration after the other."""
+        return np.concatenate([item.ys for item in self.items])
+
+    @property
+    def offsets(self) -> Int[np.ndarray, " bounds"]:
+        """Demonstration i is the samples `offsets[i]:offsets[i + 1]`."""
+        return np.concatenate([[0], np.cumsum([len(item) for item in self.items])])
+
+    def __iter__(self) -> Iterator[Demonstration]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index):
+        return self.items[index]
+
+    def __repr__(self) -> str:
+        return f"Demonstrations({len(self)}, {len(self.ys):,} samples, {self.dof} dof, {self.space})"
+
+    def _warn_of_sizes(self) -> None:
+        if self.space == "joint" or len(self) < 2:
+            return
+        sizes = np.array([np.abs(item.ys[:, :3]).max() for item in self.items])
+        small, large = int(np.argmin(sizes)), int(np.argmax(sizes))
+        if sizes[small] > 0 and sizes[large] / sizes[small] > 100:
+            warnings.warn(
+                f"Demonstration {self.names[large]!r} is {sizes[large] / sizes[small]:.0f} times as large as "
+                f"{self.names[small]!r}; one may be in millimetres.",
+                stacklevel=4,
+            )
+
+
+def _numbers(demonstration: Demonstration, name: str, ndim: int) -> np.ndarray:
+    where = f"Demonstration {demonstration.name!r}: {name}"
+    try:
+        array = np.array(getattr(demonstration, name), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where} is not an array of numbers: {error}") from error
+    if array.ndim != ndim:
+        wanted = "(time,)" if ndim == 1 else "(time, dof)"
+        raise DataError(f"{where} has shape {array.shape} and must be {wanted}.")
+    if not np.all(np.isfinite(array)):
+        place = ", ".join(str(int(i)) for i in np.argwhere(~np.isfinite(array))[0])
+        raise DataError(f"{where}[{place}] is not a finite number; repair or drop that sample.")
+    return array
+
+
+def _pose(name: str, ys: np.ndarray) -> np.ndarray:
+    if ys.shape[1] != 7:
+        raise DataError(
+            f"Demonstration {name!r} has {ys.shape[1]} coordinates; a pose has seven, x y z and the quaternion "
+            f"w x y z."
+        )
+    norms = np.linalg.norm(ys[:, 3:], axis=1)
+    if np.any(np.abs(norms - 1) > 0.05):
+        i = int(np.argmax(np.abs(norms - 1)))
+        raise DataError(
+            f"Demonstration {name!r}: ys[{i}, 3:] has length {norms[i]:.3g} and must be a unit quaternion."
+        )
+    quaternions = ys[:, 3:] / norms[:, None]
+    # q and -q are the same orientation; neighbours get the same sign.
+    turns = np.where(np.sum(quaternions[1:] * quaternions[:-1], axis=1) < 0, -1.0, 1.0)
+    quaternions[1:] *= np.cumprod(turns)[:, None]
+    return np.concatenate([ys[:, :3], quaternions], axis=1)

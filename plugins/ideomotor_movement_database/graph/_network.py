@@ -1,0 +1,81 @@
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
+
+_TINY = 1e-300  # an explicit zero would not be an edge
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A weighted directed graph whose nodes have positions, as compressed sparse rows.
+
+    `jump` marks the edges that no demonstration has travelled. No cost is below the distance it covers, so that the distance
+    to the goal never overestimates what is left.
+    """
+
+    position: Float[np.ndarray, "node coordinate"]
+    source: Int[np.ndarray, " edge"]
+    indptr: Int[np.ndarray, " bounds"]
+    target: Int[np.ndarray, " edge"]
+    cost: Float[np.ndarray, " edge"]
+    jump: Bool[np.ndarray, " edge"]
+
+    @classmethod
+    def of(cls, position, source, target, jump, jump_weight: float = 1.0) -> "Network":
+        """Edges in any order cost their length, jumps `jump_weight` times it; of parallel edges the cheapest is left."""
+        length = np.linalg.norm(position[source] - position[target], axis=1)
+        cost = np.where(jump, jump_weight * length, length)
+        order = np.lexsort((cost, target, source))
+        source, target, cost, jump = source[order], target[order], cost[order], jump[order]
+        first = np.append(True, (source[1:] != source[:-1]) | (target[1:] != target[:-1]))[: len(source)]
+        source, target, cost, jump = source[first], target[first], cost[first], jump[first]
+        indptr = np.searchsorted(source, np.arange(len(position) + 1))
+        return cls(
+            position, source.astype(np.int32), indptr.astype(np.int32), target.astype(np.int32), cost, jump
+        )
+
+    def with_edges(self, source, target, jump_weight: float) -> "Network":
+        """The same with some jumps added."""
+        jump = np.append(self.jump, np.ones(len(source), bool))
+        return Network.of(
+            self.position, np.append(self.source, source), np.append(self.target, target), jump, jump_weight
+        )
+
+    def edge(self, source: int, target: int) -> int:
+        """The number of an edge."""
+        low, high = self.indptr[source], self.indptr[source + 1]
+        return int(low + np.searchsorted(self.target[low:high], target))
+
+    def shortest(
+        self, start: int, goal: int, cost: Float[np.ndarray, " edge"] | None = None
+    ) -> Int[np.ndarray, " hop"] | None:
+        """The edges of a cheapest path by A* (Hart, Nilsson & Raphael 1968), or None if there is no path.
+
+        `cost`: other costs than its own, none smaller; infinite ones close an edge.
+
+        A* with a consistent heuristic h is Dijkstra's search under the costs c(u, v) + h(v) - h(u), ended at the goal. That runs
+        compiled in SciPy; since it ends at a limit and not at a node, the limit is doubled until the goal is within.
+        """
+        if start == goal:
+            return np.zeros(0, np.int64)
+        ahead = np.sqrt(np.sum((self.position - self.position[goal]) ** 2, axis=1))
+        reduced = (self.cost if cost is None else cost) + ahead[self.target] - ahead[self.source]
+        matrix = csr_array(
+            (np.maximum(reduced, _TINY), self.target, self.indptr), shape=(len(ahead), len(ahead))
+        )
+        limits = ahead[start] * 0.25 * 2.0 ** np.arange(6) if ahead[start] > 0 else []
+        for limit in [*limits, np.inf]:
+            reached, before = dijkstra(matrix, indices=start, return_predecessors=True, limit=limit)
+            if np.isfinite(reached[goal]):
+                return self._edges(before, goal)
+        return None
+
+    def _edges(self, before: np.ndarray, goal: int) -> np.ndarray:
+        found, node = [], goal
+        while (last := int(before[node])) >= 0:
+            found.append(self.edge(last, node))
+            node = last
+        return np.array(found[::-1], np.int64)

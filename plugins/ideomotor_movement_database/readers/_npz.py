@@ -1,0 +1,109 @@
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ideomotor.errors import DataError
+
+from .._demonstrations import Demonstration
+
+
+def read_npz(
+    path: Path, space: str | None, rate: float | None, columns: tuple[str, ...]
+) -> list[Demonstration]:
+    """One or more demonstrations; see `read_demonstrations`. Also reads what `MovementDatabase.export` wrote."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is no NPZ file of plain arrays: {error}") from error
+    ys = _numbers(path, arrays, "ys" if "ys" in arrays else "data")
+    if ys.ndim != 2:
+        raise DataError(f"{path}: ys has shape {ys.shape} and must be (time, dof).")
+    if columns:
+        try:
+            ys = ys[:, [int(name) for name in columns]]
+        except (ValueError, IndexError) as error:
+            raise DataError(
+                f"{path} has the columns 0 to {ys.shape[1] - 1}, by number, and not {', '.join(columns)}."
+            ) from error
+    offsets = _offsets(path, arrays, len(ys))
+    if "ts" in arrays and rate is None:
+        ts = _numbers(path, arrays, "ts")
+        if ts.shape != (len(ys),):
+            raise DataError(
+                f"{path}: ts has shape {ts.shape}, and ys has {len(ys)} samples; there is one time per sample."
+            )
+    elif rate is not None:
+        ts = np.concatenate([np.arange(b - a) for a, b in zip(offsets, offsets[1:], strict=False)]) / rate
+    else:
+        raise DataError(
+            f"{path} has no times (ts); say how many samples per second there are (rate, --rate)."
+        )
+    count = len(offsets) - 1
+    name = next((key for key in ("name", "names") if key in arrays), None)
+    names = [path.stem] if count == 1 else [f"{path.stem}-{i:03d}" for i in range(count)]
+    if name is not None:
+        names = [str(word) for word in np.atleast_1d(arrays[name])]
+        if len(names) != count:
+            raise DataError(f"{path}: there are {count} demonstrations and {len(names)} names.")
+        names = _numbered(names)
+    said = str(arrays["space"]) if "space" in arrays and arrays["space"].ndim == 0 else "cartesian"
+    about = [{"source": path.name}] * count
+    if "metadata" in arrays and len(np.atleast_1d(arrays["metadata"])) == count:
+        about = [_metadata(path, text) for text in np.atleast_1d(arrays["metadata"])]
+    kind: Any = space or said
+    return [
+        Demonstration(name, ts[a:b], ys[a:b], kind, metadata)
+        for name, a, b, metadata in zip(names, offsets[:-1], offsets[1:], about, strict=True)
+    ]
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """Recordings of one task often share its name; theirs get a number."""
+    count: Counter[str] = Counter()
+    found = []
+    for name in names:
+        count[name] += 1
+        found.append(f"{name}-{count[name]}" if names.count(name) > 1 else name)
+    return found
+
+
+def _numbers(path: Path, arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    if name not in arrays:
+        found = ", ".join(arrays) or "nothing"
+        raise DataError(f"{path} has no array ys (or data) of shape (time, dof); it has {found}.")
+    if arrays[name].dtype.kind not in "fiu":
+        raise DataError(f"{path}: {name} is of type {arrays[name].dtype} and must be numbers.")
+    return arrays[name].astype(np.float64)
+
+
+def _offsets(path: Path, arrays: Mapping[str, np.ndarray], samples: int) -> np.ndarray:
+    if "offsets" not in arrays:
+        return np.array([0, samples])
+    offsets = arrays["offsets"]
+    right = offsets.ndim == 1 and offsets.dtype.kind in "iu" and len(offsets) > 1
+    if (
+        not right
+        or offsets[0] != 0
+        or offsets[-1] != samples
+        or np.any(np.diff(offsets.astype(np.int64)) < 0)
+    ):
+        raise DataError(
+            f"{path}: offsets must be whole numbers that go from 0 up to the number of samples, {samples}."
+        )
+    return offsets.astype(np.int64)
+
+
+def _metadata(path: Path, text: Any) -> dict[str, str]:
+    try:
+        found = json.loads(str(text))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: metadata must be JSON objects, and {str(text)[:40]!r} is none.")
+    return {str(key): str(value) for key, value in found.items()}

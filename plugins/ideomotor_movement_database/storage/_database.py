@@ -1,0 +1,231 @@
+"""A database of movements: the record, the tree built from it, and the graph in a graph database."""
+
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ideomotor import Trajectory
+from ideomotor.errors import DataError
+from ideomotor.pool import AbstractPool, SerialPool
+
+from .._demonstrations import Demonstration, Demonstrations
+from .._planner import MovementGraph
+from ..graph import AbstractSearch, Flat, TransitionGraph, build_graph
+from ..tree import MovementTree, TreeSettings, rebuild_tree
+from ._bolt import BoltStore
+from ._export import FORMATS, export
+from ._ladybug import LadybugStore
+from ._record import Record, Snapshot
+from ._store import AbstractGraphStore, GraphBusyError, MemoryStore
+
+
+class MovementDatabase:
+    """Demonstrations that survive, the tree and the transition graph made of them, and planners that use them.
+
+        with MovementDatabase("moves.db") as database:
+            database.ingest(demonstrations)
+            movement = database.planner()(start, goal)
+
+    - `path`: the record, one SQLite file; it alone is needed to have everything again.
+    - `graph`: where the graph is kept: `"ladybug"` (a file beside the record, `PATH.graph`), `"memory"`, the URL of a Bolt
+      server (its user is `neo4j`; for another pass a `BoltStore`), or a store.
+    - `create`: make the file if it is not there.
+    - `timeout`: seconds to wait for another process that writes.
+    - `pool`: workers that build trees.
+
+    Tree and graph are always those of all demonstrations: what is not up to date is built when it is asked for. `update` keeps
+    them. The same record gives the same tree. Threads may share a database, processes may open the same file.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        graph: str | AbstractGraphStore = "ladybug",
+        *,
+        create: bool = True,
+        timeout: float = 5.0,
+        pool: AbstractPool | None = None,
+    ):
+        self.path, self.create, self.timeout, self.pool = Path(path), create, timeout, pool
+        self.store = _store(graph, self.path)
+        self.record = Record(path, create=create, timeout=timeout)
+        self._building = threading.RLock()
+        self._known: Snapshot | None = None
+        self._graph: tuple[str, TransitionGraph] | None = None
+
+    def ingest(
+        self, demonstrations: Demonstration | Iterable[Demonstration], *, skip_duplicates: bool = False
+    ) -> list[str]:
+        """Keep demonstrations, all of them or none; returns the names of those that are new. See `Record.add`."""
+        return self.record.add(demonstrations, skip_duplicates=skip_duplicates)
+
+    @property
+    def demonstrations(self) -> Demonstrations:
+        """All of them, in the order they came."""
+        return self._snapshot().demonstrations
+
+    @property
+    def tree(self) -> MovementTree:
+        """The tree of all demonstrations."""
+        return _tree(self._snapshot())
+
+    @property
+    def graph(self) -> TransitionGraph:
+        """The transition graph of all demonstrations: loaded from the graph database, or made from the tree."""
+        with self._building:
+            snapshot = self._snapshot()
+            if self._graph is None or self._graph[0] != snapshot.fingerprint:
+                self._graph = snapshot.fingerprint, self._load(snapshot)
+            return self._graph[1]
+
+    def update(self) -> bool:
+        """Keep tree and graph of all demonstrations, if those that are kept are not; true if there was something to do."""
+        with self._building:
+            snapshot = self._snapshot()
+            old_tree, old_graph = self.record.tree() is None, self.store.fingerprint() != snapshot.fingerprint
+            if old_tree:
+                self._keep(snapshot)
+            if old_graph:
+                self.store.write(self.graph, snapshot.fingerprint)
+            return old_tree or old_graph
+
+    def rebuild(self, settings: TreeSettings | None = None) -> MovementTree:
+        """Build and keep tree and graph from the demonstrations anew, with other settings if they are given."""
+        with self._building:
+            if settings is not None:
+                self.record.set_settings(settings)
+            snapshot = self._known = self._built(self.record.snapshot())
+            self._graph = snapshot.fingerprint, build_graph(_tree(snapshot))
+            self._keep(snapshot)
+            self.store.write(self._graph[1], snapshot.fingerprint)
+            return _tree(snapshot)
+
+    def planner(self, search: AbstractSearch = Flat(), **options: Any) -> MovementGraph:
+        """A planner that searches among these demonstrations; `options` as in `MovementGraph`."""
+        snapshot = self._snapshot()
+        return MovementGraph(snapshot.demonstrations, search, tree=snapshot.tree, **options)
+
+    def plan(
+        self,
+        starts: Sequence[Any] | np.ndarray,
+        goals: Sequence[Any] | np.ndarray,
+        search: AbstractSearch = Flat(),
+        *,
+        pool: AbstractPool | None = None,
+        **options: Any,
+    ) -> list[Trajectory]:
+        """The movements of many queries, shape `(query, dof)` each, by the workers of a pool."""
+        from .._batch import plan
+
+        snapshot = self._snapshot()
+        workers = pool or self.pool or SerialPool()
+        return plan(snapshot.demonstrations, snapshot.tree, starts, goals, search, workers, options)
+
+    def supporters(self, source: int, target: int) -> tuple[str, ...]:
+        """The names of the demonstrations that go from one node of the graph directly to another."""
+        graph = self.graph
+        low, high = np.searchsorted(graph.source, [source, source + 1])
+        edge = int(low + np.searchsorted(graph.target[low:high], target))
+        if edge >= high or graph.target[edge] != target:
+            raise DataError(f"No demonstration goes from node {source} directly to node {target}.")
+        first, last = graph.support_indptr[edge : edge + 2]
+        return tuple(graph.names[i] for i in graph.support[first:last])
+
+    def cypher(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Look into the graph database: the rows of a Cypher query, in which `$name` is a parameter.
+
+        Nodes are `(:MovementNode {id, parent, born, split, x0, x1, …})`, transitions `-[:TRANSITION {count, probability,
+        length, support, …}]->`; `support` and a node's `members` are ids of `(:MovementDemonstration {id, name})`.
+        """
+        self.update()
+        return self.store.cypher(text, **parameters)
+
+    def stats(self) -> dict[str, Any]:
+        """What is in the database; builds nothing."""
+        found: dict[str, Any] = {"database": str(self.path), **self.record.summary()}
+        found["settings"] = self.record.settings.to_dict()
+        tree, fingerprint = self.record.tree(), self.store.fingerprint()
+        found["tree"] = None
+        if tree is not None:
+            found["tree"] = {
+                "levels": tree.levels,
+                "nodes": len(tree.parent),
+                "deepest": len(tree.nodes(-1)),
+            }
+        state = "not there" if fingerprint is None else "out of date"
+        kept: dict[str, Any] = {
+            "store": repr(self.store),
+            "state": "up to date" if fingerprint == self.record.fingerprint() else state,
+        }
+        if tree is not None and kept["state"] == "up to date":
+            kept["transitions"] = len(self.graph.source)
+        return {**found, "graph": kept}
+
+    def export(
+        self, folder: Path | str, formats: Sequence[str] = FORMATS, *, overwrite: bool = False
+    ) -> list[str]:
+        """Write demonstrations, tree and graph to files of a new folder; returns their names. See `FORMATS`."""
+        snapshot, graph = self._snapshot(), self.graph
+        return export(folder, snapshot.demonstrations, snapshot.tree, graph, formats, overwrite=overwrite)
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        self.store.close()
+        self.record.close()
+
+    def __enter__(self) -> "MovementDatabase":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"MovementDatabase({str(self.path)!r}, {self.store!r})"
+
+    def _snapshot(self) -> Snapshot:
+        """Of now, with a tree."""
+        with self._building:
+            if self._known is None or self._known.fingerprint != self.record.fingerprint():
+                snapshot = self.record.snapshot()
+                self._known = snapshot if snapshot.tree is not None else self._built(snapshot)
+            return self._known
+
+    def _built(self, snapshot: Snapshot) -> Snapshot:
+        tree = rebuild_tree(snapshot.demonstrations, snapshot.settings, map=self.pool and self.pool.map)
+        return dataclasses.replace(snapshot, tree=tree)
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        self.record.save_tree(
+            _tree(snapshot), snapshot.fingerprint
+        )  # unless demonstrations have come in the meantime
+
+    def _load(self, snapshot: Snapshot) -> TransitionGraph:
+        found = None
+        # A program that writes to the file of the graph does not keep us from the record.
+        with contextlib.suppress(GraphBusyError):
+            found = self.store.load(snapshot.fingerprint)
+        return build_graph(_tree(snapshot)) if found is None else found
+
+
+def _tree(snapshot: Snapshot) -> MovementTree:
+    assert snapshot.tree is not None
+    return snapshot.tree
+
+
+def _store(graph: str | AbstractGraphStore, path: Path) -> AbstractGraphStore:
+    if isinstance(graph, AbstractGraphStore):
+        return graph
+    if graph == "ladybug":
+        return LadybugStore(path.with_name(f"{path.name}.graph"))
+    if graph == "memory":
+        return MemoryStore()
+    if "://" in graph:
+        return BoltStore(graph)
+    raise DataError(
+        f"graph = {graph!r}; it is 'ladybug', 'memory' or the URL of a server such as bolt://localhost:7687."
+    )

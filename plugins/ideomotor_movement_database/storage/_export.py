@@ -1,0 +1,136 @@
+"""Demonstrations, tree and graph as files that other programs read."""
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ideomotor import new_folder
+from ideomotor.errors import DataError
+
+from .._demonstrations import Demonstrations
+from ..graph import TransitionGraph
+from ..tree import MovementTree
+from . import _tables
+from ._tables import Column, Table
+
+FORMATS = ("csv", "npz", "cypher", "parquet")
+
+
+def export(
+    folder: Path | str,
+    demonstrations: Demonstrations,
+    tree: MovementTree | None,
+    graph: TransitionGraph,
+    formats: Sequence[str] = FORMATS,
+    *,
+    overwrite: bool = False,
+) -> list[str]:
+    """Write a folder, whole or not at all; returns the names of its files.
+
+    - `csv`: `demonstrations/NAME.csv`, `nodes.csv`, `transitions.csv`;
+    - `npz`: `demonstrations.npz`, `tree.npz`, `graph.npz`; CSV and NPZ of demonstrations can be ingested again;
+    - `cypher`: `graph.cypher`, statements that make the graph in any Cypher database;
+    - `parquet`: `nodes.parquet`, `transitions.parquet`.
+    """
+    if unknown := [name for name in formats if name not in FORMATS]:
+        raise DataError(f"There is no export format {unknown[0]!r}; there are {', '.join(FORMATS)}.")
+    nodes, edges = _tables.to_tables(graph)
+    with new_folder(folder, overwrite=overwrite) as out:
+        if "csv" in formats:
+            _write_demonstrations(out / "demonstrations", demonstrations)
+            _write_csv(out / "nodes.csv", nodes)
+            _write_csv(out / "transitions.csv", edges)
+        if "npz" in formats:
+            np.savez_compressed(
+                out / "demonstrations.npz", allow_pickle=False, **_demonstration_arrays(demonstrations)
+            )
+            if tree is not None:
+                np.savez_compressed(out / "tree.npz", allow_pickle=False, **tree.to_arrays())
+            np.savez_compressed(out / "graph.npz", allow_pickle=False, **graph.to_arrays())
+        if "cypher" in formats:
+            _write_cypher(out / "graph.cypher", graph.names, nodes, edges)
+        if "parquet" in formats:
+            _write_parquet(out, nodes, edges)
+        return sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+
+
+def _demonstration_arrays(demonstrations: Demonstrations) -> dict[str, Any]:
+    return {
+        "ts": np.concatenate([item.ts for item in demonstrations]),
+        "ys": demonstrations.ys,
+        "offsets": demonstrations.offsets,
+        "name": np.array(demonstrations.names),
+        "space": np.array(demonstrations.space),
+        "metadata": np.array([json.dumps(dict(item.metadata)) for item in demonstrations]),
+    }
+
+
+def _write_demonstrations(folder: Path, demonstrations: Demonstrations) -> None:
+    folder.mkdir()
+    used: set[str] = set()
+    for item in demonstrations:
+        stem = re.sub(r"[^\w.-]+", "_", item.name).strip(".") or "demonstration"
+        name = stem if stem.lower() not in used else f"{stem}-{len(used)}"
+        used.add(name.lower())
+        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["time", *(f"y{i}" for i in range(item.dof))])
+            writer.writerows(np.column_stack([item.ts, item.ys]).tolist())
+
+
+def _rows(table: Table, size: int = 10_000) -> Iterable[list[tuple]]:
+    count = len(table["id"])
+    for start in range(0, count, size):
+        stop = min(start + size, count)
+        yield list(
+            zip(
+                *(
+                    v.lists(start, stop) if isinstance(v, Column) else v[start:stop].tolist()
+                    for v in table.values()
+                ),
+                strict=True,
+            )
+        )
+
+
+def _write_csv(path: Path, table: Table) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(list(table))
+        for rows in _rows(table):
+            writer.writerows(
+                [" ".join(map(str, v)) if isinstance(v, list) else v for v in row] for row in rows
+            )
+
+
+def _write_cypher(path: Path, names: Sequence[str], nodes: Table, edges: Table) -> None:
+    def literal(values: Iterable[tuple[str, Any]]) -> str:
+        return ", ".join(f"{name}: {json.dumps(value)}" for name, value in values)
+
+    with path.open("w", encoding="utf-8") as file:
+        for i, name in enumerate(names):
+            file.write(f"CREATE (:{_tables.DEMONSTRATION} {{id: {i}, name: {json.dumps(name)}}});\n")
+        for rows in _rows(nodes):
+            for row in rows:
+                file.write(f"CREATE (:{_tables.NODE} {{{literal(zip(nodes, row, strict=True))}}});\n")
+        for rows in _rows(edges):
+            for source, target, *row in rows:
+                ends = f"MATCH (a:{_tables.NODE} {{id: {source}}}) MATCH (b:{_tables.NODE} {{id: {target}}})"
+                values = literal(zip(list(edges)[2:], row, strict=True))
+                file.write(f"{ends} CREATE (a)-[:{_tables.EDGE} {{{values}}}]->(b);\n")
+
+
+def _write_parquet(folder: Path, nodes: Table, edges: Table) -> None:
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise DataError("Parquet files need pyarrow: pip install 'ideomotor[database]'.") from error
+    from ._ladybug import to_arrow
+
+    parquet.write_table(to_arrow(nodes), folder / "nodes.parquet")
+    parquet.write_table(to_arrow(edges), folder / "transitions.parquet")

@@ -1,0 +1,166 @@
+# pyright: reportAttributeAccessIssue=false
+# (mujoco is compiled, and pyright sees no names in it)
+from collections.abc import Sequence
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from ideomotor.errors import DataError, did_you_mean
+
+_TURNING = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
+
+
+class Robot:
+    """A model with its data, and where in them joints, actuators and tip are; what command modes work on.
+
+    - `joints`: the names of the joints that are controlled, in the order of commands and feedback; by default
+      those that an actuator turns, or all hinges and slides where none does.
+    - `tip`: the name of a site or body; by default the body of the last joint.
+
+    `dofs` and `addresses` index velocities and positions. `scratch` is a second `MjData` for kinematics at
+    other joint angles than the present ones.
+    """
+
+    def __init__(self, model: mujoco.MjModel, joints: Sequence[str] | None, tip: str | None, name: str):
+        self.model, self.name = model, name
+        self.data, self.scratch = mujoco.MjData(model), mujoco.MjData(model)
+        ids = self._joint_ids(joints)
+        self.joints = tuple(model.joint(i).name or f"joint {i}" for i in ids)
+        self.addresses, self.dofs = model.jnt_qposadr[ids].astype(int), model.jnt_dofadr[ids].astype(int)
+        limited = model.jnt_limited[ids].astype(bool)
+        self.lower = np.where(limited, model.jnt_range[ids, 0], -np.inf)
+        self.upper = np.where(limited, model.jnt_range[ids, 1], np.inf)
+        self._find_actuators(ids)
+        self._find_tip(ids, tip)
+        self._full = np.zeros((model.nv, model.nv))
+        self._jacobian = np.zeros((2, 3, model.nv))
+        self._velocity = np.zeros(6)
+        self.set_point: Any = None  # of the command in hand; made anew for each
+
+    def _joint_ids(self, joints) -> np.ndarray:
+        model = self.model
+        turning = [i for i in range(model.njnt) if model.jnt_type[i] in _TURNING]
+        if joints is None:
+            acts_on = model.actuator_trntype == int(mujoco.mjtTrn.mjTRN_JOINT)
+            moved = set(model.actuator_trnid[acts_on, 0].tolist())
+            return np.array([i for i in turning if i in moved] or turning, int)
+        names = {model.joint(i).name: i for i in turning}
+        for joint in joints:
+            if joint not in names:
+                raise DataError(
+                    f"{self.name} has no hinge or slide joint {joint!r}.{did_you_mean(joint, names)}"
+                )
+        return np.array([names[joint] for joint in joints], int)
+
+    def _find_actuators(self, ids) -> None:
+        """For each joint the actuator that moves it: which, its gear, its gain and its two bias terms."""
+        model = self.model
+        self.actuators = np.full(len(ids), -1)
+        for a in range(model.nu):
+            if model.actuator_trntype[a] == int(mujoco.mjtTrn.mjTRN_JOINT):
+                self.actuators[ids == model.actuator_trnid[a, 0]] = a
+        plain = model.actuator_dyntype == int(mujoco.mjtDyn.mjDYN_NONE)
+        fixed = model.actuator_gaintype == int(mujoco.mjtGain.mjGAIN_FIXED)
+        no_bias = model.actuator_biastype == int(mujoco.mjtBias.mjBIAS_NONE)
+        affine = model.actuator_biastype == int(mujoco.mjtBias.mjBIAS_AFFINE)
+        gain, bias = model.actuator_gainprm[:, 0], model.actuator_biasprm
+        is_motor = plain & fixed & no_bias & (gain != 0)
+        is_servo = plain & fixed & affine & (gain > 0) & np.isclose(bias[:, 1], -gain) & (bias[:, 0] == 0)
+        has = bool(len(ids)) and bool(np.all(self.actuators >= 0))
+        self.has_motors = has and bool(np.all(is_motor[self.actuators]))
+        self.has_servos = has and bool(np.all(is_servo[self.actuators]))
+        if self.has_motors or self.has_servos:
+            self.gear, self.gain = model.actuator_gear[self.actuators, 0], gain[self.actuators]
+            self.viscosity = -bias[self.actuators, 2]
+
+    def _find_tip(self, ids, tip: str | None) -> None:
+        model = self.model
+        if tip is None:
+            # With no joint to hang on, the last body: something that only falls has a tip too.
+            self._site, self._body = -1, int(model.jnt_bodyid[ids[-1]]) if len(ids) else model.nbody - 1
+            return
+        self._site = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_SITE, tip)
+        self._body = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, tip)
+        if self._site < 0 and self._body < 0:
+            known = [model.site(i).name for i in range(model.nsite)]
+            known += [model.body(i).name for i in range(1, model.nbody)]
+            raise DataError(f"{self.name} has no site or body {tip!r} for a tip.{did_you_mean(tip, known)}")
+        self._body = int(model.site_bodyid[self._site]) if self._site >= 0 else self._body
+
+    def need_motors(self, mode: str) -> None:
+        """Raise a `DataError` unless every controlled joint has a motor that gives torque."""
+        if not self.has_motors:
+            raise DataError(
+                f"{mode} commands torques, and not every joint of {self.name} ({', '.join(self.joints) or 'none'}) "
+                f"has a plain motor; pass actuators='motors', or use a mode that sends set points."
+            )
+
+    def position(self) -> np.ndarray:
+        """Joint positions, rad or m."""
+        return self.data.qpos[self.addresses]
+
+    def velocity(self) -> np.ndarray:
+        """Joint velocities, rad/s or m/s."""
+        return self.data.qvel[self.dofs]
+
+    def inertia(self) -> np.ndarray:
+        """The mass matrix of the controlled joints at the present position."""
+        mujoco.mj_fullM(self.model, self.data, self._full)
+        return self._full[np.ix_(self.dofs, self.dofs)]
+
+    def bias(self) -> np.ndarray:
+        """The torque that gravity, Coriolis forces, springs and dampers take at the present state."""
+        return self.data.qfrc_bias[self.dofs] - self.data.qfrc_passive[self.dofs]
+
+    def apply(self, torque: np.ndarray) -> None:
+        """Let the motors give these joint torques."""
+        self.data.ctrl[self.actuators] = torque / (self.gear * self.gain)
+
+    def tip_pose(self, data: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """Position (m) and orientation (unit quaternion, w first) of the tip in the world."""
+        data = self.data if data is None else data
+        if self._site < 0:
+            return data.xpos[self._body].copy(), data.xquat[self._body].copy()
+        quaternion = np.zeros(4)
+        mujoco.mju_mat2Quat(quaternion, data.site_xmat[self._site])
+        return data.site_xpos[self._site].copy(), quaternion
+
+    def tip_velocity(self) -> np.ndarray:
+        """Velocity (m/s) and angular velocity (rad/s) of the tip, in world axes: `(6,)`."""
+        kind = mujoco.mjtObj.mjOBJ_XBODY if self._site < 0 else mujoco.mjtObj.mjOBJ_SITE
+        which = self._body if self._site < 0 else self._site
+        mujoco.mj_objectVelocity(self.model, self.data, kind, which, self._velocity, 0)
+        return np.concatenate([self._velocity[3:], self._velocity[:3]])
+
+    def tip_jacobian(self, data: Any = None) -> np.ndarray:
+        """Tip velocity and angular velocity per joint velocity: `(6, joints)`."""
+        data, jac = self.data if data is None else data, self._jacobian
+        if self._site < 0:
+            mujoco.mj_jacBody(self.model, data, jac[0], jac[1], self._body)
+        else:
+            mujoco.mj_jacSite(self.model, data, jac[0], jac[1], self._site)
+        return jac.reshape(6, -1)[:, self.dofs]
+
+    def tip_drift(self) -> np.ndarray:
+        """The tip's acceleration at joint accelerations of zero: `(6,)`."""
+        jac = self._jacobian
+        mujoco.mj_jacDot(self.model, self.data, jac[0], jac[1], self.tip_pose()[0], self._body)
+        return jac.reshape(6, -1)[:, self.dofs] @ self.velocity()
+
+    def look_from(self, position: np.ndarray) -> mujoco.MjData:
+        """Kinematics with the controlled joints at `position` and all else as it is."""
+        self.scratch.qpos[:] = self.data.qpos
+        self.scratch.qpos[self.addresses] = position
+        mujoco.mj_kinematics(self.model, self.scratch)
+        mujoco.mj_comPos(self.model, self.scratch)
+        return self.scratch
+
+
+def rotation_error(wanted: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """The rotation vector (rad, world axes) that turns `present` into `wanted`, both unit quaternions."""
+    turn, inverse, vector = np.zeros(4), np.zeros(4), np.zeros(3)
+    mujoco.mju_negQuat(inverse, present)
+    mujoco.mju_mulQuat(turn, wanted, inverse)
+    mujoco.mju_quat2Vel(vector, turn, 1.0)
+    return vector

@@ -1,0 +1,104 @@
+import dataclasses
+
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+from jaxtyping import Array, Float
+
+from .._model import compile_spec, read_spec
+from ._hand import Hand
+
+
+@dataclasses.dataclass(frozen=True)
+class _Link:
+    """One body on the way from the palm to a tip: where it is fixed, and the joint it turns or slides by."""
+
+    place: np.ndarray
+    rotation: np.ndarray
+    axis: np.ndarray | None
+    anchor: np.ndarray
+    slides: bool
+    command: int
+    factor: float
+    offset: float
+
+
+class TipKinematics:
+    """Where a hand's finger tips are in the axes of its palm, for given commands; written in JAX.
+
+    Made once from the hand's model, for any tree of hinges and slides; joints coupled by a linear equality follow
+    their leader. `tips(commands)` gives the two ends of each tip's axis (equal for tips that are not capsules),
+    the outer one second.
+    """
+
+    def __init__(self, hand: Hand):
+        model = compile_spec(read_spec(hand.model), hand.name)
+        self.radius = np.array([model.geom(name).size[0] for name in hand.tips])
+        self.low, self.high = model.actuator_ctrlrange[:, 0].copy(), model.actuator_ctrlrange[:, 1].copy()
+        self._chains = [_chain(model, hand, name) for name in hand.tips]
+        self._ends = [_ends(model, name) for name in hand.tips]
+
+    def tips(self, commands: Float[Array, " actuators"]) -> Float[Array, "tips 2 3"]:
+        """The inner and the outer end of each tip's axis, m."""
+        found = []
+        for links, ends in zip(self._chains, self._ends, strict=True):
+            rotation, place = jnp.eye(3), jnp.zeros(3)
+            for link in links:
+                place = place + rotation @ link.place
+                rotation = rotation @ link.rotation
+                if link.axis is not None:
+                    q = link.offset + link.factor * commands[link.command]
+                    if link.slides:
+                        place = place + rotation @ (link.axis * q)
+                    else:
+                        turn = _turn(link.axis, q)
+                        place = place + rotation @ (link.anchor - turn @ link.anchor)
+                        rotation = rotation @ turn
+            found.append(place + ends @ rotation.T)
+        return jnp.stack(found)
+
+
+def _chain(model: mujoco.MjModel, hand: Hand, tip: str) -> list[_Link]:
+    leader = {int(model.actuator_trnid[i, 0]): (i, 1.0, 0.0) for i in range(model.nu)}
+    for i in np.flatnonzero(model.eq_type == int(mujoco.mjtEq.mjEQ_JOINT)):
+        follower, followed = int(model.eq_obj1id[i]), int(model.eq_obj2id[i])
+        command, factor, offset = leader[followed]
+        slope, shift = model.eq_data[i, 1], model.eq_data[i, 0]
+        leader[follower] = (command, factor * slope, shift + slope * offset)
+    links, body, palm = [], int(model.geom(tip).bodyid[0]), model.body(hand.palm).id
+    while body != palm:
+        rotation = np.empty(9)
+        mujoco.mju_quat2Mat(rotation, model.body_quat[body])
+        joint = int(model.body_jntadr[body])
+        known = joint >= 0 and joint in leader
+        command, factor, offset = leader[joint] if known else (0, 0.0, 0.0)
+        links.append(
+            _Link(
+                model.body_pos[body].copy(),
+                rotation.reshape(3, 3),
+                model.jnt_axis[joint].copy() if known else None,
+                model.jnt_pos[joint].copy() if known else np.zeros(3),
+                bool(known and model.jnt_type[joint] == int(mujoco.mjtJoint.mjJNT_SLIDE)),
+                command,
+                factor,
+                offset,
+            )
+        )
+        body = int(model.body_parentid[body])
+    return links[::-1]
+
+
+def _ends(model: mujoco.MjModel, tip: str) -> np.ndarray:
+    geom = model.geom(tip)
+    rotation = np.empty(9)
+    mujoco.mju_quat2Mat(rotation, geom.quat)
+    half = geom.size[1] if int(geom.type[0]) == int(mujoco.mjtGeom.mjGEOM_CAPSULE) else 0.0
+    axis = rotation.reshape(3, 3)[:, 2] * half
+    ends = np.stack([geom.pos - axis, geom.pos + axis])
+    return ends[np.argsort(np.linalg.norm(ends, axis=1))]
+
+
+def _turn(axis: np.ndarray, angle: Float[Array, ""]) -> Float[Array, "3 3"]:
+    """Rodrigues' formula."""
+    k = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    return jnp.eye(3) + jnp.sin(angle) * k + (1 - jnp.cos(angle)) * (k @ k)

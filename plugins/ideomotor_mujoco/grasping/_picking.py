@@ -1,0 +1,348 @@
+"""The picking task: place the wrist, close, lift, hold; and why it failed if it did."""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import mujoco
+import numpy as np
+from jaxtyping import Float
+
+from .._model import compile_spec, read_spec
+from ._hand import Hand, three_finger_hand
+from ._object import CONTACT, GraspObject
+
+REASONS = (
+    "held",
+    "start collision",  # hand in object or table before anything moved
+    "missed",  # not every finger tip touched the object
+    "other part",  # something else of the hand touched the object
+    "table",  # the hand touched the table while closing
+    "lost tip",  # a tip came off while lifting or holding
+    "dropped",  # the object is not where it was lifted to
+    "diverged",
+)
+
+
+# Anchor, relative pose (zeros: as the model is built), weight of the turning. MjSpec's own default puts the anchor a
+# metre away, and the wrist then swings.
+_WELD = [0.0] * 10 + [1.0, 0.0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How a pick is simulated; part of every data set's header. Lengths in m, times in s."""
+
+    timestep: float | int = 0.002
+    lift: float | int = 0.3
+    lift_speed: float | int = 0.3
+    hold: float | int = 0.5
+    close: float | int = 1.4
+    noslip: int = 3
+    impratio: float | int = 10.0
+    held_while_closing: bool = True  # the authors keep the object still until all fingers have closed
+    mass: float | int = 1.0
+    friction: float | int = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Pick:
+    """What became of one trial.
+
+    - `reason`: one of `REASONS`; `held` is success.
+    - `wrist`: the palm's pose before closing, `(x, y, z, qw, qx, qy, qz)`; `preshape`: the commands then.
+    - `contacts`, `normals`: where each tip touched when closed, m, world axes, and the object's outward normal
+      there, `(tips, 3)`; NaN where nothing was touched.
+    """
+
+    reason: str
+    wrist: Float[np.ndarray, "7"]
+    preshape: Float[np.ndarray, " actuators"]
+    contacts: Float[np.ndarray, "tips 3"]
+    normals: Float[np.ndarray, "tips 3"]
+
+    @property
+    def held(self) -> bool:
+        """Whether the object was lifted and held by the tips alone."""
+        return self.reason == "held"
+
+
+class PickingScene:
+    """A hand, an object and a table; `pick` tries one grasp. The same trial twice gives the same bits.
+
+    - `hand`: by default the three-finger hand. `thing`: what is to be picked up, at rest (see `settled`).
+    """
+
+    def __init__(
+        self, thing: GraspObject | None = None, hand: Hand | None = None, settings: Settings | None = None
+    ):
+        self.thing = settled(GraspObject()) if thing is None else thing
+        self.hand = three_finger_hand() if hand is None else hand
+        self.settings = Settings() if settings is None else settings
+
+    def spec(self) -> mujoco.MjSpec:
+        """The scene as a model, for `ideomotor_mujoco.MujocoPlant(scene, mode=Actuators(mocap=True))`."""
+        spec = table(self.settings)
+        hand = read_spec(self.hand.model)
+        for geom in hand.geoms:
+            geom.contype, geom.conaffinity = 1, 0
+            geom.friction = [self.settings.friction, 0.005, 0.0001]
+            for name, value in CONTACT.items():
+                setattr(geom, name, value)
+        spec.attach(hand, frame=spec.worldbody.add_frame(), prefix="")
+        spec.body(self.hand.palm).add_freejoint(name="wrist")
+        spec.worldbody.add_body(name="wrist target", mocap=True)
+        # Never the hand as a child of the mocap body: such bodies have no velocity, and friction would not carry.
+        spec.add_equality(
+            name="wrist",
+            type=mujoco.mjtEq.mjEQ_WELD,
+            objtype=mujoco.mjtObj.mjOBJ_BODY,
+            name1="wrist target",
+            name2=self.hand.palm,
+            data=_WELD,
+            solref=[0.01, 1.0],
+            solimp=[0.95, 0.99, 0.001, 0.5, 2.0],
+        )
+        spec.attach(self.thing.spec(), frame=spec.worldbody.add_frame(), prefix="")
+        spec.add_equality(
+            name="still",
+            type=mujoco.mjtEq.mjEQ_WELD,
+            objtype=mujoco.mjtObj.mjOBJ_BODY,
+            name1="object",
+            name2="world",
+            data=_WELD,
+        )
+        return spec
+
+    @functools.cached_property
+    def model(self) -> mujoco.MjModel:
+        """MuJoCo's compiled model."""
+        return compile_spec(self.spec(), f"{self.hand.name} with {self.thing.family!r}")
+
+    @functools.cached_property
+    def _data(self) -> mujoco.MjData:
+        return mujoco.MjData(self.model)
+
+    @functools.cached_property
+    def _geoms(self) -> dict[str, Any]:
+        model = self.model
+        root = model.body_rootid[model.geom_bodyid]
+        return {
+            "tips": [model.geom(name).id for name in self.hand.tips],
+            "hand": np.flatnonzero(root == model.body(self.hand.palm).id),
+            "object": np.flatnonzero(root == model.body("object").id),
+            "table": model.geom("table").id,
+        }
+
+    def digest(self) -> str:
+        """A hash of the hand and the physics, for data sets: grasps of another hand do not mix with these."""
+        text = (
+            read_spec(self.hand.model).to_xml()
+            + repr(self.settings)
+            + repr(CONTACT)
+            + repr(self.hand.preshapes)
+        )
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def pick(
+        self,
+        wrist: Sequence[float] | Float[np.ndarray, "7"],
+        preshape: Sequence[float] | Float[np.ndarray, " actuators"],
+    ) -> Pick:
+        """Place the palm, close the fingers until they stall, let go of the object, lift, hold.
+
+        - `wrist`: the palm's pose, `(x, y, z, qw, qx, qy, qz)`, m, in the world; `preshape`: commands of all actuators.
+        """
+        wrist, shape = np.asarray(wrist, float), np.asarray(preshape, float)
+        none = np.full((len(self.hand.tips), 3), np.nan)
+        touched = (none, none)
+        self._place(wrist, shape)
+        reason = "" if self._touching() == (set(), set(), False) else "start collision"
+        if not reason:
+            self._close(shape)
+            tips, others, on_table = self._touching()
+            touched = self._contacts()
+            if on_table:
+                reason = "table"
+            elif others:
+                reason = "other part"
+            elif len(tips) < len(self.hand.tips):
+                reason = "missed"
+            else:
+                reason = self._lift()
+        if not np.isfinite(self._data.qpos).all():
+            reason = "diverged"
+        return Pick(reason, wrist, shape, *touched)
+
+    def pick_placed(
+        self,
+        wrists: Float[np.ndarray, "ways 7"],
+        shapes: Float[np.ndarray, "ways actuators"],
+        error: Float[np.ndarray, " ways"],
+        *,
+        opening: float | int = 0.2,
+        tolerance: float | int = 0.006,
+    ) -> Pick:
+        """Pick by the first of several placements that is within reach and free of collisions.
+
+        - `wrists`, `shapes`, `error`: a `Placement` of one grasp, the best way first.
+        - `opening`: how far the closing commands are opened before closing, rad (m for slides).
+        - `tolerance`: ways whose tips miss their contacts by more are not tried, m.
+
+        Without any such way the reason is `start collision`, or `missed` where no way reaches the contacts.
+        """
+        indices = [self.model.actuator(name).id for name in self.hand.closing]
+        low = self.model.actuator_ctrlrange[:, 0]
+        reachable = [i for i in range(len(wrists)) if error[i] <= tolerance]
+        for i in reachable:
+            if all(self._clear(wrists[i], shapes[i], indices, low, opening * part) for part in (1.0, 0.5)):
+                return self.pick(wrists[i], _opened(shapes[i], indices, low, opening))
+        none = np.full((len(self.hand.tips), 3), np.nan)
+        return Pick("start collision" if reachable else "missed", wrists[0], shapes[0], none, none)
+
+    def _clear(self, wrist, shape, indices, low, opening) -> bool:
+        """Whether nothing but tips touches, and those neither before half the way is left."""
+        self._place(np.asarray(wrist, float), _opened(shape, indices, low, opening))
+        tips, others, on_table = self._touching()
+        return not (tips or others or on_table)
+
+    def _place(self, wrist: np.ndarray, shape: np.ndarray) -> None:
+        model, data = self.model, self._data
+        mujoco.mj_resetData(model, data)
+        data.joint("wrist").qpos[:] = wrist
+        data.mocap_pos[0], data.mocap_quat[0] = wrist[:3], wrist[3:]
+        data.ctrl[:] = shape
+        self._set_fingers(shape)
+        data.eq_active[model.eq("still").id] = self.settings.held_while_closing
+        mujoco.mj_forward(model, data)
+
+    def _set_fingers(self, shape: np.ndarray) -> None:
+        model, data = self.model, self._data
+        for i, command in enumerate(shape):
+            data.qpos[model.jnt_qposadr[model.actuator_trnid[i, 0]]] = command
+        for i in np.flatnonzero(model.eq_type == int(mujoco.mjtEq.mjEQ_JOINT)):
+            one, two = model.jnt_qposadr[model.eq_obj1id[i]], model.jnt_qposadr[model.eq_obj2id[i]]
+            data.qpos[one] = np.polyval(model.eq_data[i, :5][::-1], data.qpos[two])
+
+    def _touching(self) -> tuple[set[int], set[int], bool]:
+        """Tips that touch the object, other parts of the hand that do, and whether the hand touches the table."""
+        data, geoms = self._data, self._geoms
+        tips, others, on_table = set(), set(), False
+        for one, two in data.contact.geom[: data.ncon].tolist():
+            if geoms["table"] in (one, two):
+                on_table |= one in geoms["hand"] or two in geoms["hand"]
+                continue
+            part = one if one in geoms["hand"] else two
+            (tips if part in geoms["tips"] else others).add(part)
+        return tips, others, on_table
+
+    def _contacts(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where each tip touches, and the object's outward normal there; means over a tip's contacts."""
+        data, tips = self._data, self._geoms["tips"]
+        places, normals = np.zeros((len(tips), 3)), np.zeros((len(tips), 3))
+        counts = np.zeros(len(tips))
+        objects = set(self._geoms["object"].tolist())
+        for i in range(data.ncon):
+            contact = data.contact[i]
+            for k, tip in enumerate(tips):
+                if tip in contact.geom and (contact.geom[0] in objects or contact.geom[1] in objects):
+                    sign = 1.0 if contact.geom[1] == tip else -1.0
+                    places[k] += contact.pos
+                    normals[k] += sign * contact.frame[:3]
+                    counts[k] += 1
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return places / counts[:, None], normals / np.linalg.norm(normals, axis=1, keepdims=True)
+
+    def _close(self, shape: np.ndarray) -> None:
+        model, data, hand = self.model, self._data, self.hand
+        indices = [model.actuator(name).id for name in hand.closing]
+        goal = np.array(hand.closed)
+        chunk = 10
+        dt = chunk * self.settings.timestep
+        dofs = model.jnt_dofadr[model.actuator_trnid[indices, 0]]
+        for step in range(round(self.settings.close / dt)):
+            data.ctrl[indices] = np.minimum(shape[indices] + hand.speed * dt * (step + 1), goal)
+            mujoco.mj_step(model, data, chunk)
+            # At rest while the commands have gone on: stalled, or closed on nothing.
+            lag = data.ctrl[indices] - data.qpos[model.jnt_qposadr[model.actuator_trnid[indices, 0]]]
+            if (
+                step > 5
+                and np.all(np.abs(data.qvel[dofs]) < 0.02 * hand.speed)
+                and np.all((lag > 0.1 * hand.speed) | (data.ctrl[indices] >= goal))
+            ):
+                return
+
+    def _lift(self) -> str:
+        model, data, settings = self.model, self._data, self.settings
+        data.eq_active[model.eq("still").id] = False
+        start, wrist = data.body("object").xpos[2], data.mocap_pos[0, 2]
+        chunk = 5
+        dt = chunk * settings.timestep
+        rising = settings.lift / settings.lift_speed
+        for step in range(round((rising + settings.hold) / dt)):
+            data.mocap_pos[0, 2] = wrist + min(settings.lift_speed * dt * (step + 1), settings.lift)
+            mujoco.mj_step(model, data, chunk)
+            if step % 4 == 3 and len(self._touching()[0]) < len(self.hand.tips):
+                return "lost tip"
+        tips, others, _ = self._touching()
+        if data.body("object").xpos[2] - start < 0.5 * settings.lift:
+            return "dropped"
+        if others:
+            return "other part"
+        return "held" if len(tips) == len(self.hand.tips) else "lost tip"
+
+
+def _opened(shape: np.ndarray, indices: list[int], low: np.ndarray, opening: float | int) -> np.ndarray:
+    opened = np.array(shape, float)
+    opened[indices] = np.maximum(opened[indices] - opening, low[indices])
+    return opened
+
+
+def table(settings: Settings) -> mujoco.MjSpec:
+    """An empty table at z = 0, with the physics of the picking task."""
+    spec = mujoco.MjSpec()
+    option = spec.option
+    option.timestep, option.impratio, option.noslip_iterations = (
+        settings.timestep,
+        settings.impratio,
+        settings.noslip,
+    )
+    option.cone, option.integrator = mujoco.mjtCone.mjCONE_ELLIPTIC, mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.compiler.degree = True
+    geom = spec.worldbody.add_geom(name="table", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1, 1, 0.1])
+    geom.contype, geom.conaffinity, geom.rgba = 0, 3, [0.86, 0.85, 0.82, 1.0]
+    geom.friction = [settings.friction, 0.005, 0.0001]
+    for name, value in CONTACT.items():
+        setattr(geom, name, value)
+    return spec
+
+
+def settled(thing: GraspObject, *, seed: int | None = None, settings: Settings | None = None) -> GraspObject:
+    """The object at rest on the table after a fall of a centimetre.
+
+    - `seed`: turns it at random first, about the vertical and, for one in three, onto another side.
+    """
+    settings = Settings() if settings is None else settings
+    pose = np.array(thing.pose)
+    pose[2] += 0.01
+    if seed is not None:
+        random = np.random.default_rng([seed, thing.instance, *thing.family.encode()])
+        axis, angle = np.array([0.0, 0.0, 1.0]), random.uniform(0, 2 * np.pi)
+        turn = np.array([np.cos(angle / 2), *(np.sin(angle / 2) * axis)])
+        if random.random() < 1 / 3:
+            side = random.normal(size=4)
+            turn, pose[2] = side / np.linalg.norm(side), 0.12
+        pose[3:] = turn
+    spec = table(settings)
+    spec.attach(thing.placed(pose).spec(), frame=spec.worldbody.add_frame(), prefix="")
+    model = compile_spec(spec, thing.family)
+    data = mujoco.MjData(model)
+    for _ in range(25):
+        mujoco.mj_step(model, data, 50)
+        # Heavy damping of what would roll for ever.
+        data.qvel[:] *= 0.5
+        if data.time > 0.3 and np.abs(data.qvel).max() < 1e-3:
+            break
+    return thing.placed(data.qpos[:7].copy())

@@ -1,0 +1,171 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import ideomotor
+from ideomotor.errors import DataError
+from ideomotor_movement_database import (
+    GaussianProcess,
+    MovementGraph,
+    ShelfScene,
+    fit_gaussian_process,
+    imitate,
+    routes,
+    shelf_demonstrations,
+)
+
+pytest.importorskip("sklearn")
+SCENE = ShelfScene()
+
+
+@pytest.fixture(scope="module")
+def dmp():
+    return ideomotor.make("dmp", dof=3, basis=30)
+
+
+@pytest.fixture(scope="module")
+def discovered():
+    """All 30 starts to one compartment: queries, movements and the planner."""
+    made = shelf_demonstrations(0)
+    planner = MovementGraph(made, valid=SCENE.free(0.04))
+    movements = [planner(item.ys[0], SCENE.goals[3]) for item in made]
+    return np.stack([m.ys[0, :2] for m in movements]), movements, planner
+
+
+@pytest.fixture(scope="module")
+def fitted(dmp, discovered):
+    queries, movements, planner = discovered
+    return fit_gaussian_process(
+        dmp, queries, imitate(dmp, movements), routes=routes(movements), peak=planner.pace.peak
+    )
+
+
+@pytest.fixture(scope="module")
+def predict(fitted):
+    """For 30 queries at once."""
+    return jax.jit(jax.vmap(fitted.predict))
+
+
+def test_generalised_movements_keep_the_bars(dmp, discovered, predict):
+    """End error at most 0.85 cm in the median and 2 cm at worst, speed, shelf; 30 new starts."""
+    _, _, planner = discovered
+    starts = SCENE.starts(30, np.random.default_rng(1))
+    params = predict(starts[:, :2]).params
+    ts = params.tau[:, None] * jnp.linspace(0, 1, 400)
+    ys = np.asarray(jax.jit(jax.vmap(dmp.trajectory))(params, ts))
+    ends = np.linalg.norm(ys[:, -1] - SCENE.goals[3], axis=1)
+    assert np.median(ends) <= 0.0085 and ends.max() <= 0.02
+    assert np.linalg.norm(ys[:, 0] - starts, axis=1).max() <= 0.02
+    speed = np.linalg.norm(np.diff(ys, axis=1), axis=2) / np.diff(ts, axis=1)
+    assert speed.max() <= 1.1 * planner.pace.peak
+    assert sum(SCENE.hits(y[:-1], y[1:]).any() for y in ys) == 0
+
+
+def test_prediction_is_that_of_universal_kriging(x64):
+    """One output of one route against the textbook formulas (Rasmussen & Williams 2006, eqs. 2.41-2.42), x64."""
+    rng = np.random.default_rng(0)
+    one = ideomotor.make("dmp", dof=1, basis=2)
+    q = rng.uniform(-1, 1, (25, 2))
+    goal = np.sin(2 * q[:, 0]) + 0.5 * q[:, 1] + 0.01 * rng.normal(size=25)
+    zeros = np.zeros((25, 1))
+    params = type(one.default_params())(np.zeros((25, 1, 2)), goal[:, None], zeros, np.ones(25))
+    process = fit_gaussian_process(one, q, params)
+
+    def kernel(a, b):
+        return np.exp(-0.5 * np.sum(((a[:, None] - b) / np.asarray(process.scales[0])) ** 2, axis=-1))
+
+    gram = kernel(q, q) + (float(process.noise[0]) + 1e-8) * np.eye(25)
+    basis = np.column_stack([np.ones(25), q])
+    inverse = np.linalg.inv(gram)
+    information = basis.T @ inverse @ basis
+    beta = np.linalg.solve(information, basis.T @ inverse @ goal)
+    new = rng.uniform(-2, 2, (10, 2))
+    k, b = kernel(new, q), np.column_stack([np.ones(10), new])
+    mean = b @ beta + k @ inverse @ (goal - basis @ beta)
+    rest = b - k @ inverse @ basis
+    variance = 1 - np.sum(k @ inverse * k, axis=1) + np.sum(rest @ np.linalg.inv(information) * rest, axis=1)
+    found = jax.vmap(process.predict)(jnp.asarray(new))
+    assert np.allclose(found.params.goal[:, 0], mean, atol=1e-8)
+    assert np.allclose(found.deviation**2, variance * float(process.share[0]), rtol=1e-6, atol=1e-8)
+    errors = process.predict(q[0]).params.goal[0] - np.sin(2 * q[0, 0]) - 0.5 * q[0, 1]
+    assert abs(errors) < 0.05
+
+
+def test_gradient_is_that_of_finite_differences(x64):
+    """Of a goal with respect to the query, within a route; x64."""
+    one = ideomotor.make("dmp", dof=1, basis=2)
+    q = np.random.default_rng(2).uniform(-1, 1, (20, 2))
+    params = type(one.default_params())(
+        np.zeros((20, 1, 2)), np.cos(q[:, :1] * q[:, 1:]), np.zeros((20, 1)), np.ones(20)
+    )
+    process = fit_gaussian_process(one, q, params)
+
+    def goal(x):
+        return process(x).goal[0]
+
+    here = jnp.array([0.2, -0.3])
+    numeric = [(goal(here + h) - goal(here - h)) / 2e-6 for h in 1e-6 * jnp.eye(2)]
+    assert np.allclose(jax.grad(goal)(here), np.array(numeric), rtol=1e-6, atol=1e-8)
+
+
+def test_the_gate_trusts_the_start_area_and_nothing_far_away(discovered, predict):
+    queries, _, _ = discovered
+    inside = predict(queries)
+    assert np.mean(inside.trusted) == 1.0
+    steps = np.array([[1.0, 0.0], [0.0, -1.2], [-1.5, 0.0]])
+    far = predict(np.tile(np.array(SCENE.table[:2]) + steps, (10, 1)))
+    assert not np.any(far.trusted)
+    assert np.min(far.deviation) > np.max(inside.deviation)
+
+
+def test_refuses_what_it_does_not_trust(x64):
+    one = ideomotor.make("dmp", dof=1, basis=2)
+    q = np.linspace(0, 1, 12)[:, None]
+    params = type(one.default_params())(np.zeros((12, 1, 2)), np.sin(6 * q), np.zeros((12, 1)), np.ones(12))
+    process = fit_gaussian_process(one, q, params, refuse=True)
+    assert np.isfinite(process(np.array([0.5])).goal)
+    with pytest.raises(DataError, match="above the gate"):
+        process(np.array([4.0]))
+    assert np.isnan(eqx.filter_jit(process)(jnp.array([4.0])).goal)
+
+
+def test_routes_are_told_apart():
+    t = np.linspace(0, 1, 60)
+    made = [
+        ideomotor.Trajectory(t, np.column_stack([t, (0.5 + 0.02 * i) * side * np.sin(np.pi * t)]))
+        for i in range(6)
+        for side in ((1, -1) if i else (1,))
+    ]
+    found = routes(made)
+    sides = np.array([np.sign(m.ys[30, 1]) for m in made])
+    assert np.array_equal(found == 0, sides == 1) and found.max() == 1
+    assert routes(made, distance=5.0).max() == 0
+    assert routes(made, least=7).max() == 0
+
+
+def test_saved_and_loaded(tmp_path, fitted, discovered):
+    ideomotor.save(fitted, tmp_path / "gp")
+    again = ideomotor.load(tmp_path / "gp")
+    query = jnp.asarray(discovered[0][4])
+    one, two = fitted.predict(query), again.predict(query)
+    assert jax.tree.all(jax.tree.map(lambda a, b: np.array_equal(a, b), one, two))
+    assert again.gate == fitted.gate and again.routes == fitted.routes
+
+
+def test_bad_input_is_named(dmp, discovered):
+    queries, movements, _ = discovered
+    params = imitate(dmp, movements[:3])
+    with pytest.raises(DataError, match="lead with 30 examples"):
+        fit_gaussian_process(dmp, queries, params)
+    with pytest.raises(DataError, match="none left out"):
+        fit_gaussian_process(dmp, queries[:3], params, routes=np.array([0, 2, 2]))
+    with pytest.raises(DataError, match="must be finite numbers of shape"):
+        fit_gaussian_process(dmp, np.full((3, 2), np.nan), params)
+    with pytest.raises(DataError, match="A query is 2 numbers"):
+        GaussianProcess(dmp).predict(np.zeros(3))
+    with pytest.raises(DataError, match="peak = -1.0"):
+        GaussianProcess(dmp, peak=-1.0)
+    with pytest.raises(DataError, match="no movements"):
+        imitate(dmp, [])

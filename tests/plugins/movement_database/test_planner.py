@@ -1,0 +1,237 @@
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+import ideomotor
+from ideomotor.errors import DataError
+from ideomotor_movement_database import (
+    Demonstration,
+    Demonstrations,
+    Flat,
+    Hierarchical,
+    MovementGraph,
+    Pace,
+    ShelfScene,
+    build_graph,
+    build_tree,
+    join,
+    node_times,
+    shelf_demonstrations,
+    smooth_between_rests,
+)
+
+SCENE = ShelfScene()
+
+
+@pytest.fixture(scope="module")
+def demonstrations():
+    return shelf_demonstrations(0)
+
+
+@pytest.fixture(scope="module")
+def planner(demonstrations):
+    return MovementGraph(demonstrations)
+
+
+def in_joints(demonstrations: Demonstrations) -> Demonstrations:
+    """The same reaches as angles of an arm with three joints, shoulder (turn, lift) and elbow, above the base."""
+    made = []
+    for item in demonstrations:
+        x, y, z = (item.ys - [0.0, 0.0, 0.4]).T
+        r, upper, lower = np.sqrt(x**2 + y**2 + z**2), 0.75, 0.75
+        elbow = np.arccos((r**2 - upper**2 - lower**2) / (2 * upper * lower))
+        lift = np.arctan2(z, np.hypot(x, y)) + np.arctan2(
+            lower * np.sin(elbow), upper + lower * np.cos(elbow)
+        )
+        made.append(
+            Demonstration(item.name, item.ts, np.column_stack([np.arctan2(y, x), lift, elbow]), "joint")
+        )
+    return Demonstrations(made)
+
+
+def in_poses(demonstrations: Demonstrations) -> Demonstrations:
+    """The same reaches with a hand that turns upright on the way."""
+    made = []
+    for item in demonstrations:
+        share = (item.ts / item.ts[-1])[:, None]
+        turns = Rotation.from_rotvec(share * [0.2, 1.4, 0.1] + item.ys * 0.3)
+        made.append(
+            Demonstration(item.name, item.ts, np.hstack([item.ys, turns.as_quat(scalar_first=True)]), "pose")
+        )
+    return Demonstrations(made)
+
+
+@pytest.mark.parametrize("space", ["cartesian", "joint"])
+def test_every_start_reaches_every_goal_and_flat_gaps_are_smaller(demonstrations, space):
+    """180 of 180 in 5 seeds, and how much smaller the gaps are: tests/benchmarks/test_movement_graph.py."""
+    made = in_joints(demonstrations) if space == "joint" else demonstrations
+    tree = build_tree(made, velocity_weight=1.0, threshold=0.02)
+    goals = [made[5 * i].ys[-1] for i in range(6)]
+    largest = {}
+    for search in (Flat(), Hierarchical()):
+        planner = MovementGraph(made, search, tree=tree)
+        paths = [planner.find(item.ys[0], goal) for item in made[::4] for goal in goals]
+        for path, goal in zip(paths, goals * 8, strict=True):
+            assert np.linalg.norm(path.position[-1] - goal) < 0.02
+        largest[type(search)] = np.median([path.gaps.max() for path in paths if len(path.gaps)])
+    assert largest[Hierarchical] > 2 * largest[Flat]
+
+
+@pytest.mark.parametrize("search", [Flat(), Hierarchical()])
+def test_movements_rest_at_both_ends_and_keep_the_pace(demonstrations, search):
+    planner = MovementGraph(demonstrations, search)
+    peak = np.median(
+        [np.linalg.norm(np.diff(d.ys[::2], axis=0), axis=1).max() / 0.02 for d in demonstrations]
+    )
+    for item in demonstrations[::7]:
+        for goal in SCENE.goals:
+            movement = planner(item.ys[0], goal)
+            assert np.array_equal(movement.ys[0], item.ys[0]) and np.array_equal(movement.ys[-1], goal)
+            speed = np.linalg.norm(np.diff(movement.ys, axis=0), axis=1) / np.diff(movement.ts)
+            assert speed[0] == speed[-1] == 0.0
+            assert speed.max() <= 1.01 * peak
+            assert not SCENE.hits(movement.ys[:-1], movement.ys[1:]).any()
+
+
+def test_gap_time_makes_movements_slower_than_the_paper(demonstrations):
+    peaks = []
+    for gap_time in (False, True):
+        planner = MovementGraph(
+            demonstrations, Hierarchical(), velocity_weight=1.0, gap_time=gap_time, keep_pace=False
+        )
+        found = [planner(d.ys[0], SCENE.goals[4]) for d in demonstrations[:10]]
+        peaks.append(np.median([np.linalg.norm(np.diff(m.ys, axis=0), axis=1).max() / 0.01 for m in found]))
+    assert peaks[1] < 0.8 * peaks[0]
+
+
+def test_node_times_are_those_of_the_demonstration(demonstrations, planner):
+    item = demonstrations[4]
+    path = planner.find(item.ys[0], item.ys[-1])
+    assert not path.jump.any()
+    times = node_times(path, planner.pace.cruise)
+    nearest = np.array([np.argmin(np.linalg.norm(item.ys - x, axis=1)) for x in path.position])
+    assert np.allclose(times, item.ts[nearest] - item.ts[nearest[0]], atol=0.25)
+    movement = planner(item.ys[0], item.ys[-1])
+    way = np.array([np.linalg.norm(item.ys - y, axis=1).min() for y in movement.ys])
+    assert way.max() < 0.01  # a demonstrated movement is found again
+
+
+def test_smoother_solves_its_normal_equations():
+    rng = np.random.default_rng(0)
+    line = np.cumsum(rng.normal(size=(40, 2)), axis=0)
+    line[:3], line[-3:] = line[0], line[-1]
+    ys = smooth_between_rests(line, 4.0)
+    weight = (4.0 / np.sqrt(2 * np.log(2))) ** 6
+    third = np.diff(np.eye(40), n=3, axis=0)
+    gradient = (ys - line) + weight * third.T @ third @ ys
+    assert np.abs(gradient[3:-3]).max() < 1e-6 * weight
+    assert np.array_equal(ys[:3], line[:3]) and np.array_equal(ys[-3:], line[-3:])
+
+
+def test_smoother_halves_the_frequency_of_its_gaussian():
+    width = 6.0
+    t = np.arange(4000)
+    wave = np.sin(np.sqrt(2 * np.log(2)) / width * t)[:, None]
+    ys = smooth_between_rests(wave, width)
+    assert np.isclose(np.abs(ys[1500:2500]).max(), 0.5, atol=0.01)
+
+
+def test_far_from_every_demonstration_is_refused_with_the_distance(demonstrations, planner):
+    far = SCENE.goals[0] + [0, -1.0, 0]
+    with pytest.raises(
+        DataError, match=r"The goal is 0.\d+ m from the nearest demonstration, more than the limit"
+    ):
+        planner(demonstrations[0].ys[0], far)
+    with pytest.raises(DataError, match="The start is 0"):
+        planner(far, SCENE.goals[0])
+    bold = MovementGraph(demonstrations, limit=None)
+    assert np.array_equal(bold(demonstrations[0].ys[0], far).ys[-1], far)
+    for wrong in (np.zeros(2), np.array([0.0, np.nan, 0.0])):
+        with pytest.raises(DataError, match="The start must be 3 finite numbers"):
+            planner(wrong, wrong)
+
+
+def test_validity_keeps_a_new_obstacle_clear(demonstrations, planner):
+    start, goal = demonstrations[0].ys[0], SCENE.goals[3]
+    blocked = planner.find(start, goal).position[60]
+
+    def valid(a, b):
+        between = a[:, None] + np.linspace(0, 1, 9)[:, None] * (b - a)[:, None]
+        return np.linalg.norm(between - blocked, axis=-1).min(axis=1) > 0.08
+
+    careful = MovementGraph(demonstrations, valid=valid)
+    path = careful.find(start, goal)
+    assert np.linalg.norm(path.position - blocked, axis=1).min() > 0.08
+    with pytest.raises(DataError, match="No valid path"):
+        MovementGraph(demonstrations, valid=lambda a, b: np.zeros(len(a), bool)).find(start, goal)
+
+
+def test_several_paths_differ(demonstrations, planner):
+    paths = planner.find_several(demonstrations[0].ys[0], SCENE.goals[4], 3)
+    assert len(paths) == 3
+    for i, one in enumerate(paths):
+        assert all(np.isin(one.nodes, other.nodes).mean() <= 0.55 for other in paths[:i])
+
+
+def test_a_primitive_imitates_the_path(demonstrations):
+    dmp = ideomotor.make("dmp", dof=3, basis=50)
+    plain, with_dmp = (MovementGraph(demonstrations, primitive=p) for p in (None, dmp))
+    query = demonstrations[0].ys[0], SCENE.goals[5]
+    one, two = plain(*query), with_dmp(*query)
+    assert np.linalg.norm(two.ys - one.ys, axis=1).max() < 0.01
+    assert np.linalg.norm(two.ys[-1] - query[1]) < 0.001
+
+
+def test_poses_come_back_as_poses(demonstrations):
+    made = in_poses(Demonstrations(demonstrations[::5]))
+    movement = MovementGraph(made)(made[0].ys[0], made[3].ys[-1])
+    assert np.allclose(np.linalg.norm(movement.ys[:, 3:], axis=1), 1.0)
+    assert np.allclose(movement.ys[[0, -1]], [made[0].ys[0], made[3].ys[-1]], atol=1e-9)
+    turns = np.abs(np.sum(movement.ys[1:, 3:] * movement.ys[:-1, 3:], axis=1))
+    assert np.rad2deg(2 * np.arccos(np.clip(turns, 0, 1))).max() < 3  # no orientation is jumped over
+
+
+def test_is_made_from_the_registry_and_written_down():
+    search = ideomotor.make("hierarchical-search", jump_weight=2.0)
+    planner = ideomotor.make("movement-graph", search=search, threshold=0.02)
+    config = ideomotor.config.to_config(planner)
+    assert config["search"] == {"use": "hierarchical-search", "jump_weight": 2.0}
+    again = ideomotor.config.from_config(config)
+    assert np.array_equal(again(*again.default_query()).ys, planner(*planner.default_query()).ys)
+    for wrong in ({"threshold": -1.0}, {"dt": 0.0}, {"limit": -0.1}):
+        with pytest.raises(DataError, match=f"{next(iter(wrong))} = "):
+            MovementGraph(**wrong)
+
+
+def test_a_tree_of_other_demonstrations_is_refused(demonstrations):
+    tree = build_tree(demonstrations[:3])
+    with pytest.raises(DataError, match="built from other demonstrations"):
+        MovementGraph(demonstrations, tree=tree)
+
+
+def test_a_slow_or_short_movement_can_be_joined(demonstrations):
+    tree = build_tree(demonstrations[:2])
+    graph = build_graph(tree)
+    path = Flat().prepare(graph).find(*graph.nodes(-1)[[0, 0]].tolist())
+    assert path is not None
+    here = path.position[0]
+    movement = join(path, here, here, Pace(0.3, 0.5))
+    assert np.allclose(movement.ys, here, atol=1e-9)
+    with pytest.raises(DataError, match="choose a longer dt"):
+        join(path, here, here + 1.0, Pace(1e-3, 0.5), dt=1e-4)
+
+
+def test_real_demonstrations_reach_each_others_goals(shared_data):
+    with np.load(shared_data / "kuka_demos_part.npz") as data:
+        names = [str(name) for name in data["name"]]
+        rows, offsets = data["data"], data["offsets"]
+    chosen = [i for i, name in enumerate(names) if name == names[0]]
+    made = []
+    for i in chosen:
+        ys = rows[offsets[i] : offsets[i + 1], :3].astype(float)
+        made.append(Demonstration(f"{names[i]}-{i}", np.arange(len(ys)) * 0.0105, ys))
+    planner = MovementGraph(made, Flat())
+    goal = made[-1].ys[-1]
+    for item in made[:4]:
+        movement = planner(item.ys[0], goal)
+        assert np.array_equal(movement.ys[-1], goal)

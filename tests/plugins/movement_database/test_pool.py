@@ -1,0 +1,124 @@
+"""Workers: the same results in this process, in two others, and on Ray."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ideomotor import make_pool
+from ideomotor.errors import DataError
+from ideomotor.pool import LocalPool, SerialPool
+from ideomotor_movement_database import Demonstration, Demonstrations, MovementDatabase
+from ideomotor_movement_database.tree import TreeSettings, build_tree
+
+
+def wander(i, n=300):
+    rng = np.random.default_rng(i)
+    return Demonstration(f"demo-{i}", np.arange(n) * 0.01, np.cumsum(rng.normal(size=(n, 3)), 0) * 0.02)
+
+
+DEMONSTRATIONS = Demonstrations([wander(i) for i in range(6)])
+
+
+@pytest.fixture(scope="module")
+def tree():
+    return build_tree(DEMONSTRATIONS, threshold=0.02)
+
+
+@pytest.fixture(scope="module")
+def two():
+    with LocalPool(2) as pool:
+        yield pool
+
+
+def assert_works(pool, tree, tmp_path):
+    assert list(pool.map(divmod_by_seven, range(20))) == [divmod(i, 7) for i in range(20)]
+    with pytest.raises(ZeroDivisionError):
+        list(pool.map(one_over, [1, 0]))
+    again = build_tree(DEMONSTRATIONS, threshold=0.02, map=pool.map)
+    for name, array in tree.to_arrays().items():
+        np.testing.assert_array_equal(again.to_arrays()[name], array, err_msg=name)
+    with MovementDatabase(tmp_path / "moves.db", graph="memory", pool=pool) as database:
+        database.record.set_settings(TreeSettings(threshold=0.02))
+        database.ingest(DEMONSTRATIONS)
+        starts = np.array([item.ys[0] for item in DEMONSTRATIONS])
+        goals = np.array([item.ys[-1] for item in DEMONSTRATIONS])[::-1]
+        wanted = database.plan(starts, goals, pool=SerialPool(), limit=None)
+        found = database.plan(starts, goals, limit=None)
+        for a, b in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(a.ys, b.ys)
+
+
+def divmod_by_seven(i):
+    return divmod(i, 7)
+
+
+def one_over(i):
+    return 1 / i
+
+
+def test_this_process(tree, tmp_path):
+    assert_works(SerialPool(), tree, tmp_path)
+
+
+def test_two_processes(two, tree, tmp_path):
+    assert_works(two, tree, tmp_path)
+
+
+def test_two_workers_of_ray(tmp_path):
+    """In a process of its own: Ray leaves subprocesses behind that Python warns of, and takes its settings from there."""
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    # Ray 2.60 asks for a token by default, also of a cluster that it starts itself.
+    environment = {
+        **os.environ,
+        "RAY_AUTH_MODE": "disabled",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_agent_register_timeout_ms": "120000",  # on a busy machine the default is not enough
+    }
+    found = subprocess.run(
+        [sys.executable, __file__, str(tmp_path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    if "timed out during startup" in found.stderr:  # Ray gives itself 30 s, and a busy machine may need more
+        pytest.skip("Ray could not start on this machine in its 30 s")
+    assert found.returncode == 0, found.stderr[-2000:]
+    assert found.stdout.splitlines()[-1] == "the same on Ray"
+
+
+def test_shared_arrays_are_not_copied_and_read_only(two):
+    arrays = {
+        "big": np.arange(10_000.0),
+        "none": np.zeros((0, 3)),
+        "names": np.array(["a", "bé"]),
+        "one": np.array("x"),
+    }
+    shared = two.share(arrays)
+    found = shared.get()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+    with pytest.raises(ValueError, match="read-only"):
+        found["big"][0] = 1.0
+    assert list(two.map(total, [(shared, 2.0)])) == [2 * arrays["big"].sum()]
+
+
+def total(job):
+    shared, factor = job
+    return factor * shared.get()["big"].sum()
+
+
+def test_what_is_chosen():
+    assert isinstance(make_pool(), SerialPool) and isinstance(make_pool(3), LocalPool)
+    with pytest.raises(DataError, match="workers = 0"):
+        make_pool(0)
+
+
+if __name__ == "__main__":
+    with make_pool(2, "local") as pool:
+        assert_works(pool, build_tree(DEMONSTRATIONS, threshold=0.02), Path(sys.argv[1]))
+    print("the same on Ray")
