@@ -18,6 +18,16 @@ Lengths = Float[Array | np.ndarray, "2"]
 MARGIN = 1e-5
 
 
+# The two components of a vector, as sums over all of it: the derivative of a slice is padding, which XLA does not
+# vectorise, so that a batch of arms would take twice as long to differentiate.
+FIRST, SECOND = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+
+
+def components(vectors: Vectors) -> tuple[Float[Array, "*axes"], Float[Array, "*axes"]]:
+    """The two components of vectors."""
+    return jnp.sum(vectors * FIRST, -1), jnp.sum(vectors * SECOND, -1)
+
+
 def joint_positions(lengths: Lengths, angle: Vectors) -> Float[Array, "*axes 3 2"]:
     """Shoulder, elbow and hand, in m."""
     total = jnp.cumsum(jnp.asarray(angle), axis=-1)

@@ -67,7 +67,7 @@ def franklin_arm(**kwargs: Any) -> MuscleArm:
         **{
             "arm": TwoLinkArm(**FRANKLIN._asdict()),
             "paths": franklin_paths(),
-            "muscle": LinearMuscle(stiffness=stiffness, damping=FRANKLIN_DAMPING * stiffness),
+            "muscle": LinearMuscle(stiffness=stiffness, damping=FRANKLIN_DAMPING * stiffness),  # pyright: ignore[reportArgumentType]
             "substeps": 2,
             **kwargs,
         }
@@ -80,11 +80,11 @@ def muscle_leg() -> MuscleArm:
     Angle zero is the straight leg along the x-axis; hip extension and knee flexion are positive.
     """
     return MuscleArm(
-        arm=TwoLinkArm(**LEG._asdict(), rest=(-0.4, 0.6)),
+        arm=TwoLinkArm(**LEG._asdict(), rest=(-0.4, 0.6)),  # pyright: ignore[reportArgumentType]
         paths=leg_paths(),
-        muscle=ThelenMuscle(vmax=12.0),
-        activation=ThelenActivation(rise=0.01, fall=0.04),
-        limits=JointLimits(lower=(-1.9, 0.0), upper=(0.5, 2.4), stiffness=150.0, damping=5.0),
+        muscle=ThelenMuscle(vmax=12.0),  # pyright: ignore[reportArgumentType]
+        activation=ThelenActivation(rise=0.01, fall=0.04),  # pyright: ignore[reportArgumentType]
+        limits=JointLimits(lower=(-1.9, 0.0), upper=(0.5, 2.4), stiffness=150.0, damping=5.0),  # pyright: ignore[reportArgumentType]
         solver=diffrax.Heun(),
         substeps=2,
     )

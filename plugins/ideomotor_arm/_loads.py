@@ -27,15 +27,18 @@ class AbstractLoad(AbstractWrapper, AbstractODEPlant):
     A servo goes around a load: `Servo(ConstantLoad(arm))`.
     """
 
+    # Equinox lets a property stand for an abstract field.
     @property
-    def solver(self) -> diffrax.AbstractSolver:
+    def solver(self) -> diffrax.AbstractSolver:  # pyright: ignore[reportIncompatibleVariableOverride]
         """That of the plant."""
-        return self.plant.solver
+        arm: Any = self.plant
+        return arm.solver
 
     @property
-    def substeps(self) -> int:
+    def substeps(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Those of the plant."""
-        return self.plant.substeps
+        arm: Any = self.plant
+        return arm.substeps
 
     @abc.abstractmethod
     def force(self, state: PyTree, seen: dict[str, Array]) -> Vector:
@@ -190,7 +193,8 @@ class JointCurlField(AbstractLoad):
 
     def force(self, state: PyTree, seen: dict[str, Array]) -> Vector:
         """The force on the hand (N) that has the same effect as the torque, where the arm is not stretched."""
-        return jnp.linalg.solve(self.plant.jacobian(seen["angle"]).T, self.torque(seen["velocity"]))
+        arm: Any = self.plant
+        return jnp.linalg.solve(arm.jacobian(seen["angle"]).T, self.torque(seen["velocity"]))
 
     def torque(self, velocity: Vector) -> Vector:
         """The torques (N m) at joint velocities (rad/s)."""
@@ -198,6 +202,7 @@ class JointCurlField(AbstractLoad):
 
     def vector_field(self, t: Any, state: PyTree, command: PyTree) -> PyTree:
         """The arm's own, and what the torques add to it."""
-        torque = self.torque(self.plant.observe(state)["velocity"])
-        free, pushed = self.plant.vector_field(t, state, command), self.plant.torque_response(state, torque)
+        arm: Any = self.plant
+        torque = self.torque(arm.observe(state)["velocity"])
+        free, pushed = arm.vector_field(t, state, command), arm.torque_response(state, torque)
         return eqx.apply_updates(free, pushed)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ideomotor import AbstractODEPlant, quantity
 
-from ._kinematics import Vectors
+from ._kinematics import Vectors, components
 from ._muscle_parameters import li_todorov_paths
 from ._two_link_arm import ArmState, TwoLinkArm
 from .muscle import (
@@ -92,7 +92,7 @@ class MuscleArm(AbstractODEPlant[MuscleArmState, Array, dict[str, Array]]):
         """Time derivative of the state for excitations."""
         torque = self.paths.torque(state.angle, self.tension(state))
         if self.limits is not None:
-            torque = torque + self.limits.torque(state.angle, state.velocity)
+            torque = torque + self.limits.torque(jnp.asarray(state.angle), jnp.asarray(state.velocity))
         moved = self.arm.vector_field(t, ArmState(state.angle, state.velocity), torque)
         rate = self.activation.rate(
             jnp.asarray(state.activation), self.activation.limit(jnp.asarray(command))
@@ -176,8 +176,8 @@ def _hand(lengths, angle, velocity):
     As `TwoLinkArm.observe`, but written out: in a batched loop the small sums and products of matrices there take four
     times as long as all of the muscles.
     """
-    first, both = angle[..., 0], angle[..., 0] + angle[..., 1]
-    w1, w2 = velocity[..., 0], velocity[..., 0] + velocity[..., 1]
+    (first, second), (w1, w2) = components(angle), components(velocity)
+    both, w2 = first + second, w1 + w2
     x1, y1 = lengths[..., 0] * jnp.cos(first), lengths[..., 0] * jnp.sin(first)
     x2, y2 = lengths[..., 1] * jnp.cos(both), lengths[..., 1] * jnp.sin(both)
     return jnp.stack([x1 + x2, y1 + y2], -1), jnp.stack([-y1 * w1 - y2 * w2, x1 * w1 + x2 * w2], -1)

@@ -11,7 +11,7 @@ from ideomotor.errors import DataError
 
 from . import _kinematics
 from ._checks import check_numbers, concrete, floats
-from ._kinematics import Vectors
+from ._kinematics import Vectors, components
 from ._parameters import LI_TODOROV
 
 # Shoulder at 45 and elbow at 90 degrees, with the digits of float32, so that a config need not repeat them.
@@ -120,11 +120,11 @@ class TwoLinkArm(AbstractODEPlant[ArmState, Array, dict[str, Array]]):
         """Velocity (rad/s) and acceleration (rad/s²) for torques in N m."""
         friction = self.damping @ state.velocity
         free = command - self.bias(state.angle, state.velocity) - friction
-        return ArmState(state.velocity, _solve(self.inertia(state.angle), free))
+        return ArmState(state.velocity, _solve(*self._inertia(state.angle), free))
 
     def torque_response(self, state: ArmState, torque: Float[Array | np.ndarray, "2"]) -> ArmState:
         """What an outer joint torque (N m) adds to the time derivative of the state; force fields push so."""
-        return ArmState(jnp.zeros_like(state.velocity), _solve(self.inertia(state.angle), torque))
+        return ArmState(jnp.zeros_like(state.velocity), _solve(*self._inertia(state.angle), torque))
 
     def observe(self, state: ArmState, *, key: PRNGKeyArray | None = None) -> dict[str, Array]:
         """Joint angles and velocities, and position and velocity of the hand."""
@@ -166,16 +166,20 @@ class TwoLinkArm(AbstractODEPlant[ArmState, Array, dict[str, Array]]):
 
     def inertia(self, angle: Vectors) -> Float[Array, "*axes 2 2"]:
         """The joint inertia matrix M(q), in kg m²."""
-        coupling = self.masses[1] * self.lengths[0] * self.com[1] * jnp.cos(angle[..., 1])
-        upper = self.inertias[0] + self.inertias[1] + self.masses[1] * self.lengths[0] ** 2 + 2 * coupling
-        across = self.inertias[1] + coupling
-        forearm = jnp.broadcast_to(self.inertias[1], across.shape)
+        upper, across, forearm = self._inertia(angle)
+        forearm = jnp.broadcast_to(forearm, across.shape)
         return jnp.stack([jnp.stack([upper, across], -1), jnp.stack([across, forearm], -1)], -2)
+
+    def _inertia(self, angle):
+        """The three different entries of the inertia matrix."""
+        coupling = self.masses[1] * self.lengths[0] * self.com[1] * jnp.cos(components(angle)[1])
+        upper = self.inertias[0] + self.inertias[1] + self.masses[1] * self.lengths[0] ** 2 + 2 * coupling
+        return upper, self.inertias[1] + coupling, self.inertias[1]
 
     def bias(self, angle: Vectors, velocity: Vectors) -> Float[Array, "*axes 2"]:
         """Centrifugal and Coriolis torques c(q, q'), in N m."""
-        w1, w2 = velocity[..., 0], velocity[..., 1]
-        strength = self.masses[1] * self.lengths[0] * self.com[1] * jnp.sin(angle[..., 1])
+        w1, w2 = components(velocity)
+        strength = self.masses[1] * self.lengths[0] * self.com[1] * jnp.sin(components(angle)[1])
         return jnp.stack([-strength * w2 * (2 * w1 + w2), strength * w1 * w1], -1)
 
     def inverse_dynamics(
@@ -191,10 +195,9 @@ class TwoLinkArm(AbstractODEPlant[ArmState, Array, dict[str, Array]]):
         return 0.5 * jnp.sum(state.velocity * momentum, -1)
 
 
-def _solve(matrix, vector):
-    """Solve a symmetric 2 × 2 system; written out, it costs a tenth of a call to LAPACK."""
-    a, b, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 1]
-    x, y = vector[..., 0], vector[..., 1]
+def _solve(a, b, d, vector):
+    """Solve a symmetric 2 × 2 system [[a, b], [b, d]]; written out, it costs a tenth of a call to LAPACK."""
+    x, y = components(vector)
     return jnp.stack([d * x - b * y, a * y - b * x], -1) / (a * d - b * b)[..., None]
 
 

@@ -11,15 +11,19 @@ TRANSFER = {"relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid, "s
 
 
 class AbstractCell(eqx.Module):
-    """The neurons: how their activity follows what drives them and each other."""
+    """The neurons: how their activity follows what drives them and each other.
+
+    - `drives`: how many numbers drive them from outside; one for each unit, or for each of its gates.
+    """
 
     units: eqx.AbstractVar[int]
+    drives: eqx.AbstractVar[int]
 
     @abc.abstractmethod
     def step(
-        self, activity: Float[Array, " units"], drive: Float[Array, " units"], dt: Float[ArrayLike, ""]
+        self, activity: Float[Array, " units"], drive: Float[Array, " drives"], dt: Float[ArrayLike, ""]
     ) -> Float[Array, " units"]:
-        """The activity `dt` seconds later; `drive` is what comes from outside, one number for each unit."""
+        """The activity `dt` seconds later; `drive` is what comes from outside."""
 
 
 class RateCell(AbstractCell):
@@ -33,7 +37,7 @@ class RateCell(AbstractCell):
     bias: Float[Array, " units"]
     time: float = quantity(unit="s", bounds=(0.005, 0.5), static=True)
     units: int = eqx.field(static=True)
-    transfer: str = eqx.field(static=True)
+    transfer: str = eqx.field(static=True)  # pyright: ignore[reportGeneralTypeIssues]
 
     def __init__(
         self, units: int = 12, time: float = 0.05, transfer: str = "relu", *, key: PRNGKeyArray | None = None
@@ -49,6 +53,11 @@ class RateCell(AbstractCell):
         self.recurrent = 0.9 / units**0.5 * jax.random.normal(key, (units, units))
         self.bias = jnp.full(units, 0.2)
 
+    @property
+    def drives(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """One for each unit."""
+        return self.units
+
     def step(
         self, activity: Float[Array, " units"], drive: Float[Array, " units"], dt: Float[ArrayLike, ""]
     ) -> Float[Array, " units"]:
@@ -58,19 +67,37 @@ class RateCell(AbstractCell):
 
 
 class GRUCell(AbstractCell):
-    """Gated recurrent units, one update for each time step, whatever its length."""
+    """Gated recurrent units (Cho et al. 2014), one update for each time step, whatever its length.
 
-    cell: eqx.nn.GRUCell
+    Three drives for each unit: for the reset gate r, the update gate z and the new activity n,
+
+        r = σ(d_r + W_r y + b_r),  z = σ(d_z + W_z y + b_z),  n = tanh(d_n + b_n + r (W_n y + b)),  y' = n + z (y - n)
+    """
+
+    recurrent: Float[Array, "drives units"]
+    bias: Float[Array, " drives"]
+    recurrent_bias: Float[Array, " units"]
     units: int = eqx.field(static=True)
 
     def __init__(self, units: int = 12, *, key: PRNGKeyArray | None = None):
         if units < 1:
             raise ValueError(f"GRUCell: units must be at least 1, not {units}.")
         self.units = units
-        self.cell = eqx.nn.GRUCell(units, units, key=jax.random.key(0) if key is None else key)
+        key = jax.random.key(0) if key is None else key
+        self.recurrent = 0.6 / units**0.5 * jax.random.normal(key, (3 * units, units))
+        self.bias, self.recurrent_bias = jnp.zeros(3 * units), jnp.zeros(units)
+
+    @property
+    def drives(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Three for each unit."""
+        return 3 * self.units
 
     def step(
-        self, activity: Float[Array, " units"], drive: Float[Array, " units"], dt: Float[ArrayLike, ""]
+        self, activity: Float[Array, " units"], drive: Float[Array, " drives"], dt: Float[ArrayLike, ""]
     ) -> Float[Array, " units"]:
         """See `AbstractCell`."""
-        return self.cell(drive, activity)
+        reset, update, new = jnp.split(drive + self.bias, 3)
+        by_reset, by_update, by_new = jnp.split(self.recurrent @ activity, 3)
+        reset, update = jax.nn.sigmoid(reset + by_reset), jax.nn.sigmoid(update + by_update)
+        new = jnp.tanh(new + reset * (by_new + self.recurrent_bias))
+        return new + update * (activity - new)

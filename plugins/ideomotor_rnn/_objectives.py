@@ -5,6 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 Costs = Float[Array, " trials"]
@@ -26,7 +27,7 @@ def risk(costs: Costs, beta: float) -> Float[Array, ""]:
     Finite for any β from zero (the mean) to infinity (the maximum): exponents are taken relative to the greatest cost,
     and a small β does not lose digits. Raises a ValueError for a negative β or NaN.
     """
-    if not isinstance(beta, jax.core.Tracer):
+    if not isinstance(beta, Tracer):
         if not np.asarray(beta) >= 0:
             raise ValueError(f"risk: beta must be at least 0, not {beta}.")
         if np.isinf(beta) or float(beta) > float(jnp.finfo(jnp.result_type(costs)).max):

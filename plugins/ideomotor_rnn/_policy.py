@@ -43,16 +43,16 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
     The state is the activity of the units. Raises a ValueError for a signal it does not know.
     """
 
-    sensory: Float[Array, "units senses"]
-    commanded: Float[Array, "units commands"]
+    sensory: Float[Array, "drives senses"]
+    commanded: Float[Array, "drives commands"]
     motor: Float[Array, "muscles units"]
     reflex: Float[Array, "muscles senses"]
     tone: Float[Array, " muscles"]
     command: AbstractCommand
     cell: AbstractCell
     noise: float = quantity(bounds=(0.0, 1.0), label="multiplicative noise", static=True)
-    muscles: int = eqx.field(static=True)
-    signals: tuple[str, ...] = eqx.field(static=True)
+    muscles: int = eqx.field(static=True)  # pyright: ignore[reportGeneralTypeIssues]
+    signals: tuple[str, ...] = eqx.field(static=True)  # pyright: ignore[reportGeneralTypeIssues]
 
     def __init__(
         self,
@@ -84,8 +84,8 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
         def weights(key, shape, gain):
             return gain / shape[1] ** 0.5 * jax.random.normal(key, shape)
 
-        self.sensory = weights(keys[0], (units, senses), 0.5)
-        self.commanded = weights(keys[1], (units, commands), 0.7)
+        self.sensory = weights(keys[0], (self.cell.drives, senses), 0.5)
+        self.commanded = weights(keys[1], (self.cell.drives, commands), 0.7)
         self.motor = weights(keys[2], (muscles, units), 0.3)
         self.reflex = weights(keys[3], (muscles, senses), 0.08)
         self.tone = jnp.full(muscles, 0.1)
@@ -104,7 +104,7 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
 
     def init(self, params: AbstractCommand) -> Float[Array, " units"]:
         """Silence. The paper starts its trials from random activity: `Started(policy, activity)`."""
-        return jnp.zeros_like(self.sensory[:, 0])
+        return jnp.zeros(self.cell.units, self.sensory.dtype)
 
     def sense(self, feedback: dict[str, Any]) -> list[Array]:
         """The signals as the network hears them."""
@@ -122,29 +122,33 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
         key: PRNGKeyArray | None = None,
     ) -> tuple[Float[Array, " units"], Float[Array, " muscles"]]:
         """The activity after `dt` seconds, and the excitations for those `dt` seconds."""
-        sensed, commanded, gain = self.sense(feedback), params.coded(), 1.0
-        if key is not None and self.noise:
-            *noisy, gain = self._factors(key, [*sensed, commanded, self.tone])
-            *sensed, commanded = (x * f for x, f in zip([*sensed, commanded], noisy, strict=True))
-        excitation = jnp.clip(self.motor @ state + _mixed(self.reflex, sensed) + self.tone, 0.0, 1.0)
-        drive = _mixed(self.sensory, sensed) + self.commanded @ commanded
+        return self.respond(state, feedback, params, dt, None if key is None else self.factors(key))
+
+    def respond(
+        self,
+        state: Float[Array, " units"],
+        feedback: dict[str, Any],
+        params: AbstractCommand,
+        dt: Any,
+        factors: Float[Array, " numbers"] | None,
+    ) -> tuple[Float[Array, " units"], Float[Array, " muscles"]]:
+        """`step` with the noise given: a factor for every sense, command and excitation, as `factors` draws them."""
+        sensed, commanded, gain = jnp.concatenate(self.sense(feedback)), params.coded(), 1.0
+        if factors is not None:
+            on_senses, on_command, gain = jnp.split(factors, np.cumsum([sensed.size, commanded.size]))
+            sensed, commanded = sensed * on_senses, commanded * on_command
+        excitation = jnp.clip(self.motor @ state + self.reflex @ sensed + self.tone, 0.0, 1.0)
+        drive = self.sensory @ sensed + self.commanded @ commanded
         return self.cell.step(state, drive, dt), jnp.clip(gain * excitation, 0.0, 1.0)
 
-    def _factors(self, key, signals):
-        """1 + N(0, noise) for each number; in one draw, since a call of the generator costs more than its numbers."""
-        sizes = np.array([signal.size for signal in signals])
-        factors = 1.0 + self.noise * jax.random.normal(key, (sizes.sum(),), signals[0].dtype)
-        return jnp.split(factors, np.cumsum(sizes)[:-1])
-
-
-def _mixed(weights, signals):
-    """Weights times all signals. Signal by signal: joined into one vector, they would be computed anew for each number,
-    which makes a batched movement three times as slow.
-    """
-    ends = np.cumsum([signal.size for signal in signals])
-    return sum(
-        weights[:, end - signal.size : end] @ signal for signal, end in zip(signals, ends, strict=True)
-    )
+    def factors(
+        self, key: PRNGKeyArray, batch: tuple[int, ...] = ()
+    ) -> Float[Array, "numbers *batch"] | None:
+        """1 + N(0, noise) for every number that is noisy (and each trial of a batch), in one draw; `None` without noise."""
+        if not self.noise:
+            return None
+        numbers = self.sensory.shape[1] + self.commanded.shape[1] + self.muscles
+        return 1.0 + self.noise * jax.random.normal(key, (numbers, *batch), self.sensory.dtype)
 
 
 def _size(signal: str, muscles: int) -> int:

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from ideomotor import AbstractFeedbackPrimitive, quantity
@@ -19,10 +20,10 @@ class Schedule(eqx.Module):
     """Commands over time: `commands` leads with the `times` (s after the start) from which each one holds."""
 
     times: Float[Array | np.ndarray, " switches"] = quantity(unit="s", bounds=(0.0, None))
-    commands: PyTree[Any]
+    commands: PyTree[Any]  # pyright: ignore[reportGeneralTypeIssues]
 
     def __check_init__(self):
-        if isinstance(self.times, jax.core.Tracer) or not isinstance(self.times, jax.Array | np.ndarray):
+        if isinstance(self.times, Tracer) or not isinstance(self.times, jax.Array | np.ndarray):
             return
         times = np.asarray(self.times)
         if np.any(np.diff(times, axis=-1) <= 0):

@@ -28,8 +28,8 @@ class Workspace(eqx.Module):
     of the elbow are shorter than 0.6 optimal lengths and pull no more. The hand covers 0.14 m², 26 to 54 cm away.
     """
 
-    shoulder: tuple[float, float] = eqx.field(static=True, default=(-0.2, 1.1), converter=tuple)
-    elbow: tuple[float, float] = eqx.field(static=True, default=(1.1, 2.3), converter=tuple)
+    shoulder: tuple[float, float] = eqx.field(static=True, default=(-0.2, 1.1), converter=tuple)  # pyright: ignore[reportGeneralTypeIssues]
+    elbow: tuple[float, float] = eqx.field(static=True, default=(1.1, 2.3), converter=tuple)  # pyright: ignore[reportGeneralTypeIssues]
 
     def __check_init__(self):
         for name in ("shoulder", "elbow"):
@@ -85,10 +85,10 @@ class Workspace(eqx.Module):
 
 def check_circle(plant: AbstractPlant, circle: CircleCommand) -> None:
     """Raise a `DataError` for a circle that is partly out of reach, or is none."""
-    if not (float(circle.radius) > 0 and float(circle.speed) != 0):
+    radius, speed = np.asarray(circle.radius).item(), np.asarray(circle.speed).item()
+    if not (radius > 0 and speed != 0):
         raise DataError(
-            f"A circle needs a positive radius and a speed that is not zero, not {float(circle.radius):g} m and "
-            f"{float(circle.speed):g} m/s."
+            f"A circle needs a positive radius and a speed that is not zero, not {radius:g} m and {speed:g} m/s."
         )
     phase = np.linspace(0.0, 2 * np.pi, POINTS, endpoint=False)
     around = np.stack([np.cos(phase), np.sin(phase)], -1)

@@ -11,15 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
-from ideomotor import AbstractPlant, rollout
+from ideomotor import AbstractPlant, Trajectory, rollout
 
+from ._batch import ManyPlants, ManyPolicies, trials_last
 from ._commands import CircleCommand, ReachCommand
 from ._costs import circle_cost, movement_cost, reach_cost
-from ._frugal import Frugal
 from ._objectives import risk
 from ._policy import RecurrentPolicy
 from ._schedule import Schedule, Scheduled
-from ._started import Started
 from ._tasks import Workspace, circle_state, random_activity
 
 
@@ -82,20 +81,21 @@ class AbstractTask(eqx.Module):
     ) -> Float[Array, " trials"]:
         """The cost of each trial, eq. (4), in s. With `key=None` without noise."""
         ts = self.times()
+        x0, activity, first, second = trials_last((trials.x0, trials.activity, trials.first, trials.second))
+        both = jax.tree.map(lambda a, b: jnp.stack([a, b]), first, second)
+        many = Scheduled(ManyPolicies(policy, activity), 2)
+        plants = ManyPlants(self.plant, activity.shape[-1])
+        schedule = Schedule(jnp.array([0.0, self.hold]), both)
+        movement = rollout(many, schedule, ts, plant=plants, x0=x0, key=key)
         late = jnp.asarray(ts >= self.hold - self.dt / 2)
+        command = jax.tree.map(lambda a, b: _each(late, a, b), first, second)
 
-        def trial(x0, activity, first, second, key):
-            both = jax.tree.map(lambda a, b: jnp.stack([a, b]), first, second)
-            scheduled = Scheduled(Started(policy, activity), 2)
-            schedule = Schedule(jnp.array([0.0, self.hold]), both)
-            movement = rollout(scheduled, schedule, ts, plant=Frugal(self.plant), x0=x0, key=key)
-            command = jax.tree.map(lambda a, b: _each(late, a, b), first, second)
-            return movement_cost(movement, command, self.cost(trials.d0))
+        def paid(hand, hand_velocity, excitation, command):
+            seen = {"hand": hand, "hand_velocity": hand_velocity}
+            return movement_cost(Trajectory(ts, seen, excitation), command, self.cost(trials.d0))
 
-        count = trials.activity.shape[0]
-        keys = None if key is None else jax.random.split(key, count)
-        axes = (0, 0, 0, 0, None if key is None else 0)
-        return jax.vmap(trial, axes)(trials.x0, trials.activity, trials.first, trials.second, keys)
+        seen = movement.ys["hand"], movement.ys["hand_velocity"], movement.us
+        return jax.vmap(paid, -1)(*seen, command)
 
     def loss(
         self, policy: RecurrentPolicy, trials: Trials, key: PRNGKeyArray | None
@@ -122,7 +122,10 @@ def _check(task):
 
 
 class ReachTask(AbstractTask):
-    """Reaching from target to target, cost (6)."""
+    """Reaching from target to target, cost (6). In `holding` of the trials the target stays where it is.
+
+    With a load around the plant, `ReachTask(PulseLoad(MuscleArm()), holding=1.0)`, the task is to withstand it.
+    """
 
     plant: AbstractPlant
     workspace: Workspace = Workspace()
@@ -135,9 +138,12 @@ class ReachTask(AbstractTask):
     anneal: float = eqx.field(static=True, default=0.3)
     alpha: float = eqx.field(static=True, default=1.0)
     gamma: float = eqx.field(static=True, default=0.003)
+    holding: float = eqx.field(static=True, default=0.0)
 
     def __check_init__(self):
         _check(self)
+        if not 0.0 <= self.holding <= 1.0:
+            raise ValueError(f"ReachTask: holding is a share of the trials, from 0 to 1, not {self.holding}.")
 
     def cost(self, d0: Float[ArrayLike, ""]) -> Callable[..., Array]:
         """See `AbstractTask`."""
@@ -148,6 +154,8 @@ class ReachTask(AbstractTask):
         keys = jax.random.split(key, 3)
         first = self.workspace.points(self.plant, keys[0], count)
         second = self.workspace.points(self.plant, keys[1], count)
+        stays = jax.random.bernoulli(jax.random.fold_in(key, 3), self.holding, (count, 1))
+        second = jnp.where(stays, first, second)
         x0 = jax.vmap(self.plant.at)(first)  # pyright: ignore[reportAttributeAccessIssue]
         activity = random_activity(policy, keys[2], count)
         return Trials(x0, activity, ReachCommand(first), ReachCommand(second), self.d0 if d0 is None else d0)
@@ -168,8 +176,8 @@ class CircleTask(AbstractTask):
     alpha: float = eqx.field(static=True, default=2.0)
     gamma: float = eqx.field(static=True, default=0.003)
     resting: float = eqx.field(static=True, default=0.3)
-    radius: tuple[float, float] = eqx.field(static=True, default=(0.04, 0.10), converter=tuple)
-    speed: tuple[float, float] = eqx.field(static=True, default=(0.15, 0.45), converter=tuple)
+    radius: tuple[float, float] = eqx.field(static=True, default=(0.04, 0.10), converter=tuple)  # pyright: ignore[reportGeneralTypeIssues]
+    speed: tuple[float, float] = eqx.field(static=True, default=(0.15, 0.45), converter=tuple)  # pyright: ignore[reportGeneralTypeIssues]
 
     def __check_init__(self):
         _check(self)

@@ -40,6 +40,18 @@ def ideomotor_components():
         ),
         Component(
             "command",
+            "train trajectory-network",
+            "ideomotor_studies.berniker2015._commands:train",
+            "a network from start, target, field and time to a whole optimal reach",
+        ),
+        Component(
+            "command",
+            "run optimal-reach",
+            "ideomotor_studies.berniker2015._commands:run",
+            "reach by a trajectory function, beside the reach of least cost",
+        ),
+        Component(
+            "command",
             "reproduce huh2009",
             f"{_HUH}:reproduce",
             "Huh & Todorov 2009: motor control by recurrent networks",

@@ -9,6 +9,7 @@ from ._euler_lagrange import euler_lagrange as euler_lagrange
 from ._forward_model import ForwardModel as ForwardModel
 from ._forward_model import improve_through_forward_model as improve_through_forward_model
 from ._improving import improve_through_plant as improve_through_plant
+from ._inversion import Posterior as Posterior
 from ._inversion import TrajectoryInversion as TrajectoryInversion
 from ._movements import Movements as Movements
 from ._movements import babble as babble
@@ -16,10 +17,12 @@ from ._movements import conditions_of as conditions_of
 from ._movements import play_all as play_all
 from ._optimising import optimise_through_plant as optimise_through_plant
 from ._problem import ReachProblem as ReachProblem
+from ._problem import check_reaches as check_reaches
 from ._sampling import centre_out as centre_out
 from ._sampling import sample_reaches as sample_reaches
 from ._self_training import commands_and_states as commands_and_states
 from ._self_training import self_train as self_train
+from ._shipped import shipped as shipped
 from ._shooting import OptimalReaches as OptimalReaches
 from ._shooting import optimal_reaches as optimal_reaches
 from ._time_basis import AbstractTimeBasis as AbstractTimeBasis

@@ -10,6 +10,7 @@ import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, ArrayLike, Float
 
@@ -24,11 +25,11 @@ class BoundaryValues(NamedTuple):
     - `costate` at the start; `residual`: the boundary condition's, relative to the costate at the end.
     """
 
-    states: Array
-    commands: Array
-    cost: Array
-    costate: Array
-    residual: Array
+    states: np.ndarray
+    commands: np.ndarray
+    cost: np.ndarray
+    costate: np.ndarray
+    residual: np.ndarray
 
 
 def euler_lagrange(
@@ -39,7 +40,7 @@ def euler_lagrange(
     rtol: float = 1e-9,
     atol: float = 1e-11,
 ) -> BoundaryValues:
-    """Solve in continuous time, in double precision, what `optimal_reaches` has solved with held commands.
+    """Solve in continuous time, in double precision, what `optimal_reaches` has solved with joined samples.
 
     An oracle rather than a generator: Newton's method starts from the costates of `reaches`, and may not converge from
     reaches that have not. Raises a `DataError` for reaches that cannot be made.
@@ -47,7 +48,7 @@ def euler_lagrange(
     given = check_reaches(problem, reaches.start, reaches.target, reaches.field, reaches.duration)
     with jax.enable_x64(True):
         arrays = [jnp.asarray(x, float) for x in (*given, reaches.costate)]
-        return jax.tree.map(jnp.asarray, _solve(_in_double(problem), *arrays, iterations, rtol, atol))
+        return jax.tree.map(np.asarray, _solve(_in_double(problem), *arrays, iterations, rtol, atol))
 
 
 @eqx.filter_jit

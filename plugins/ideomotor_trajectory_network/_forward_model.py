@@ -14,18 +14,29 @@ from ideomotor.errors import DataError, TrainingError
 
 from ._closed_form import linear
 from ._movements import conditions_of, play_all
-from ._problem import ReachProblem
+from ._problem import ReachProblem, mass
 from ._sampling import sample_reaches
 from ._self_training import commands_and_states
 from ._training import Trainer
 
 WAVES = 6  # for each joint: what a smooth command is made of
+RIDGE = 1e-6
+EARLIER = 2  # rounds whose trials are remembered
 
 
 def waves(samples: int) -> np.ndarray:
-    """Orthonormal polynomials over a movement, `(WAVES, samples)`: a command's smooth parts."""
+    """Polynomials over a movement, `(WAVES, samples)`, a command's smooth parts: ∫ of the product of two of them is 0, of a
+    square 1, for steps of one second.
+    """
     powers = np.polynomial.legendre.legvander(np.linspace(-1, 1, samples), WAVES - 1)
-    return np.linalg.qr(powers)[0].T
+    root = np.linalg.cholesky(mass(samples))
+    return np.linalg.solve(root.T, np.linalg.qr(root.T @ powers)[0]).T
+
+
+def heights_of(commands: np.ndarray) -> np.ndarray:
+    """The wave heights `(movement, WAVES, 2)` of commands `(movement, time, 2)`."""
+    samples = commands.shape[1]
+    return np.einsum("kt,ts,msu->mku", waves(samples), mass(samples), commands)
 
 
 class ForwardModel(eqx.Module):
@@ -65,7 +76,7 @@ class ForwardModel(eqx.Module):
         features = np.asarray(jax.vmap(model.features)(jnp.asarray(conditions, jnp.float32)), np.float64)
         both = np.einsum("sf,sh->sfh", features, changes / changes.std()).reshape(len(features), -1)
         gram = both.T @ both
-        gram[np.diag_indices_from(gram)] += 1e-4 * len(both)
+        gram[np.diag_indices_from(gram)] += RIDGE * len(both)
         last = np.linalg.solve(gram, both.T @ effects) / changes.std()
         return ForwardModel(layer, jnp.asarray(last.reshape(hidden + 1, -1, 4), jnp.float32))
 
@@ -76,20 +87,22 @@ def improve_through_forward_model(
     trainer: Trainer,
     *,
     rounds: int = 10,
-    count: int = 1000,
-    commands: int = 150,
-    versions: int = 20,
+    count: int = 4000,
+    commands: int = 500,
+    versions: int = 6,
     noise: float = 0.003,
-    hidden: int = 30,
+    hidden: int = 100,
     seed: int = 0,
     callback: Callable[[int, dict[str, float], Pipeline], Any] | None = None,
 ) -> Pipeline:
     """Minimise the cost of the function's reaches with the derivatives of a learned model of the arm, never the arm's own.
 
     Each round plays `commands` of the function's commands in `versions` noisy versions, learns the forward model from
-    them, plays `count` random reaches, moves their commands to where the model's derivative says that the cost is least,
-    and trains the function on what the arm did with these.
+    them and those of two rounds before, plays `count` random reaches, moves their commands to where the model's derivative
+    says that the cost is least, and trains the function on what the arm did with these.
 
+    - `versions`: an even number; every other has the noise of the one before with the other sign, so that their difference
+      is free of the arm's curvature.
     - `noise`: standard deviation of each wave of the disturbance, in N m.
     - `callback(round, metrics, function)`: a true result stops.
     """
@@ -98,30 +111,22 @@ def improve_through_forward_model(
             f"rounds, commands, versions, hidden and noise must be positive and count more than the features, not "
             f"{rounds}, {commands}, {versions}, {hidden}, {noise:g} and {count}."
         )
-    rng, basis = np.random.default_rng(seed), waves(problem.samples)
+    if versions % 2:
+        raise DataError(f"versions must be even, not {versions}: each noise is tried with either sign.")
+    rng, trials = np.random.default_rng(seed), []
     for number in range(rounds):
-        start, target, us = _own(function, rng, commands, problem.samples)
-        undisturbed = play_all(problem, start, us).states[:, -1]
-        start, target, us = (np.repeat(x, versions, 0) for x in (start, target, us))
-        changes = noise * np.sqrt(problem.samples / 2) * rng.normal(size=(len(us), WAVES, 2))
-        moved = play_all(problem, start, us + np.einsum("mku,kt->mtu", changes, basis))
-        effects = moved.states[:, -1] - np.repeat(undisturbed, versions, 0)
-        good = np.isfinite(effects).all(1)
-        if good.sum() < 50:
+        trials = [*trials[-EARLIER:], _trials(problem, function, rng, commands, versions // 2, noise)]
+        conditions, changes, effects = (np.concatenate(parts) for parts in zip(*trials, strict=True))
+        if len(effects) < 50:
             raise TrainingError(
                 f"Round {number + 1}: most noisy commands lead nowhere; lower noise ({noise:g})."
             )
-        key = jax.random.key(rng.integers(2**31))
-        conditions = np.concatenate([start, target], 1)
-        model = ForwardModel.learn(
-            conditions[good], changes.reshape(len(us), -1)[good], effects[good], hidden, key
-        )
+        model = ForwardModel.learn(conditions, changes, effects, hidden, jax.random.key(rng.integers(2**31)))
         start, target, us = _own(function, rng, count, problem.samples)
         end = play_all(problem, start, us).states[:, -1]
-        heights = np.einsum("mtu,kt->mku", us, basis).reshape(count, -1)
-        arrays = (jnp.asarray(x, jnp.float32) for x in (start, target, heights, end))
-        better = np.asarray(_step(problem, model, *arrays)).reshape(count, WAVES, 2)
-        us = np.einsum("mku,kt->mtu", better, basis)
+        arrays = (start, target, heights_of(us).reshape(count, -1), end)
+        better = np.asarray(_step(problem, model, *(jnp.asarray(x, jnp.float32) for x in arrays)))
+        us = np.einsum("mku,kt->mtu", better.reshape(count, WAVES, 2), waves(problem.samples))
         moved = play_all(problem, start, us)
         good = np.isfinite(moved.states).all((1, 2))
         decoder = function.primitive.scaled_to(moved.states[good], moved.commands[good])
@@ -134,6 +139,17 @@ def improve_through_forward_model(
         if callback is not None and callback(number + 1, metrics, function):
             break
     return function
+
+
+def _trials(problem, function, rng, commands, pairs, noise):
+    """Conditions, changes of wave heights, and what these change at the end: half the difference of a pair."""
+    start, target, us = (np.repeat(x, pairs, 0) for x in _own(function, rng, commands, problem.samples))
+    changes = noise * np.sqrt(problem.samples / 2) * rng.normal(size=(len(us), WAVES, 2))
+    added = np.einsum("mku,kt->mtu", changes, waves(problem.samples))
+    ends = [play_all(problem, start, us + sign * added).states[:, -1] for sign in (1, -1)]
+    effects = (ends[0] - ends[1]) / 2
+    good = np.isfinite(effects).all(1)
+    return np.concatenate([start, target], 1)[good], changes.reshape(len(us), -1)[good], effects[good]
 
 
 def _own(function, rng, count, samples):

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -9,52 +9,79 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 from ideomotor import AbstractPerception, Pipeline
 from ideomotor.errors import DataError
 
+from ._conditions import ConditionsNetwork
 from ._decoder import CHANNELS, TrajectoryCode, TrajectoryDecoder
+from ._layers import run_layers
+
+MIDDLE, SPREAD = 0.5, 0.3  # of scaled conditions, which are between 0 and 1
+ENOUGH = 1000  # movements to learn slack and noise from
+STEPS = (1.0, 0.5, 0.1, 0.01, 0.0)
+
+
+class Posterior(NamedTuple):
+    """What is known of a movement, a normal distribution (Laplace's approximation).
+
+    - `latent`: most probable features; `spread`: a root of their covariance, `spread @ spread.T`.
+    - `inputs`: most probable conditions as the conditions network sees them, between 0 and 1.
+    """
+
+    latent: Float[Array, " latent"]
+    spread: Float[Array, "latent unknown"]
+    inputs: Float[Array, " inputs"]
 
 
 class TrajectoryInversion(AbstractPerception[TrajectoryCode]):
     """A trajectory function that runs backwards: parts of a movement → a distribution over whole movements.
 
     The paper's discussion asks for a probabilistic network that is "both a forward and inverse model". Here a movement
-    is decoder(z) plus noise, with z normally distributed. What is known of a movement (all states, a start and an end, a
-    point on the way, the torques) gives a normal posterior of z around its most probable value, found by
-    Gauss-Newton; the decoder then fills in all that is not known.
+    is decoder(z) plus noise, with z = conditions network(c) plus slack, and conditions c from all over the workspace. What
+    is known of a movement (all states, a start and an end, a point on the way, the torques) gives a normal posterior of c and
+    slack around their most probable values, found by Gauss-Newton from each field; the decoder then fills in all that
+    is not known. Features alone would not do: there are more of them than conditions, and a path fits better still at
+    features that belong to no conditions and whose torques mean nothing.
 
     - `observation`: `{"values", "known", "duration"}`: hand position (m), velocity (m/s) and torques (N m) `(time, 6)`
       at `samples` even times; `known` is 1 where a value is known and 0 elsewhere; the duration in s.
     - With a key, a movement drawn from the posterior; without one, the most probable.
-    - `noise`: standard deviation of each channel in its unit. Learn it and the prior with `learned_from`.
+    - `slack`: root of the covariance of the features around those of the conditions; `noise`: standard deviation of each
+      channel in its unit. Learn both with `learned_from`.
     """
 
+    conditions: ConditionsNetwork
     decoder: TrajectoryDecoder
-    mean: Float[Array, " latent"]
-    spread: Float[Array, "latent latent"]
+    slack: Float[Array, "latent latent"]
     noise: Float[Array, "6"]
     samples: int = eqx.field(static=True)
     iterations: int = eqx.field(static=True)
 
     def __init__(
         self,
-        decoder: TrajectoryDecoder,
-        mean: Any = None,
-        spread: Any = None,
+        conditions: ConditionsNetwork | None = None,
+        decoder: TrajectoryDecoder | None = None,
+        slack: Any = None,
         noise: Any = (0.002, 0.002, 0.005, 0.005, 0.005, 0.005),
         samples: int = 101,
-        iterations: int = 20,
+        iterations: int = 10,
     ):
         if samples < 2 or iterations < 1:
             raise ValueError(
                 f"TrajectoryInversion: samples must be at least 2 and iterations at least 1, not {samples}, {iterations}."
             )
-        k = decoder.latent
-        self.decoder, self.samples, self.iterations = decoder, int(samples), int(iterations)
-        self.mean = jnp.full((k,), 0.5) if mean is None else jnp.asarray(mean, float)
-        self.spread = 0.3 * jnp.eye(k) if spread is None else jnp.asarray(spread, float)
-        self.noise = jnp.asarray(noise, float)
-        if self.mean.shape != (k,) or self.spread.shape != (k, k) or self.noise.shape != (CHANNELS,):
+        self.conditions = ConditionsNetwork() if conditions is None else conditions
+        self.decoder = TrajectoryDecoder(self.conditions.latent) if decoder is None else decoder
+        k = self.decoder.latent
+        if self.conditions.latent != k:
             raise ValueError(
-                f"TrajectoryInversion: mean, spread and noise must have shapes ({k},), ({k}, {k}) and ({CHANNELS},), not "
-                f"{self.mean.shape}, {self.spread.shape} and {self.noise.shape}."
+                f"TrajectoryInversion: the conditions network makes {self.conditions.latent} features, and the decoder "
+                f"takes {k}; give the two halves of one function."
+            )
+        self.samples, self.iterations = int(samples), int(iterations)
+        self.slack = 0.01 * jnp.eye(k) if slack is None else jnp.asarray(slack, float)
+        self.noise = jnp.asarray(noise, float)
+        if self.slack.shape != (k, k) or self.noise.shape != (CHANNELS,):
+            raise ValueError(
+                f"TrajectoryInversion: slack and noise must have shapes ({k}, {k}) and ({CHANNELS},), not "
+                f"{self.slack.shape} and {self.noise.shape}."
             )
 
     @staticmethod
@@ -64,21 +91,23 @@ class TrajectoryInversion(AbstractPerception[TrajectoryCode]):
         states: Float[ArrayLike, "reach time 4"],
         commands: Float[ArrayLike, "reach time 2"],
     ) -> "TrajectoryInversion":
-        """Prior of the features, and noise, from a trained function and movements with their conditions."""
+        """Slack and noise, from a trained function and movements with their conditions.
+
+        The slack is what must be added to the features to come nearest to the movements, the noise what is left then; both
+        are those of new movements only if the function was not trained on these.
+
+        Raises a `DataError` for fewer movements than features.
+        """
         both = jnp.concatenate([jnp.asarray(states, jnp.float32), jnp.asarray(commands, jnp.float32)], -1)
-        if both.shape[0] <= function.primitive.latent:
-            raise DataError(
-                f"{both.shape[0]} movements are too few for {function.primitive.latent} features."
-            )
-        codes = jax.vmap(function.perception)(observed)
-        latent = np.asarray(codes.latent, np.float64)
-        covariance = np.cov(latent, rowvar=False) + 1e-8 * np.eye(latent.shape[1])
-        inverse = TrajectoryInversion(function.primitive, samples=both.shape[1])
-        misses = jax.vmap(inverse.decoded)(codes.latent) - both
-        noise = jnp.maximum(jnp.sqrt(jnp.mean(misses**2, (0, 1))), 1e-6)
-        return TrajectoryInversion(
-            function.primitive, latent.mean(0), np.linalg.cholesky(covariance), noise, both.shape[1]
-        )
+        conditions, decoder = function.perception, function.primitive
+        if both.shape[0] <= decoder.latent:
+            raise DataError(f"{both.shape[0]} movements are too few for {decoder.latent} features.")
+        both, observed = both[:ENOUGH], jax.tree.map(lambda x: x[:ENOUGH], observed)
+        plain = TrajectoryInversion(conditions, decoder, samples=both.shape[1])
+        added, left = _corrections(plain, jax.vmap(conditions)(observed).latent, both)
+        covariance = np.cov(np.asarray(added, np.float64), rowvar=False) + 1e-10 * np.eye(decoder.latent)
+        noise = jnp.maximum(jnp.sqrt(jnp.mean(left**2, (0, 1))), 1e-6)
+        return TrajectoryInversion(conditions, decoder, np.linalg.cholesky(covariance), noise, both.shape[1])
 
     def decoded(self, latent: Float[Array, " latent"]) -> Float[Array, "time 6"]:
         """The movement without noise."""
@@ -95,41 +124,82 @@ class TrajectoryInversion(AbstractPerception[TrajectoryCode]):
         known = jnp.zeros((self.samples, CHANNELS)).at[:, :2].set(1.0)
         return {"values": values, "known": known, "duration": jnp.asarray(1.0)}
 
-    def posterior(
-        self, observation: dict[str, Array]
-    ) -> tuple[Float[Array, " latent"], Float[Array, "latent latent"]]:
-        """Most probable features, and a square root L of their covariance L L' (Laplace's approximation)."""
+    def posterior(self, observation: dict[str, Array]) -> Posterior:
+        """What the known parts of a movement say of all of it."""
         known, values = jnp.asarray(observation["known"]), jnp.asarray(observation["values"])
-        # In units of the prior's spread: z = mean + spread · w with w standard normal.
-        weight = known / self.noise
+        weight, values = known / self.noise, jnp.where(known > 0, values, 0.0)
+        inputs, latent = self._prior(observation["duration"])
 
         def misses(w):
-            return (
-                (self.decoded(self.mean + self.spread @ w) - jnp.where(known > 0, values, 0.0)) * weight
-            ).ravel()
+            """All that the most probable w makes least: what is known, in its noise, and w itself."""
+            return jnp.concatenate([((self.decoded(latent(w)) - values) * weight).ravel(), w])
 
         def objective(w):
-            return 0.5 * jnp.sum(misses(w) ** 2) + 0.5 * w @ w
-
-        def curvature(w):
-            slope = jax.jacfwd(misses)(w)
-            return slope, jnp.eye(w.size) + slope.T @ slope
+            return jnp.sum(misses(w) ** 2)
 
         def step(w, _):
-            slope, hessian = curvature(w)
-            full = -jax.scipy.linalg.solve(hessian, slope.T @ misses(w) + w, assume_a="pos")
-            tries = w + jnp.array([1.0, 0.5, 0.1, 0.01, 0.0])[:, None] * full
+            # Not by the normal equations, whose condition number float32 cannot hold where the noise is small.
+            q, r = jnp.linalg.qr(jax.jacfwd(misses)(w))
+            full = -jax.scipy.linalg.solve_triangular(r, q.T @ misses(w))
+            tries = w + jnp.array(STEPS)[:, None] * full
             return tries[jnp.argmin(jax.vmap(objective)(tries))], None
 
-        w, _ = jax.lax.scan(step, jnp.zeros_like(self.mean), None, length=self.iterations)
-        root = jnp.linalg.cholesky(curvature(w)[1])
-        # H = C C', so that C'⁻¹ is a square root of the covariance H⁻¹.
-        spread = jax.scipy.linalg.solve_triangular(root, jnp.eye(w.size), lower=True, trans=1)
-        return self.mean + self.spread @ w, self.spread @ spread
+        found = jax.vmap(lambda w: jax.lax.scan(step, w, None, length=self.iterations)[0])(self._starts())
+        w = found[jnp.argmin(jax.vmap(objective)(found))]
+        # The curvature is R'R, so that R⁻¹ is a root of the covariance.
+        root = jnp.linalg.qr(jax.jacfwd(misses)(w), mode="r")
+        spread = jax.scipy.linalg.solve_triangular(root, jnp.eye(w.size))
+        return Posterior(latent(w), jax.jacfwd(latent)(w) @ spread, inputs(w))
 
     def __call__(self, observation: dict[str, Array], *, key: PRNGKeyArray | None = None) -> TrajectoryCode:
         """The most probable movement, or with a key one drawn from the posterior."""
-        latent, spread = self.posterior(observation)
+        latent, spread, _ = self.posterior(observation)
         if key is not None:
-            latent = latent + spread @ jax.random.normal(key, latent.shape, latent.dtype)
+            latent = latent + spread @ jax.random.normal(key, spread.shape[1:], latent.dtype)
         return TrajectoryCode(latent, jnp.asarray(observation["duration"]))
+
+    def _prior(self, duration):
+        """Conditions and features as functions of standard normal numbers; the duration is known."""
+        network = self.conditions
+        free = 4 + (network.field > 0)
+        fixed = jnp.zeros(0)
+        if network.timed:
+            shortest, longest = network.durations  # pyright: ignore[reportGeneralTypeIssues]
+            fixed = (jnp.asarray(duration)[None] - shortest) / (longest - shortest)
+
+        def inputs(w):
+            return jnp.concatenate([MIDDLE + SPREAD * w[:free], fixed.astype(w.dtype)])
+
+        def latent(w):
+            found = run_layers(network.layers, inputs(w), network.activation, network.output)
+            return found + self.slack @ w[free:]
+
+        return inputs, latent
+
+    def _starts(self):
+        """The middle of the workspace, in each field: a path may be explained in more than one."""
+        network = self.conditions
+        fields = jnp.array([[-1.0], [0.0], [1.0]]) * 0.45 / SPREAD if network.field > 0 else jnp.zeros((1, 0))
+        pad = [jnp.zeros((len(fields), size)) for size in (4, self.decoder.latent)]
+        return jnp.concatenate([pad[0], fields, pad[1]], 1)
+
+
+@eqx.filter_jit
+def _corrections(plain, latent, both):
+    """What to add to the features of each movement to come nearest to it, and what is left: three Gauss-Newton steps."""
+    span = plain.decoder.high - plain.decoder.low
+
+    def one(latent, movement):
+        def misses(added):
+            return ((plain.decoded(latent + added) - movement) / span).ravel()
+
+        def step(added, _):
+            slope = jax.jacfwd(misses)(added)
+            # A little ridge, for features that the movement does not show.
+            hessian = slope.T @ slope + 1e-4 * jnp.trace(slope.T @ slope) / added.size * jnp.eye(added.size)
+            return added - jnp.linalg.solve(hessian, slope.T @ misses(added)), None
+
+        added, _ = jax.lax.scan(step, jnp.zeros_like(latent), None, length=3)
+        return added, plain.decoded(latent + added) - movement
+
+    return jax.lax.map(lambda pair: one(*pair), (latent, both), batch_size=100)

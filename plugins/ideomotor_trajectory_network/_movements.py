@@ -47,26 +47,27 @@ def babble(
     rng: np.random.Generator,
     count: int,
     *,
-    amplitude: float = 0.05,
-    harmonics: int = 3,
+    amplitude: float = 0.04,
+    harmonics: int = 5,
     duration: float = 1.0,
 ) -> Movements:
     """Movements by random torques: sums of sinusoids of random amplitude, from starts all over the workspace.
 
-    Each sinusoid has whole periods, so that the hand comes nearly to rest. Movements that leave the workspace are drawn
-    again.
+    The sinusoids are cosines of half, one, one and a half … periods. None has a mean, so that the hand comes nearly to
+    rest; and all have one standard deviation, so that the mean of all commands that lead to one place, which is what a
+    function learns of them, is not far from the one of least effort. Movements that leave the workspace are drawn again.
 
-    - `amplitude`: standard deviation of the first sinusoid in N m; the k-th has 1/k of it.
+    - `amplitude`: standard deviation of each sinusoid in N m.
     """
     if not (amplitude > 0 and harmonics >= 1 and count >= 1):
         raise DataError(
             f"count, amplitude and harmonics must be positive, not {count}, {amplitude:g} and {harmonics}."
         )
     phase = np.linspace(0, 1, problem.samples)
-    waves = np.sin(2 * np.pi * np.arange(1, harmonics + 1)[:, None] * phase)
+    waves = np.cos(np.pi * np.arange(1, harmonics + 1)[:, None] * phase)
     found: list[Movements] = []
     for _ in range(50):
-        heights = rng.normal(0, amplitude, (count, harmonics, 2)) / np.arange(1, harmonics + 1)[:, None]
+        heights = rng.normal(0, amplitude, (count, harmonics, 2))
         commands = np.einsum("mhu,ht->mtu", heights, waves)
         found.append(
             inside(play_all(problem, rng.uniform(LOWER, UPPER, (count, 2)), commands, duration=duration))

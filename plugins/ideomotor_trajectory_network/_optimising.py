@@ -61,26 +61,19 @@ def optimise_through_plant(
     )
 
 
-def _scaled_parts(function, observed, samples):
-    code = function.perception(observed)
-    phase = jnp.linspace(0.0, 1.0, samples)
-    movement = function.primitive.movement(code, phase * code.duration)
-    states = jnp.concatenate([movement.ys["hand"], movement.ys["hand_velocity"]], -1)
-    span = function.primitive.high - function.primitive.low
-    return code, movement.us, states, span
-
-
 def _cost_loss(problem):
-    steps = problem.samples - 1
+    phase = jnp.linspace(0.0, 1.0, problem.samples)
 
     def one(function, observed):
-        code, us, expected, span = _scaled_parts(function, observed, problem.samples)
+        code = function.perception(observed)
+        us, expected = (
+            of(code, phase * code.duration) for of in (function.primitive.torques, function.primitive.states)
+        )
+        span = function.primitive.high - function.primitive.low
         states = problem.play(observed["start"], us, code.duration)
-        miss = states[-1] - jnp.concatenate([observed["target"], jnp.zeros(2)])
-        cost = 0.5 * problem.terminal * miss @ miss
-        cost += 0.5 * problem.effort * code.duration / steps * jnp.sum(us[:-1] ** 2)
+        cost = problem.cost(states[-1], observed["target"], us, code.duration)
         wrong = jnp.mean(((expected - jax.lax.stop_gradient(states)) / span[:4]) ** 2)
-        return cost, wrong, jnp.linalg.norm(miss[:2])
+        return cost, wrong, jnp.linalg.norm(states[-1, :2] - observed["target"])
 
     def loss(function, batch, key):
         cost, wrong, miss = jax.tree.map(jnp.mean, jax.vmap(lambda o: one(function, o))(batch))

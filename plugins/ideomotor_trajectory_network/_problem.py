@@ -15,6 +15,13 @@ def _number(value):
     return jnp.asarray(value, float)
 
 
+def mass(samples: int) -> np.ndarray:
+    """M of ∫ u² = u'Mu for one command, joined by straight lines, at times one second apart."""
+    found = np.diag(np.full(samples, 2 / 3)) + np.eye(samples, k=1) / 6 + np.eye(samples, k=-1) / 6
+    found[0, 0] = found[-1, -1] = 1 / 3
+    return found
+
+
 class ReachProblem(eqx.Module):
     """What an optimal reach minimises (Berniker & Kording 2015, eq. 2 and "Simulations and training data").
 
@@ -24,7 +31,7 @@ class ReachProblem(eqx.Module):
       If it has a field `strength`, that is the strength of a force field and may differ from reach to reach.
     - `terminal`: Φ, the price of missing the target, one number for position and velocity.
     - `effort`: R, the price of commands.
-    - `samples`: times at which command and state are given; the command is held between them.
+    - `samples`: times at which command and state are given; straight lines join the commands between them.
 
     Raises a ValueError for numbers that pose no problem.
     """
@@ -54,16 +61,18 @@ class ReachProblem(eqx.Module):
         strength = jnp.asarray(strength, self.plant.strength.dtype)
         return eqx.tree_at(lambda problem: problem.plant.strength, self, strength)
 
-    def advance(self, x, u, dt, unravel):
-        """The raveled state after `dt` seconds of command `u`: one step of the classical Runge-Kutta method.
+    def advance(self, x, u, following, dt, unravel):
+        """The raveled state after `dt` seconds, while the command goes straight from `u` to `following`: one step of the
+        classical Runge-Kutta method.
 
         The plant's own solver may not be differentiable forwards, and it loops over its stages, which costs more than
         this small equation does.
         """
+        middle = 0.5 * (u + following)
         k1 = self.slope(x, u, unravel)
-        k2 = self.slope(x + 0.5 * dt * k1, u, unravel)
-        k3 = self.slope(x + 0.5 * dt * k2, u, unravel)
-        k4 = self.slope(x + dt * k3, u, unravel)
+        k2 = self.slope(x + 0.5 * dt * k1, middle, unravel)
+        k3 = self.slope(x + 0.5 * dt * k2, middle, unravel)
+        k4 = self.slope(x + dt * k3, following, unravel)
         return x + dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
     def slope(self, x, u, unravel):
@@ -73,18 +82,30 @@ class ReachProblem(eqx.Module):
     def play(
         self, start: Float[Array, "2"], commands: Float[Array, "time 2"], duration: Any
     ) -> Float[Array, "time 4"]:
-        """Hand position (m) and velocity (m/s) at the times of the commands, from rest at `start`; the last command
-        moves nothing. As `ideomotor.rollout` does it, many times faster, without noise.
-        """
+        """Hand position (m) and velocity (m/s) at the times of the commands, from rest at `start`, without noise."""
         x0, unravel = ravel_pytree(self.plant.at(start))
         dt = duration / (commands.shape[0] - 1)
 
-        def body(x, u):
-            new = self.advance(x, u, dt, unravel)
+        def body(x, us):
+            new = self.advance(x, *us, dt, unravel)
             return new, new
 
-        _, xs = jax.lax.scan(body, x0, commands[:-1])
+        _, xs = jax.lax.scan(body, x0, (commands[:-1], commands[1:]))
         return jax.vmap(lambda x: self.hand_state(unravel(x)))(jnp.concatenate([x0[None], xs]))
+
+    def cost(
+        self,
+        end: Float[Array, "4"],
+        target: Float[Array, "2"],
+        commands: Float[Array, "time 2"],
+        duration: Any,
+    ) -> Float[Array, ""]:
+        """J of a movement that ends in the hand state `end`; the integral is exact for joined commands."""
+        miss = end - jnp.concatenate([target, jnp.zeros_like(target)])
+        before, after = commands[:-1], commands[1:]
+        squares = jnp.sum(before**2 + before * after + after**2) / 3
+        effort = squares * duration / (commands.shape[0] - 1)
+        return 0.5 * self.terminal * miss @ miss + 0.5 * self.effort * effort
 
     def hand_state(self, state) -> Float[Array, "4"]:
         """Position and velocity of the hand."""

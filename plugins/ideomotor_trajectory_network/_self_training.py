@@ -22,7 +22,7 @@ def self_train(
     *,
     rounds: int = 3,
     count: int = 4000,
-    amplitude: float = 0.05,
+    amplitude: float = 0.04,
     seed: int = 0,
 ) -> tuple[Pipeline, list[Movements]]:
     """Learn to reach from one's own movements (Berniker & Kording 2015, "Training on self-generated data").
@@ -62,7 +62,7 @@ def _own_movements(problem, function, rng, count) -> Movements:
 def commands_and_states(
     function: Pipeline, observed: dict[str, Float[Array, "..."]], samples: int
 ) -> tuple[Float[Array, "reach time 2"], Float[Array, "reach time 4"]]:
-    """What a trajectory function says to do, and what it expects, for a batch of conditions."""
+    """What a trajectory function says to do, joined by straight lines, and what it expects, for a batch of conditions."""
     return _both(function, observed, jnp.linspace(0.0, 1.0, samples))
 
 
@@ -70,7 +70,7 @@ def commands_and_states(
 def _both(function, observed, phase):
     def one(observed):
         code = function.perception(observed)
-        movement = function.primitive.movement(code, phase * code.duration)
-        return movement.us, jnp.concatenate([movement.ys["hand"], movement.ys["hand_velocity"]], -1)
+        ts = phase * code.duration
+        return function.primitive.torques(code, ts), function.primitive.states(code, ts)
 
     return jax.vmap(one)(observed)

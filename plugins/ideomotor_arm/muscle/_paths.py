@@ -34,7 +34,7 @@ class MusclePaths(eqx.Module):
     optimal_length: Float[Array, " muscles"] = quantity(unit="m", bounds=(0.01, 0.5), converter=floats)
     tendon_length: Float[Array, " muscles"] = quantity(unit="m", bounds=(0.0, 1.0), converter=floats)
     max_force: Float[Array, " muscles"] = quantity(unit="N", bounds=(1.0, 1e4), converter=floats)
-    names: tuple[str, ...] = eqx.field(static=True, converter=tuple)
+    names: tuple[str, ...] = eqx.field(static=True, converter=tuple)  # pyright: ignore[reportGeneralTypeIssues]
 
     def __init__(
         self,
@@ -90,16 +90,17 @@ class MusclePaths(eqx.Module):
         angle, slope = jnp.asarray(angle), self._slope()
         fixed = jnp.sum((self.quadratic * self.reference - self.linear) * self.reference, -1)
         constant = self.offset - self.tendon_length + fixed
-        return constant + angle @ slope.T + (angle * angle) @ self.quadratic.T
+        return constant + _product(slope, angle) + _product(self.quadratic, angle * angle)
 
     def speed(self, angle: Angles, velocity: Angles) -> Float[Array, "*axes muscles"]:
         """Lengthening speeds of the muscles at joint velocities in rad/s, in m/s."""
         angle, velocity = jnp.asarray(angle), jnp.asarray(velocity)
-        return velocity @ self._slope().T + 2.0 * (angle * velocity) @ self.quadratic.T
+        return _product(self._slope(), velocity) + 2.0 * _product(self.quadratic, angle * velocity)
 
     def torque(self, angle: Angles, tension: Float[Array, "*axes muscles"]) -> Float[Array, "*axes joints"]:
         """What tensions (N) turn the joints with, in N m."""
-        return -(tension @ self._slope()) - 2.0 * jnp.asarray(angle) * (tension @ self.quadratic)
+        bend = _product(self.quadratic.T, tension)
+        return -_product(self._slope().T, tension) - 2.0 * jnp.asarray(angle) * bend
 
     def moment_arms(self, angle: Angles) -> Float[Array, "*axes muscles joints"]:
         """-dL/dθ, in m: positive where the muscle turns the joint counter-clockwise."""
@@ -123,3 +124,8 @@ class MusclePaths(eqx.Module):
                 f"{np.asarray(angle).round(3).tolist()} rad; lengths must be positive, so check its offset, tendon and "
                 f"moment arms."
             )
+
+
+def _product(matrix, vectors):
+    """Matrix times vectors; the matrix comes first, so that a batch of vectors that leads with them stays as it is."""
+    return jnp.einsum("ij,...j->...i", matrix, vectors, precision="highest")

@@ -37,7 +37,7 @@ NEAR_OPTIMAL = 1e-6
 
 def _parameters(value: Any) -> VirtualMuscleParameters:
     fields = (tuple(map(float, item)) if isinstance(item, list | tuple) else float(item) for item in value)
-    return VirtualMuscleParameters(*fields)
+    return VirtualMuscleParameters(*fields)  # pyright: ignore[reportArgumentType]
 
 
 class VirtualMuscle(AbstractMuscle):

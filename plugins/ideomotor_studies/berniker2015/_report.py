@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from ._settings import CONSTANTS, PAPER, PRESETS
 
 PROTOCOL = """
@@ -9,8 +11,14 @@ Protocol. Test reaches: 24 of 10 cm in even directions from (0, 0.35) m, in each
 24 test reaches lie). Errors are root mean squares over all states and commands, each channel scaled to [0, 1] by the
 training reaches. End errors are mean distances in cm between the target and where the arm ends when it plays the
 network's commands, without feedback. The self-trained and optimised networks reach without a field; their distance is
-that of the network's whole output from the optimal reach. The paper's numbers are single runs; so are ours.
+that of the network's whole output from the optimal reach. The paper's numbers are single runs. Ours are means over
+{seeds} seeds of the weights and of the functions' own movements, ± the standard deviation between them; the optimal
+reaches and the linear baseline have one seed.
 """
+
+
+class Seeds(list):
+    """The results of one measure with several seeds."""
 
 
 def table(results: dict[str, Any], preset: str, constants: str) -> str:
@@ -20,14 +28,21 @@ def table(results: dict[str, Any], preset: str, constants: str) -> str:
     def add(what, paper, ours):
         rows.append(f"| {what} | {_number(paper)} | {_number(ours)} |")
 
+    def ours(name, key):
+        """One number, or those of all seeds."""
+        seeds = results[name].get("seeds")
+        return Seeds(seeds[key]) if seeds else results[name][key]
+
     for name, label in (("pca", "PCA"), ("network", "deep network")):
-        ours, paper = results[name], PAPER[name]
-        add(f"{label}: training error", paper["training"], ours["training"])
-        add(f"{label}: validation error", paper["validation"], ours["validation"])
-        add(f"{label}: test error, counter-clockwise / null / clockwise", paper["test"], ours["test"])
-        add(f"{label}: end error (cm), same order", paper["end"], ours["end"])
-    ours, paper = results["self-trained"], PAPER["self-trained"]
-    add("self-trained: training error, last round", paper["training"], ours["training"])
+        for key, what in (
+            ("training", "training error"),
+            ("validation", "validation error"),
+            ("test", "test error, counter-clockwise / null / clockwise"),
+            ("end", "end error (cm), same order"),
+        ):
+            add(f"{label}: {what}", PAPER[name][key], ours(name, key))
+    paper = PAPER["self-trained"]["training"]
+    add("self-trained: training error, last round", paper, ours("self-trained", "training"))
     for name, label, key in (
         ("self-trained", "self-trained", "self-trained"),
         ("optimised", "optimised through the arm, Gauss-Newton", "optimised"),
@@ -36,15 +51,14 @@ def table(results: dict[str, Any], preset: str, constants: str) -> str:
     ):
         if name not in results:
             continue
-        add(f"{label}: distance from optimal", PAPER[key]["distance"], results[name]["distance"])
-        add(f"{label}: end error (cm)", PAPER[key]["end"], results[name]["end"])
-        add(f"{label}: cost (optimal {results[name]['optimal_cost']:.4g})", None, results[name]["cost"])
+        add(f"{label}: distance from optimal", PAPER[key]["distance"], ours(name, "distance"))
+        add(f"{label}: end error (cm)", PAPER[key]["end"], ours(name, "end"))
+        add(f"{label}: cost (optimal {results[name]['optimal_cost']:.4g})", None, ours(name, "cost"))
     data, oracle = results["data"], results["oracle"]
     add(f"{data['reaches']:,} optimal reaches: CPU s", None, data["reaches_cpu_s"])
     add("converged", None, data["converged"])
-    for label, end in (("", ""), (" with 201 samples", "_twice_the_samples")):
-        pair = (oracle["median_difference" + end], oracle["largest_difference" + end])
-        add(f"cost{label} against Euler-Lagrange: median, largest relative difference", None, pair)
+    pair = (oracle["median_difference"], oracle["largest_difference"])
+    add("cost against Euler-Lagrange: median, largest relative difference", None, pair)
     for what, value in results["beyond"].items():
         if isinstance(value, dict):
             for key, number in value.items():
@@ -54,7 +68,7 @@ def table(results: dict[str, Any], preset: str, constants: str) -> str:
         f"Constants `{constants}`: {CONSTANTS[constants].note}",
         "",
         *rows,
-        PROTOCOL,
+        PROTOCOL.format(seeds=PRESETS[preset].seeds),
         "",
         "## The two settings of the constants",
         "",
@@ -84,6 +98,11 @@ def line(name: str, result: dict[str, Any]) -> str:
 def _number(value: Any) -> str:
     if value is None:
         return "–"
+    if isinstance(value, Seeds) and len(value) > 1:
+        columns = np.atleast_2d(np.asarray(value, float).T)
+        return " / ".join(f"{column.mean():.3g} ± {column.std(ddof=1):.1g}" for column in columns)
+    if isinstance(value, Seeds):
+        return _number(value[0])
     if isinstance(value, list | tuple):
         return " / ".join(_number(x) for x in value)
     return f"{value:.3g}" if isinstance(value, float) else str(value)

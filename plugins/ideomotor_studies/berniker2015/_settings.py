@@ -34,7 +34,9 @@ class Preset(NamedTuple):
 
     - `reaches`, `training`: optimal reaches in all, and those trained on; `self_count` in each of `rounds`.
     - `latent`, `decoder_hidden`, `conditions_hidden`, `activation`, `features`: the network.
-    - `steps`, `final`, `rate`: of descent, for each phase before the joined network and for that one.
+    - `steps`, `final`, `rate`: of descent, for each phase before the joined network and for that one; `own_final` for that
+      one where a function learns from its own movements, round after round.
+    - `seeds`: how often each network is trained, on the same reaches.
     - `improve_rounds`: of Gauss-Newton steps through the arm; `gradient_steps`: of plain descent through the arm (0 leaves it out);
       `forward_rounds`: through the learned forward model.
     """
@@ -50,7 +52,9 @@ class Preset(NamedTuple):
     features: str
     steps: int
     final: int
+    own_final: int
     rate: float
+    seeds: int
     improve_rounds: int
     gradient_steps: int
     forward_rounds: int
@@ -59,15 +63,15 @@ class Preset(NamedTuple):
 
 PRESETS = {
     "tiny": Preset(
-        300, 250, 250, 2, 12, 40, 150, "tanh", "linear", 0, 20, 2e-5, 2, 5, 1,
+        300, 250, 250, 2, 12, 40, 150, "tanh", "linear", 0, 20, 10, 2e-5, 2, 2, 5, 1,
         "a few seconds of work, to see that all parts run; its numbers mean nothing",
     ),
     "cpu": Preset(
-        6000, 5000, 4000, 3, 20, 100, 1000, "tanh", "linear", 0, 2000, 2e-5, 6, 0, 10,
+        6000, 5000, 4000, 3, 20, 100, 1000, "tanh", "linear", 0, 2000, 500, 2e-5, 3, 4, 0, 6,
         "the paper's data and protocol, with a wider conditions network (1,000 units) and 20 features",
     ),
     "paper": Preset(
-        6000, 5000, 4000, 3, 10, 100, 100, "sigmoid", "sigmoid", 2000, 20000, 2e-3, 6, 4000, 10,
+        6000, 5000, 4000, 3, 10, 100, 100, "sigmoid", "sigmoid", 2000, 20000, 20000, 2e-3, 1, 6, 4000, 10,
         "the paper's data, protocol and network: 5-100-10-100-606, sigmoids",
     ),
 }  # fmt: skip

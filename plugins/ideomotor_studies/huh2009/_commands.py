@@ -1,23 +1,15 @@
 """`ideomotor reproduce huh2009`, `train reach | circle`, `run reach | circle`."""
 
-import functools
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ideomotor import new_folder, write_trajectory
 
 _FILES = "figure.png, movement.gif, trajectory.csv, trajectory.npz, pipeline.yaml"
-_PRESET = click.option(
-    "--preset",
-    type=click.Choice(["tiny", "cpu", "paper"]),
-    default="cpu",
-    show_default=True,
-    help="Seconds, minutes or hours of training.",
-)
-_SEED = click.option("--seed", type=int, default=0, show_default=True, help="Of weights and trials.")
-_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace the folder if it is not empty.")
 
 
 def _numbers(count: int):
@@ -38,52 +30,115 @@ def _numbers(count: int):
     return convert
 
 
-@click.command("huh2009")
-@_PRESET
-@_SEED
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="The run. [default: runs/huh2009-…]"
+def _objective(context, parameter, value):
+    from ._train import parse_objective
+
+    try:
+        parse_objective(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+def _folder(*names: str, help: str, **kwargs: Any):
+    return click.option(*names, type=click.Path(path_type=Path), metavar="FOLDER", help=help, **kwargs)
+
+
+def _options(*options: Callable) -> Callable:
+    """Several options as one decorator, in this order."""
+
+    def decorate(function):
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+_LEARNING = _options(
+    click.option(
+        "--preset",
+        type=click.Choice(["tiny", "cpu", "paper"]),
+        default="cpu",
+        show_default=True,
+        help="Seconds, minutes or hours of training.",
+    ),
+    click.option("--seed", type=int, default=0, show_default=True, help="Of weights and trials."),
+    _folder("--out", help="The run. [default: a new one in runs/]"),
+    click.option("--resume", is_flag=True, help="Go on with the run in --out."),
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+_TRAINING = _options(
+    _LEARNING,
+    click.option(
+        "--objective",
+        default="risk:1",
+        show_default=True,
+        metavar="NAME",
+        callback=_objective,
+        help="What is minimised over the trials: risk:BETA, mean, cvar:LEVEL or max.",
+    ),
+    click.option(
+        "--method",
+        type=click.Choice(["adam", "cg", "l-bfgs"]),
+        default="adam",
+        show_default=True,
+        help="Adam on new trials at each step; or, as in the paper, a frozen sample of trials.",
+    ),
+    _folder("--checkpoint", help="Where to save the network. [default: OUT/network]"),
+)
+
+
+def _playing(name: str) -> Callable:
+    return _options(
+        click.option(
+            "--noise", type=int, metavar="SEED", help="Draw 20 % noise with this seed. [default: none]"
+        ),
+        _folder("--network", help="Another network than the shipped one."),
+        _folder("--out", default=name, show_default=True, help="Folder to write."),
+        click.option("--overwrite", is_flag=True, help="Replace the folder if it is not empty."),
+    )
+
+
+@click.command("huh2009")
+@_LEARNING
 @click.option("--shipped", is_flag=True, help="Measure the networks that come with Ideomotor; no training.")
-def reproduce(preset: str, seed: int, out: Path | None, resume: bool, shipped: bool) -> None:
+def reproduce(**options: Any) -> None:
     """Huh & Todorov 2009: train both networks, measure them, and draw the paper's figures 6, 7 and 8."""
     from ._reproduce import reproduce as work
 
-    click.echo(work(preset, seed, out, resume=resume, shipped=shipped))
+    click.echo(work(**options))
 
 
-def _train(
-    kind: str, preset: str, seed: int, out: Path | None, resume: bool, checkpoint: Path | None
-) -> None:
+def _train(kind: str, options: dict[str, Any]) -> None:
     from ._reproduce import train_one
 
-    click.echo(train_one(kind, preset, seed, out, resume=resume, checkpoint=checkpoint))
+    if options["method"] != "adam" and options["resume"]:
+        raise click.UsageError(
+            "A run on a frozen sample has no checkpoints to --resume from; start it again."
+        )
+    click.echo(train_one(kind, **options))
 
 
-def _train_command(kind: str, help: str):
-    @click.command(kind, help=help)
-    @_PRESET
-    @_SEED
-    @click.option(
-        "--out", type=click.Path(path_type=Path), metavar="FOLDER", help=f"The run. [default: runs/{kind}-…]"
-    )
-    @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
-    @click.option(
-        "--checkpoint",
-        type=click.Path(path_type=Path),
-        metavar="FOLDER",
-        help="Where to save the network. [default: OUT/network]",
-    )
-    @functools.wraps(_train)
-    def command(preset, seed, out, resume, checkpoint):
-        _train(kind, preset, seed, out, resume, checkpoint)
-
-    return command
+@click.command("reach")
+@_TRAINING
+def train_reach(**options: Any) -> None:
+    """Train a recurrent network of 12 units to reach with a six-muscle arm."""
+    _train("reach", options)
 
 
-train_reach = _train_command("reach", "Train a recurrent network of 12 units to reach with a six-muscle arm.")
-train_circle = _train_command("circle", "Train a recurrent network of 36 units to draw circles.")
+@click.command("circle")
+@_TRAINING
+def train_circle(**options: Any) -> None:
+    """Train a recurrent network of 36 units to draw circles with a six-muscle arm."""
+    _train("circle", options)
+
+
+def _play(play: Callable, out: Path, overwrite: bool, options: dict[str, Any]) -> None:
+    started = time.perf_counter()
+    with new_folder(out, overwrite=overwrite) as folder:
+        movement, text = play(folder, **options)
+        write_trajectory(movement, folder)
+    click.echo(f"{text}\nWritten to {out}/ in {time.perf_counter() - started:.0f} s: {_FILES}")
 
 
 @click.command("reach")
@@ -98,7 +153,7 @@ train_circle = _train_command("circle", "Train a recurrent network of 36 units t
 @click.option(
     "--hold", type=click.FloatRange(min=0.05), default=1.0, show_default=True, help="Seconds for each target."
 )
-@click.option("--noise", type=int, metavar="SEED", help="Draw 20 % noise with this seed. [default: none]")
+@click.option("--track", is_flag=True, help="Follow a target that moves without a stop, for 12 s.")
 @click.option(
     "--push",
     callback=_numbers(2),
@@ -106,30 +161,14 @@ train_circle = _train_command("circle", "Train a recurrent network of 36 units t
     metavar="X,Y",
     help="Perturb the hand for 0.1 s after 0.5 s, in N.",
 )
-@click.option(
-    "--network",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Another network than the shipped one.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default="reach",
-    show_default=True,
-    metavar="FOLDER",
-    help="Folder to write.",
-)
-@_OVERWRITE
-def run_reach(targets, hold, noise, push, network, out, overwrite) -> None:
+@_playing("reach")
+def run_reach(out: Path, overwrite: bool, **options: Any) -> None:
     """Reach from target to target with the six-muscle arm and a recurrent network of 12 units."""
     from ._play import play_reach
 
-    started = time.perf_counter()
-    with new_folder(out, overwrite=overwrite) as folder:
-        movement, text = play_reach(folder, targets, hold, noise, push, network)
-        write_trajectory(movement, folder)
-    click.echo(f"{text}\nWritten to {out}/ in {time.perf_counter() - started:.0f} s: {_FILES}")
+    if options["track"] and options["targets"]:
+        raise click.UsageError("--track moves the target by itself; leave --target out.")
+    _play(play_reach, out, overwrite, options)
 
 
 @click.command("circle")
@@ -142,28 +181,9 @@ def run_reach(targets, hold, noise, push, network, out, overwrite) -> None:
 @click.option(
     "--eight", is_flag=True, help="Draw a figure of eight, by commanding one circle after the other."
 )
-@click.option("--noise", type=int, metavar="SEED", help="Draw 20 % noise with this seed. [default: none]")
-@click.option(
-    "--network",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Another network than the shipped one.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default="circle",
-    show_default=True,
-    metavar="FOLDER",
-    help="Folder to write.",
-)
-@_OVERWRITE
-def run_circle(center, radius, speed, duration, eight, noise, network, out, overwrite) -> None:
+@_playing("circle")
+def run_circle(out: Path, overwrite: bool, **options: Any) -> None:
     """Draw a circle for ever with the six-muscle arm and a recurrent network of 36 units."""
     from ._play import play_circle
 
-    started = time.perf_counter()
-    with new_folder(out, overwrite=overwrite) as folder:
-        movement, text = play_circle(folder, center, radius, speed, duration, eight, noise, network)
-        write_trajectory(movement, folder)
-    click.echo(f"{text}\nWritten to {out}/ in {time.perf_counter() - started:.0f} s: {_FILES}")
+    _play(play_circle, out, overwrite, options)

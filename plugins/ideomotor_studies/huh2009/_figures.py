@@ -23,7 +23,7 @@ from ideomotor_rnn import (
     moving_target,
 )
 
-from ._measure import DT, tracked_path
+from ._measure import BETWEEN, DT, tracked_path
 
 HAND, TARGET, GRID = "tab:blue", "tab:red", "0.85"
 TARGETS = ((0.10, 0.46), (0.30, 0.36), (0.16, 0.28), (0.26, 0.46))
@@ -72,7 +72,7 @@ def figure_6(
     targets = np.asarray(TARGETS, np.float32)
     reach = play(*jumps(policy, ReachCommand(jnp.asarray(targets)), hold), plant, hold * 4, FIRST, key)
     path = tracked_path(12.0)
-    track = play(*moving_target(policy, path.astype(np.float32), 0.05), plant, 12.0, path[0], key)
+    track = play(*moving_target(policy, path.astype(np.float32), BETWEEN), plant, 12.0, path[0], key)
     fig = Figure(figsize=(10, 8), layout="constrained")
     FigureCanvasAgg(fig)
     (a, b), (c, d) = fig.subplots(2, 2)
@@ -83,13 +83,18 @@ def figure_6(
     b.set(title="(b) distance to target", xlabel="time (s)", ylabel="distance (cm)", ylim=(0, None))
     c.plot(reach.ts, np.linalg.norm(reach.ys["hand_velocity"], axis=-1), color=HAND)
     c.set(title="(c) speed", xlabel="time (s)", ylabel="speed (m/s)", ylim=(0, None))
-    _axes_of_arm(d, plant)
-    d.plot(*path.T, ":", color=TARGET, label="target")
-    d.plot(*track.ys["hand"].T, color=HAND, label="hand")
-    _arm(d, plant, track, -1)
-    d.legend(loc="upper left", frameon=False)
+    show_tracking(d, plant, track, path)
     d.set_title("(d) tracking a moving target")
     return fig
+
+
+def show_tracking(axes, plant: AbstractPlant, movement: Trajectory, path: np.ndarray) -> None:
+    """The hand's path and that of the target, with the arm at the end."""
+    _axes_of_arm(axes, plant)
+    axes.plot(*np.asarray(path).T, ":", color=TARGET, label="target")
+    axes.plot(*movement.ys["hand"].T, color=HAND, label="hand")
+    _arm(axes, plant, movement, -1)
+    axes.legend(loc="upper left", frameon=False)
 
 
 def show_reach(axes, plant: AbstractPlant, movement: Trajectory, targets: np.ndarray) -> None:
@@ -193,7 +198,7 @@ def animation(
     axes.set(xlim=(-0.2, 0.55), ylim=(-0.05, 0.65))
     (line,) = axes.plot([], [], color=HAND, linewidth=2)
     pictures = []
-    for i in np.linspace(0, len(movement.ts) - 1, frames).astype(int):
+    for i in np.linspace(0, len(movement.ts) - 1, frames).astype(int).tolist():
         arm = _arm(axes, plant, movement, i)
         line.set_data(*movement.ys["hand"][: i + 1].T)
         canvas.draw()

@@ -23,6 +23,7 @@ HOLD = 0.5  # s at the first target, before the jump
 SETTLE = 3.0  # s until a circle counts as settled
 ROUND = 4.0  # s for which it is then measured: one period of the slowest circle
 LEAD = 1.0  # s until tracking is measured
+BETWEEN = 0.05  # s between the points of a tracked path
 
 
 def measure_reach(
@@ -116,7 +117,7 @@ def measure_circles(
 
 def tracked_path(duration: float, *, phase: float = 0.0, size: float = 0.08) -> np.ndarray:
     """A figure of Lissajous about the middle of the workspace, one point each 0.05 s; its mean speed is 7 cm/s."""
-    t = np.arange(0.0, duration + 0.05, 0.05)
+    t = np.arange(0.0, duration + BETWEEN, BETWEEN)
     w = 2 * np.pi / 12.0
     return np.array([0.18, 0.36]) + size * np.stack(
         [np.sin(w * t + phase), np.sin(2 * w * t + 1.7 * phase)], -1
@@ -138,7 +139,7 @@ def measure_tracking(
 
     @jax.jit
     def follow(points, key):
-        scheduled, schedule = moving_target(policy, points, 0.05)
+        scheduled, schedule = moving_target(policy, points, BETWEEN)
         x0 = plant.at(points[0])  # pyright: ignore[reportAttributeAccessIssue]
         return rollout(scheduled, schedule, ts, plant=plant, x0=x0, key=key if noise else None).ys["hand"]
 
@@ -146,7 +147,7 @@ def measure_tracking(
         hand = np.asarray(
             follow(jnp.asarray(points, jnp.float32), jax.random.fold_in(jax.random.key(seed), i))
         )
-        knots = np.arange(len(points)) * 0.05
+        knots = np.arange(len(points)) * BETWEEN
         target = np.stack([np.interp(ts, knots, points[:, j]) for j in range(2)], -1)
         start = round(LEAD / DT)
         distances.append(np.linalg.norm(hand - target, axis=-1)[start:].mean())

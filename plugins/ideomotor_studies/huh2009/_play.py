@@ -19,6 +19,7 @@ from ideomotor_rnn import (
     check_movement,
     figure_eight,
     jumps,
+    moving_target,
     shipped,
 )
 
@@ -33,7 +34,11 @@ from ._figures import (
     play,
     show_eight,
     show_reach,
+    show_tracking,
 )
+from ._measure import BETWEEN, LEAD, tracked_path
+
+TRACKED = 12.0  # s
 
 
 def _network(name: str, folder: Path | None):
@@ -45,20 +50,30 @@ def _key(noise: int | None):
 
 
 def play_reach(
-    folder: Path, targets: Any, hold: float, noise: int | None, push: Any, network: Path | None
+    folder: Path,
+    targets: Any,
+    hold: float,
+    track: bool,
+    push: Any,
+    noise: int | None,
+    network: Path | None,
 ) -> tuple[Trajectory, str]:
     """Play the movement, write figure, animation and pipeline; returns the movement and what to say."""
     arm, policy = MuscleArm(), _network("reach", network)
-    targets = np.asarray(targets or TARGETS, np.float32)
+    targets = np.asarray(tracked_path(TRACKED) if track else targets or TARGETS, np.float32)
     arm.at(targets)  # raises for a target out of reach
-    plant = PulseLoad(arm, push=push, onset=0.5, duration=0.1) if any(push) else arm
-    scheduled, schedule = jumps(policy, ReachCommand(jnp.asarray(targets)), hold)
-    movement = play(scheduled, schedule, plant, hold * len(targets), FIRST, _key(noise))
+    plant = PulseLoad(arm, push=push, onset=0.5, duration=0.1) if any(push) else arm  # pyright: ignore[reportCallIssue]
+    if track:
+        scheduled, schedule = moving_target(policy, targets, BETWEEN)
+        movement = play(scheduled, schedule, plant, TRACKED, targets[0], _key(noise))
+    else:
+        scheduled, schedule = jumps(policy, ReachCommand(jnp.asarray(targets)), hold)
+        movement = play(scheduled, schedule, plant, hold * len(targets), FIRST, _key(noise))
     check_movement(movement)
     fig = Figure(figsize=(10, 4.5), layout="constrained")
     FigureCanvasAgg(fig)
     left, right = fig.subplots(1, 2)
-    show_reach(left, arm, movement, targets)
+    (show_tracking if track else show_reach)(left, arm, movement, targets)
     right.plot(movement.ts, np.linalg.norm(movement.ys["hand_velocity"], axis=-1), color=HAND)
     right.set(xlabel="time (s)", ylabel="speed of the hand (m/s)", ylim=(0, None))
     fig.savefig(folder / "figure.png", dpi=110)
@@ -66,9 +81,13 @@ def play_reach(
         arm,
         movement,
         folder / "movement.gif",
-        lambda axes: axes.plot(*targets.T, "o", color=TARGET, mfc="none"),
+        lambda axes: axes.plot(*targets.T, ":" if track else "o", color=TARGET, mfc="none"),
     )
     save_pipeline(Pipeline(None, scheduled, plant=plant), folder / "pipeline.yaml")
+    if track:
+        target = np.stack([np.interp(movement.ts, schedule.times, row) for row in targets.T], -1)
+        off = 100 * np.linalg.norm(movement.ys["hand"] - target, axis=-1)
+        return movement, f"Mean distance to the moving target: {off[movement.ts >= LEAD].mean():.1f} cm"
     ends = np.minimum(
         (np.arange(1, len(targets) + 1) * hold / 0.01).round().astype(int), len(movement.ts) - 1
     )
@@ -139,5 +158,5 @@ def _circle_text(movement: Trajectory, circle: CircleCommand) -> str:
     speed = float(np.mean(np.sum(movement.ys["hand_velocity"][late:] * tangent, -1)))
     return (
         f"In the second half the hand is {100 * np.abs(distance - circle.radius).mean():.2f} cm off the circle and moves "
-        f"with {speed:.3f} m/s where {float(circle.speed):g} were commanded."
+        f"with {speed:.3f} m/s where {np.asarray(circle.speed).item():g} were commanded."
     )

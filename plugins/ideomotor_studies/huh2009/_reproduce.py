@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -32,15 +33,18 @@ def train_one(
     out: Path | None,
     *,
     resume: bool = False,
+    objective: str = "risk:1",
+    method: str = "adam",
     checkpoint: Path | None = None,
 ) -> str:
     """Train one network, save it with what was measured, and return what to say."""
     out = _new_run(kind) if out is None else out
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     sizes = PRESETS[preset]
     click.echo(f"Training {kind} ({preset}) into {out}/")
-    policy = _TRAIN[kind](getattr(sizes, kind), seed=seed, run=out, resume=resume)
-    seconds = time.perf_counter() - started
+    how: dict[str, Any] = {"resume": resume} if method == "adam" else {}
+    policy = _TRAIN[kind](getattr(sizes, kind), seed=seed, objective=objective, method=method, run=out, **how)
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     plant = MuscleArm()
     if kind == "reach":
         metrics = {
@@ -49,15 +53,19 @@ def train_one(
         }
     else:
         metrics = measure_circles(policy, plant, count=sizes.circles)
+    said = "" if objective == "risk:1" else f" --objective {objective}"
+    said += "" if method == "adam" else f" --method {method}"
     card = (
-        f"Trained by `ideomotor train {kind} --preset {preset} --seed {seed}`, as in Huh & Todorov 2009, with 20 % noise. "
+        f"Trained by `ideomotor train {kind} --preset {preset} --seed {seed}{said}`, as in Huh & Todorov 2009, with 20 % noise. "
         f"Measured on movements that were not trained; `ideomotor_studies.huh2009` says how."
     )
     checkpoint = out / "network" if checkpoint is None else checkpoint
     save(policy, checkpoint, metrics=metrics, seed=seed, card=card, overwrite=True)
-    _write_json(out / "measures.json", {"seconds": round(seconds, 1), **metrics})
+    _write_json(
+        out / "measures.json", {"seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1), **metrics}
+    )
     lines = [f"  {name}: {value:.3g}" for name, value in metrics.items()]
-    return "\n".join([f"Trained in {seconds:.0f} s; network in {checkpoint}/", *lines])
+    return "\n".join([f"Trained in {seconds:.0f} s ({cpu:.0f} s of CPU); network in {checkpoint}/", *lines])
 
 
 def reproduce(
@@ -67,19 +75,25 @@ def reproduce(
     out = _new_run("huh2009") if out is None else out
     out.mkdir(parents=True, exist_ok=True)
     sizes, plant = PRESETS[preset], MuscleArm()
-    policies = {}
-    for kind in ("reach", "circle"):
+
+    def network(kind: str, seed: int, name: str):
         if shipped:
-            policies[kind] = shipped_network(kind)
-            continue
-        folder = out / kind / "network"
+            return shipped_network(kind)
+        folder = out / name / "network"
         if not (resume and folder.is_dir()):
-            click.echo(train_one(kind, preset, seed, out / kind, resume=resume))
-        policies[kind] = load(folder, kind="primitive")
-    reach, circle = policies["reach"], policies["circle"]
+            click.echo(train_one(kind, preset, seed, out / name, resume=resume))
+        return load(folder, kind="primitive")
+
+    reach, circle = network("reach", seed, "reach"), network("circle", seed, "circle")
+    others = [] if shipped else range(seed + 1, seed + sizes.seeds)
+    again = {other: network("reach", other, f"reach-{other}") for other in others}
     click.echo("Measuring and drawing.")
     found = {
         "reach, 20 % noise": measure_reach(reach, plant, count=sizes.targets, noise=True),
+        **{
+            f"reach, 20 % noise, seed {other}": measure_reach(policy, plant, count=sizes.targets, noise=True)
+            for other, policy in again.items()
+        },
         "reach, no noise": measure_reach(reach, plant, count=sizes.targets, noise=False),
         "circles": measure_circles(circle, plant, count=sizes.circles, noise=False),
         "circles, 20 % noise": measure_circles(circle, plant, count=sizes.circles, noise=True),
@@ -103,8 +117,9 @@ def _table(found: dict[str, dict[str, float]]) -> str:
     lines = ["| movement | measure | ours | to reach | paper |", "|---|---|---|---|---|"]
     for movement, measures in found.items():
         for name, value in measures.items():
-            bar = _BARS.get((movement, name), "")
-            lines.append(f"| {movement} | {name} | {value:.3g} | {bar} | {_PAPER.get(movement, '')} |")
+            plain = movement.partition(", seed")[0]
+            bar = _BARS.get((plain, name), "")
+            lines.append(f"| {movement} | {name} | {value:.3g} | {bar} | {_PAPER.get(plain, '')} |")
     return "\n".join(lines) + "\n"
 
 

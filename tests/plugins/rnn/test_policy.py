@@ -84,6 +84,17 @@ def test_other_cells(cell):
     assert movement.us.shape == (20, 6) and np.all(np.isfinite(movement.ys["hand"]))
 
 
+def test_gated_units_are_those_of_equinox():
+    ours, theirs = GRUCell(5, key=jax.random.key(1)), eqx.nn.GRUCell(3, 5, key=jax.random.key(2))
+    ours = eqx.tree_at(
+        lambda c: (c.recurrent, c.bias, c.recurrent_bias),
+        ours,
+        (theirs.weight_hh, theirs.bias, theirs.bias_n),
+    )
+    x, y = jnp.array([0.3, -1.0, 2.0]), jnp.linspace(-0.5, 0.5, 5)
+    np.testing.assert_allclose(ours.step(y, theirs.weight_ih @ x, 0.01), theirs(x, y), rtol=1e-5, atol=1e-6)
+
+
 def test_other_signals_fit_the_plant():
     policy = RecurrentPolicy(signals=("length", "angle", "hand_velocity"))
     ideomotor.Pipeline(None, policy, plant=MuscleArm())
@@ -178,6 +189,7 @@ def test_shipped_networks_do_what_they_are_for(name):
     ("make", "error", "message"),
     [
         (lambda: RateCell(0), ValueError, "units must be at least 1"),
+        (lambda: GRUCell(0), ValueError, "units must be at least 1"),
         (lambda: RateCell(time=0.0), ValueError, "time must be greater than 0"),
         (lambda: RateCell(transfer="step"), ValueError, "transfer must be one of relu"),
         (lambda: RecurrentPolicy(noise=-0.1), ValueError, "noise must be at least 0"),

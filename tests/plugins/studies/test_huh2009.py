@@ -2,10 +2,14 @@
 
 import json
 
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from ideomotor.cli import command
+from ideomotor_studies.huh2009 import Training, parse_objective, train_circle, train_reach
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +32,76 @@ def test_shipped_networks_keep_the_bars(folder):
     assert circles["radius_error_cm"] <= 0.6 and circles["speed_error_percent"] <= 10
     assert circles["wrong_sense_of_rotation"] == 0
     assert measures["tracking, 20 % noise"]["distance_cm"] <= 2.0
+
+
+@pytest.mark.parametrize("text", ["risk:1", "risk:1e400", "mean", "cvar:0.9", "max"])
+def test_objectives_by_name(text):
+    value = float(parse_objective(text)(jnp.array([0.2, 1.0, 0.4])))
+    wanted = {"risk:1": np.log(np.mean(np.exp([0.2, 1.0, 0.4]))), "mean": 1.6 / 3}.get(text, 1.0)
+    assert value == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize("text", ["risk", "risk:x", "mean:2", "best", "risk:-1", "risk:nan", "cvar:1"])
+def test_objectives_there_are_not(text):
+    with pytest.raises(ValueError):
+        parse_objective(text)
+    result = CliRunner().invoke(command, ["train", "reach", "--objective", text])
+    assert result.exit_code == 2 and "Invalid value for '--objective'" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "reach", "--method", "cg", "--resume"], "no checkpoints"),
+        (["run", "reach", "--track", "--target", "0.2,0.4"], "leave --target out"),
+        (["run", "reach", "--target", "0.2;0.4"], "is not 2 numbers"),
+        (["run", "reach", "--target", "2,0"], "the hand reaches from"),
+        (["run", "reach", "--hold", "0"], "--hold"),
+        (["run", "circle", "--center", "0.5,0.36", "--radius", "0.2"], "the hand reaches from"),
+        (["run", "circle", "--speed", "0"], "a speed that is not zero"),
+    ],
+)
+def test_bad_options(arguments, message, tmp_path):
+    result = CliRunner().invoke(command, [*arguments, "--out", str(tmp_path / "out")])
+    assert result.exit_code != 0 and message in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_tracking_is_played(tmp_path):
+    out = tmp_path / "track"
+    result = CliRunner().invoke(command, ["run", "reach", "--track", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert float(result.output.split("target: ")[1].split(" cm")[0]) <= 2.0
+    assert {"figure.png", "movement.gif", "trajectory.csv"} <= {path.name for path in out.iterdir()}
+
+
+SMALL = Training(4, 4, 6)
+
+
+def test_a_killed_training_resumes_to_the_same_network(tmp_path, monkeypatch):
+    monkeypatch.setattr("ideomotor_studies.huh2009._train.CHECKPOINT", 2)
+    whole = train_reach(SMALL, run=tmp_path / "whole", progress=False)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(step, metrics, model):
+        if step >= 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_reach(SMALL, run=tmp_path / "run", callback=kill, progress=False)
+    again = train_reach(SMALL, run=tmp_path / "run", resume=True, progress=False)
+    assert eqx.tree_equal(whole, again)
+
+
+@pytest.mark.parametrize("method", ["cg", "l-bfgs"])
+def test_training_on_a_frozen_sample(method, tmp_path):
+    """Each stage has a smaller target; within a stage the loss falls."""
+    train_circle(SMALL, method=method, objective="cvar:0.5", run=tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    sizes = sorted({line["d0"] for line in lines}, reverse=True)
+    assert sizes[0] == pytest.approx(0.12) and sizes[-1] == pytest.approx(0.04)
+    for size in sizes:
+        losses = [line["loss"] for line in lines if line["d0"] == size]
+        assert np.all(np.diff(losses) <= 1e-6)

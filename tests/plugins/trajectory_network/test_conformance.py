@@ -10,7 +10,10 @@ def test_components_conform(name):
 
 
 def test_an_inversion_conforms():
+    conditions = ideomotor.make("conditions-network", latent=3, hidden=(8,))
     decoder = ideomotor.make(
         "trajectory-decoder", latent=3, hidden=(8,), basis=ideomotor.make("time-splines", count=5)
     )
-    check_perception(ideomotor.make("trajectory-inversion", decoder=decoder, samples=9))
+    check_perception(
+        ideomotor.make("trajectory-inversion", conditions=conditions, decoder=decoder, samples=9)
+    )

@@ -22,10 +22,15 @@ def decoder():
 def test_torques_are_held_to_the_duration_and_stop(decoder):
     params = TrajectoryCode(jnp.linspace(0.1, 0.9, 5), jnp.asarray(0.5))
     ts = jnp.linspace(0, 1.0, 41)
-    us = decoder.trajectory(params, ts)
+    us = decoder.torques(params, ts)
     assert us.shape == (41, 2)
     assert (us[21:] == 0).all() and (jnp.abs(us[:21]).max() > 0)
     np.testing.assert_allclose(us[:21], decoder.unscaled(decoder.outputs(params.latent))[:, 4:], atol=1e-6)
+    held = decoder.trajectory(params, ts)
+    np.testing.assert_allclose(held[:20], (us[:20] + us[1:21]) / 2, atol=1e-6)
+    np.testing.assert_allclose(held[20:], 0.0, atol=1e-6)
+    coarse = decoder.trajectory(params, jnp.array([0.0, 0.475, 0.6]))  # the last interval is only begun
+    np.testing.assert_allclose(coarse[1], 0.2 * (us[19] + us[20]) / 2, atol=1e-6)
 
 
 def test_duration_stretches_time(decoder):

@@ -24,8 +24,9 @@ from ideomotor_trajectory_network import (
     play_all,
     self_train,
 )
-from ideomotor_trajectory_network._forward_model import WAVES, waves
+from ideomotor_trajectory_network._forward_model import WAVES, heights_of, waves
 from ideomotor_trajectory_network._optimising import _cost_loss, random_conditions
+from ideomotor_trajectory_network._problem import mass
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,8 @@ def _judge(free, function, optimum):
     us, _ = commands_and_states(function, conditions_of(optimum.start, optimum.target), 101)
     moved = play_all(free, optimum.start, np.asarray(us))
     miss = moved.states[:, -1] - np.concatenate([optimum.target, np.zeros((8, 2))], 1)
-    cost = 0.5e6 * (miss**2).sum(1) + 0.005 * (moved.commands[:, :-1] ** 2).sum((1, 2))
+    squares = np.trapezoid((moved.commands**2).sum(-1), dx=0.01, axis=1)
+    cost = 0.5e6 * (miss**2).sum(1) + 0.5 * squares
     away = np.sqrt(((moved.commands - optimum.commands) ** 2).mean())
     return 100 * np.linalg.norm(miss[:, :2], axis=1).mean(), cost.mean() / optimum.cost.mean(), away
 
@@ -66,7 +68,7 @@ def test_babble_moves_a_little_and_comes_to_rest(free):
     assert moved.commands.shape == (200, 101, 2)
     assert 0.01 < away.mean() < 0.1
     assert np.linalg.norm(moved.states[:, -1, 2:], axis=1).mean() < 0.03
-    np.testing.assert_allclose(moved.commands.mean(1), 0, atol=1e-6)
+    np.testing.assert_allclose(np.trapezoid(moved.commands, dx=0.01, axis=1), 0, atol=1e-6)
 
 
 def test_babble_that_leaves_the_workspace(free):
@@ -82,13 +84,13 @@ def test_three_rounds_teach_to_reach_but_not_optimally(free, taught, optimum):
     assert len(rounds) == 3 and last > first
     end, cost, away = _judge(free, function, optimum)
     assert end < 0.5
-    assert away > 0.02
+    assert away > 0.004
 
 
 def test_gauss_newton_through_the_arm_makes_it_optimal(free, taught, trainer, optimum):
     better = improve_through_plant(free, taught[0], trainer, rounds=4, count=700, progress=False)
     (_, before, far), (end, after, near) = (_judge(free, f, optimum) for f in (taught[0], better))
-    assert near < 0.2 * far and after < before and end < 0.3
+    assert near < 0.3 * far and after < before and end < 0.3
 
 
 def test_a_learned_forward_model_brings_it_nearer(free, taught, trainer, optimum):
@@ -103,7 +105,9 @@ def test_a_learned_forward_model_brings_it_nearer(free, taught, trainer, optimum
 def test_a_forward_model_knows_the_derivatives_of_the_arm(free):
     """Against finite differences of played movements, at movements like those it has seen."""
     rng, basis = np.random.default_rng(0), waves(101)
-    np.testing.assert_allclose(basis @ basis.T, np.eye(WAVES), atol=1e-12)
+    np.testing.assert_allclose(basis @ mass(101) @ basis.T, np.eye(WAVES), atol=1e-12)
+    commands = rng.normal(size=(2, WAVES, 2))
+    np.testing.assert_allclose(heights_of(np.einsum("mku,kt->mtu", commands, basis)), commands, atol=1e-10)
     # One command everywhere, so that the slopes depend on the start alone.
     us = 0.05 * np.cos(np.pi * np.linspace(0, 1, 101))[:, None] * np.array([1.0, -1.0])
     start = rng.uniform((-0.1, 0.25), (0.1, 0.45), (2500, 2))
@@ -170,5 +174,7 @@ def test_bad_settings(free, taught, trainer):
         improve_through_plant(free, taught[0], trainer, rounds=0)
     with pytest.raises(DataError, match="noise"):
         improve_through_forward_model(free, taught[0], trainer, noise=0.0)
+    with pytest.raises(DataError, match="versions must be even, not 3"):
+        improve_through_forward_model(free, taught[0], trainer, versions=3)
     with pytest.raises(TrainingError, match="lower noise"):
         improve_through_forward_model(free, taught[0], trainer, rounds=1, count=20, commands=2, versions=2)

@@ -1,0 +1,119 @@
+"""What `ideomotor run optimal-reach` does."""
+
+from pathlib import Path
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ideomotor import Pipeline, Trajectory, load, rollout, save_pipeline
+from ideomotor.errors import DataError
+from ideomotor_arm import draw_arm
+from ideomotor_trajectory_network import ConditionsNetwork, optimal_reaches, shipped
+
+from ._figures import ACTUAL, EXPECTED, OPTIMAL, START
+from ._train import problem
+
+FINE = 10  # commands to the arm for each sample of the function
+
+
+def play_optimal_reach(
+    folder: Path,
+    start: tuple[float, float],
+    target: tuple[float, float],
+    field: float,
+    duration: float,
+    network: Path | None,
+) -> tuple[Trajectory, str]:
+    """Play one reach and find the optimal one, write figure and pipeline; returns the movement and what to say."""
+    function = shipped() if network is None else load(network, kind="pipeline")
+    if not isinstance(function.perception, ConditionsNetwork):
+        raise DataError(
+            f"{network} holds no trajectory function; give one that `train trajectory-network` made."
+        )
+    observation = _observation(function.perception, start, target, field, duration)
+    best = optimal_reaches(problem(), start, target, field=field, duration=duration, progress=False)
+    reach = problem().in_field(jnp.asarray(field))
+    code = function.perception(observation)
+    ts = np.linspace(0.0, duration, FINE * (reach.samples - 1) + 1, dtype=np.float32)
+    movement = rollout(function.primitive, code, ts, plant=reach.plant, x0=reach.plant.at(jnp.asarray(start)))
+    torques = function.primitive.torques(code, jnp.linspace(0.0, duration, reach.samples))
+    states = reach.play(jnp.asarray(start), torques, duration)
+    cost = float(reach.cost(states[-1], jnp.asarray(target), torques, duration))
+    free = eqx.tree_at(lambda p: p.terminal, reach, jnp.asarray(0.0))
+    effort = float(free.cost(states[-1], jnp.asarray(target), torques, duration))
+    optimum = float(
+        free.cost(*(jnp.asarray(x) for x in (best.states[0, -1], target, best.commands[0], duration)))
+    )
+    expected = np.asarray(function.primitive.states(code, jnp.asarray(ts)))
+    fig = _figure(reach.plant, movement, expected, best, np.asarray(target))
+    fig.savefig(folder / "figure.png", dpi=110)
+    save_pipeline(
+        Pipeline(function.perception, function.primitive, plant=reach.plant), folder / "pipeline.yaml"
+    )
+    miss = 100 * float(np.linalg.norm(movement.ys["hand"][-1] - np.asarray(target)))
+    known = " of one that is optimal" if best.converged[0] else " of the best that was found"
+    return movement, (
+        f"The hand ends {miss:.3f} cm from the target. Effort ½∫u² dt: {effort:.5f}, {optimum:.5f}{known} "
+        f"({100 * (effort / optimum - 1):+.1f} %); with Φ = {float(reach.terminal):g} for the miss: {cost:.5f} and "
+        f"{float(best.cost[0]):.5f}."
+    )
+
+
+def _observation(network: ConditionsNetwork, start, target, field, duration):
+    """The conditions; raises a `DataError` for those that the function has not learned."""
+    low, high = np.asarray(network.lower), np.asarray(network.upper)
+    for name, point in (("start", start), ("target", target)):
+        if not (np.isfinite(point).all() and (low <= point).all() and (point <= high).all()):
+            raise DataError(
+                f"The {name} ({point[0]:g}, {point[1]:g}) m is not in the workspace that the function knows; choose x from "
+                f"{low[0]:g} to {high[0]:g} and y from {low[1]:g} to {high[1]:g} m."
+            )
+    away = float(np.linalg.norm(np.subtract(target, start)))
+    if not 0.01 <= away <= 0.15 + 1e-9:
+        raise DataError(
+            f"Start and target are {100 * away:.3g} cm apart, and the function knows reaches of 1 to 15 cm."
+        )
+    if not abs(field) <= network.field:
+        raise DataError(
+            f"A field of {field:g} N m s/rad is not one the function knows; choose from {-network.field:g} to {network.field:g}."
+        )
+    shortest, longest = network.durations if network.timed else (network.durations,) * 2  # pyright: ignore
+    if not shortest <= duration <= longest:
+        raise DataError(
+            f"A movement time of {duration:g} s is not one the function knows; choose from {shortest:g} to {longest:g} s."
+        )
+    given = {"start": start, "target": target}
+    if network.field > 0:
+        given["field"] = field
+    if network.timed:
+        given["duration"] = duration
+    return {name: jnp.asarray(value, jnp.float32) for name, value in given.items()}
+
+
+def _figure(plant, movement: Trajectory, expected: np.ndarray, best, target: np.ndarray) -> Figure:
+    """The arm and the paths of the hand, from far and near; torques over time."""
+    fig = Figure(figsize=(13, 4.4), layout="constrained")
+    FigureCanvasAgg(fig)
+    arm, path, torques = fig.subplots(1, 3, width_ratios=(1, 1, 1.2))
+    for i in (0, len(movement.ts) - 1):
+        draw_arm(arm, plant, np.asarray(movement.ys["angle"][i]), color="0.3", alpha=0.35, linewidth=7)
+    for axes in (arm, path):
+        axes.plot(*best.states[0, :, :2].T, color=OPTIMAL, linewidth=2.6, label="optimal")
+        axes.plot(*np.asarray(movement.ys["hand"]).T, color=ACTUAL, linewidth=1.3, label="the arm")
+        axes.plot(*expected[:, :2].T, "--", color=EXPECTED, linewidth=1.1, label="what the function expects")
+        axes.plot(*target, "o", color=START, markerfacecolor="none", label="target")
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.set(xlabel="x (m)", ylabel="y (m)")
+    arm.legend(frameon=False, fontsize=8, loc="best")
+    ts = np.linspace(0.0, float(movement.ts[-1]), best.commands.shape[1])
+    for joint, style in ((0, "-"), (1, ":")):
+        torques.plot(ts, best.commands[0, :, joint], style, color=OPTIMAL, linewidth=2.6)
+        torques.plot(movement.ts, np.asarray(movement.us)[:, joint], style, color=ACTUAL, linewidth=1.3)
+    torques.set(xlabel="time (s)", ylabel="torque (N m)")
+    torques.set_title("shoulder solid, elbow dotted; optimal black", fontsize=10)
+    for axes in (arm, path, torques):
+        axes.spines[["top", "right"]].set_visible(False)
+    return fig

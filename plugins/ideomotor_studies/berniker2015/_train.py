@@ -1,0 +1,136 @@
+"""What `ideomotor train trajectory-network` does: the function that `ideomotor run optimal-reach` uses."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import ideomotor
+from ideomotor.errors import UnknownNameError, did_you_mean
+from ideomotor_trajectory_network import (
+    ConditionsNetwork,
+    OptimalReaches,
+    ReachProblem,
+    Trainer,
+    TrajectoryDecoder,
+    adam,
+    optimal_reaches,
+    sample_reaches,
+)
+
+from . import _measures
+from ._run import Run
+from ._settings import CONSTANTS
+
+DURATIONS = (0.6, 1.4)
+
+
+class Size(NamedTuple):
+    """How many reaches are trained on, how wide the layers are, and how long the joined function is trained."""
+
+    reaches: int
+    latent: int
+    decoder_hidden: int
+    conditions_hidden: int
+    steps: int
+
+
+SIZES = {
+    "tiny": Size(300, 12, 40, 150, 20),
+    "cpu": Size(10000, 25, 100, 2000, 6000),
+    "paper": Size(40000, 25, 100, 3000, 20000),
+}
+
+
+def problem() -> ReachProblem:
+    """Reaches without friction in a joint curl field of any strength; the constants that fit the paper's figures."""
+    arm = ideomotor.make("two-link-arm", damping=0.0)
+    field = ideomotor.make("joint-curl-field", plant=arm, strength=0.0)
+    return ReachProblem(field, terminal=CONSTANTS["figures"].terminal)
+
+
+def train_one(
+    out: Path,
+    *,
+    preset: str = "cpu",
+    seed: int = 0,
+    resume: bool = False,
+    say: Callable[[str], Any] = lambda text: None,
+) -> dict[str, Any]:
+    """Train a function of start, target, field and movement time, and save it in `out/network`; returns its measures.
+
+    With `resume`, the reaches and the function that `out` has are kept.
+    """
+    if preset not in SIZES:
+        raise UnknownNameError(f"There is no preset {preset!r}.{did_you_mean(preset, SIZES)}")
+    run = Run(out, {"train": "trajectory-network", "preset": preset, "seed": seed}, resume, say)
+    reaches, fresh = _reaches(run, SIZES[preset].reaches, seed)
+    return run.stage("network", lambda: _function(run, SIZES[preset], preset, seed, reaches, fresh))
+
+
+def _reaches(run: Run, count: int, seed: int) -> tuple[OptimalReaches, OptimalReaches]:
+    """Reaches to train on, and a tenth as many to measure with; from the folder if they are there."""
+    path, rng = run.folder / "data.npz", np.random.default_rng(seed)
+    every = count + max(50, count // 10)
+
+    def make():
+        start, target = sample_reaches(rng, every)
+        field = CONSTANTS["figures"].field * rng.uniform(-1, 1, every)
+        found = optimal_reaches(
+            problem(), start, target, field=field, duration=rng.uniform(*DURATIONS, every)
+        )
+        with path.with_suffix(".part").open("wb") as file:
+            np.savez(file, **found._asdict())
+        path.with_suffix(".part").replace(path)
+        return {"reaches": every, "converged": float(found.converged.mean())}
+
+    if not path.exists():
+        (run.folder / "stages" / "data.json").unlink(missing_ok=True)
+    run.stage("data", make)
+    with np.load(path) as file:
+        reaches = OptimalReaches(*(file[name] for name in OptimalReaches._fields))
+    return tuple(part[part.converged] for part in (reaches[:count], reaches[count:]))  # pyright: ignore
+
+
+def _function(run: Run, size: Size, preset: str, seed: int, reaches, fresh) -> dict[str, Any]:
+    conditions = ConditionsNetwork(
+        size.latent,
+        (size.conditions_hidden,),
+        field=CONSTANTS["figures"].field,
+        durations=DURATIONS,
+        activation="tanh",
+        output="linear",
+        key=jax.random.key(seed),
+    )
+    decoder = TrajectoryDecoder(
+        size.latent, (size.decoder_hidden,), None, "tanh", "linear", key=jax.random.key(seed + 1)
+    ).scaled_to(reaches.states, reaches.commands)
+    trainer = Trainer(0, size.steps, optimiser=adam, seed=seed)
+    function = trainer.function(conditions, decoder, *_measures.numbers(conditions, decoder, reaches))
+    moved, _ = _measures.played(problem(), function, fresh)
+    away = _measures.end_errors(moved.states, fresh.target)
+    effort, best = (_effort(us, fresh.duration) for us in (moved.commands, fresh.commands))
+    metrics = {
+        "validation_error": _measures.error(function, fresh),
+        "end_error_cm": float(away.mean()),
+        "end_error_cm_90_percent": float(np.quantile(away, 0.9)),
+        "effort_over_optimal": float((effort / best).mean()),
+    }
+    card = (
+        f"Trained by `ideomotor train trajectory-network --preset {preset} --seed {seed}` on {len(reaches.start):,} optimal "
+        f"reaches of 1 to 15 cm in 0.6 to 1.4 s, in joint curl fields of up to 0.08 N m s/rad, as in Berniker & Kording 2015. "
+        f"Measured on {len(fresh.start):,} reaches that were not trained on: root mean square error of states and torques "
+        f"scaled to [0, 1], and where the arm ends when it plays the torques. `ideomotor run optimal-reach` plays it."
+    )
+    ideomotor.save(function, run.folder / "network", metrics=metrics, seed=seed, card=card, overwrite=True)
+    return metrics
+
+
+def _effort(commands: np.ndarray, duration: np.ndarray) -> np.ndarray:
+    at_rest = ReachProblem(problem().plant, terminal=1e-9)
+    arrays = (jnp.asarray(x, jnp.float32) for x in (commands, duration))
+    nothing = jnp.zeros(4)
+    return np.asarray(jax.vmap(lambda us, t: at_rest.cost(nothing, nothing[:2], us, t))(*arrays))
