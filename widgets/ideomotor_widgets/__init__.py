@@ -1,1 +1,12 @@
-"""Widgets for notebooks: none yet."""
+"""Widgets for notebooks: see and move every pipeline with the mouse, and take away the code it made."""
+
+from ._canvas import Canvas as Canvas
+from ._draw_digit import DrawDigit as DrawDigit
+from ._layers import Layers as Layers
+from ._monitor import TrainingMonitor as TrainingMonitor
+from ._picture import Picture as Picture
+from ._pipeline_explorer import PipelineExplorer as PipelineExplorer
+from ._player import MovementPlayer as MovementPlayer
+from ._playground import ControlPlayground as ControlPlayground
+from ._primitive_editor import PrimitiveEditor as PrimitiveEditor
+from ._view import AbstractView as AbstractView

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 import dataclasses
 from typing import NamedTuple
 

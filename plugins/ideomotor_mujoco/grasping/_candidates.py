@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 import mujoco
 import numpy as np
 from jaxtyping import Float

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 import dataclasses
 
 import jax.numpy as jnp

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Successful picks with what a camera saw: one file per object, so that a killed collection goes on where it was."""
 
 import dataclasses
@@ -152,7 +153,8 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
     import io
 
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{str(name): np.asarray(array) for name, array in arrays.items()})
+    named: dict[str, Any] = {str(name): np.asarray(array) for name, array in arrays.items()}
+    np.savez_compressed(buffer, **named)
     write_bytes(path, buffer.getvalue())
 
 

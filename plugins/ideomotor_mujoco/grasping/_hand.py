@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Hands: an MJCF model, the names of its finger tips, and how it opens and closes."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 import dataclasses
 import functools
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """The picking task: place the wrist, close, lift, hold; and why it failed if it did."""
 
 import dataclasses

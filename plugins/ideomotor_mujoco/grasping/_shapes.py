@@ -61,7 +61,7 @@ def rod(start: Point, end: Point, r0: Number, r1: Number | None = None, sides: i
     """A rod between two points, with radius `r0` at the start and `r1` at the end."""
     start, end = np.asarray(start, float), np.asarray(end, float)
     along = end - start
-    length = np.linalg.norm(along)
+    length = float(np.linalg.norm(along))
     z = along / length
     x = np.cross(z, [0.0, 0.0, 1.0] if abs(z[2]) < 0.9 else [1.0, 0.0, 0.0])
     frame = np.stack([x / np.linalg.norm(x), np.cross(z, x / np.linalg.norm(x)), z], 1)

@@ -1,0 +1,74 @@
+"""Small own widgets: what a view says, a drop-down that gives reasons, bars to drag, text to copy."""
+
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets
+
+from ._static import script, style
+
+
+def buffer(default: bytes = b"") -> Any:
+    """A synced trait of raw bytes; those of a browser arrive as a memoryview."""
+    return traitlets.Bytes(default).tag(sync=True, from_json=lambda value, widget: bytes(value))
+
+
+def packed(values: Any) -> bytes:
+    """Numbers as float32 bytes, as the browser reads them."""
+    return np.ascontiguousarray(values, np.float32).tobytes()
+
+
+class Notice(anywidget.AnyWidget):
+    """A line of status, and a red panel for what went wrong."""
+
+    _esm = script("notice")
+    _css = style()
+    status = traitlets.Unicode("").tag(sync=True)
+    busy = traitlets.Bool(False).tag(sync=True)
+    error = traitlets.Unicode("").tag(sync=True)
+    details = traitlets.Unicode("").tag(sync=True)
+
+
+class Choice(anywidget.AnyWidget):
+    """A drop-down; entries `{"name", "label", "summary", "reason"}`, greyed where there is a reason.
+
+    `chosen` is `[name, when]` as picked by the user; `value` is what holds. `opened` counts how often the list was
+    opened, so that reasons can be found then.
+    """
+
+    _esm = script("choice")
+    _css = style()
+    label = traitlets.Unicode("").tag(sync=True)
+    options = traitlets.List(traitlets.Dict()).tag(sync=True)
+    value = traitlets.Unicode("").tag(sync=True)
+    chosen = traitlets.List().tag(sync=True)
+    opened = traitlets.Int(0).tag(sync=True)
+
+
+class Code(anywidget.AnyWidget):
+    """Text with a button that copies it; where it is `editable`, `edited` is `[text, when]` as applied by the user."""
+
+    _esm = script("code")
+    _css = style()
+    label = traitlets.Unicode("").tag(sync=True)
+    text = traitlets.Unicode("").tag(sync=True)
+    editable = traitlets.Bool(False).tag(sync=True)
+    edited = traitlets.List().tag(sync=True)
+
+
+class Bars(anywidget.AnyWidget):
+    """Many numbers as bars to drag: `values` are float32, row after row; bars reach from -limit to limit."""
+
+    _esm = script("bars")
+    _css = style()
+    label = traitlets.Unicode("numbers").tag(sync=True)
+    rows = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    values = buffer()
+    limit = traitlets.Float(1.0).tag(sync=True)
+    width = traitlets.Int(560).tag(sync=True)
+    height = traitlets.Int(160).tag(sync=True)
+
+    def numbers(self) -> np.ndarray:
+        """The values, shape (rows, columns)."""
+        return np.frombuffer(self.values, np.float32).reshape(max(len(self.rows), 1), -1)

@@ -1,0 +1,105 @@
+from typing import Any
+
+import numpy as np
+import traitlets
+
+from ideomotor.errors import DataError
+
+from ._canvas import Canvas
+from ._limbs import drawn
+from ._still import still
+from ._view import AbstractView
+
+
+class MovementPlayer(AbstractView):
+    """Plays a movement in the plane: play, pause, scrub, loop; space and arrow keys do the same.
+
+    - `movement`: an `ideomotor.Trajectory`, or a path of shape `(time, 2)` with its times `ts` (s).
+    - `plant`: draws links and muscles where it is an arm (`joint_positions`, `paths`).
+    - `loop`: whether it begins anew at its end; `playing` starts it at once.
+
+    The whole movement is sent once, and nothing while it plays.
+
+        player = MovementPlayer(movement, plant)
+        player.play(); player.pause(); player.seek(0.5)
+    """
+
+    playing = traitlets.Bool(False)
+    position = traitlets.Float(0.0)
+    loop = traitlets.Bool(True)
+    speed = traitlets.Float(1.0)
+
+    def __init__(
+        self,
+        movement: Any,
+        plant: Any = None,
+        *,
+        ts: Any = None,
+        loop: bool = True,
+        playing: bool = False,
+        speed: float | int = 1.0,
+        width: int = 460,
+        height: int = 400,
+    ):
+        self.canvas = Canvas(width=width, height=height, controls=True, label="a movement; space plays it")
+        super().__init__(self.canvas)
+        for name in ("playing", "position", "loop", "speed"):
+            traitlets.link((self.canvas, name), (self, name))
+        self.plant = plant
+        self.show(movement, plant, ts=ts)
+        self.loop, self.speed, self.playing = loop, speed, playing
+
+    def show(self, movement: Any, plant: Any = None, *, ts: Any = None) -> None:
+        """Replace the movement."""
+        movement = as_movement(movement, ts)
+        found = drawn(movement, plant)
+        self.movement, self.plant = movement, plant
+        begin = float(np.asarray(movement.ts)[0])
+        self.canvas.show(found.layers, view=found.view, unit=found.unit, position=begin)
+
+    def play(self) -> None:
+        """Start, from the beginning if it stands at the end."""
+        self.playing = True
+
+    def pause(self) -> None:
+        """Stop where it is."""
+        self.playing = False
+
+    def seek(self, time: float | int) -> None:
+        """Go to a time in s; times before the movement or after it are its ends."""
+        ts = np.asarray(self.movement.ts)
+        self.position = float(np.clip(time, ts[0], ts[-1]))
+
+    def snapshot(self) -> bytes:
+        """See `AbstractView`: the last frame, or the one at which it stands."""
+        return still(self.canvas)
+
+
+class _Path:
+    """What a trajectory looks like that is only a path."""
+
+    def __init__(self, ts: np.ndarray, ys: np.ndarray):
+        self.ts, self.ys = ts, ys
+
+
+def as_movement(movement: Any, ts: Any = None) -> Any:
+    """A trajectory as it is; a path with times as what looks like one. Raises a `DataError` for what cannot be played."""
+    if not hasattr(movement, "ys"):
+        path = np.asarray(movement, float)
+        if path.ndim != 2 or path.shape[1] < 2:
+            raise DataError(f"A path must be of shape (time, 2), not {path.shape}.")
+        times = np.linspace(0.0, 1.0, len(path)) if ts is None else np.asarray(ts, float)
+        movement = _Path(times, path)
+    times = np.asarray(movement.ts, float)
+    if times.ndim != 1 or len(times) < 2 or not np.all(np.isfinite(times)) or not np.all(np.diff(times) > 0):
+        raise DataError(
+            f"A movement to play needs at least two increasing times, and it has ts of shape {times.shape}."
+        )
+    lengths = {
+        len(leaf) for leaf in (movement.ys.values() if isinstance(movement.ys, dict) else [movement.ys])
+    }
+    if lengths != {len(times)}:
+        raise DataError(
+            f"The movement has {len(times)} times and outputs of {sorted(lengths)} samples; give as many of each."
+        )
+    return movement
