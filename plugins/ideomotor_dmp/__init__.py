@@ -1,12 +1,39 @@
-"""Dynamic movement primitives: solved in closed form, with exact gradients in all parameters."""
+"""Movement primitives: solved in closed form where they are linear, with exact gradients in all parameters.
+
+- A reach: `DMP`. From any state, replanned under way: `ProDMP`. Meeting a moving target: `HittingDMP`. Through
+  given points: `ViaPointDMP`. One after another: `JoinedDMP`.
+- A rhythm: `PeriodicDMP`. Orientations and poses: `OrientationDMP`, `PoseDMP`. Distributions: `ProMP`.
+- Reacting at every step: `FeedbackDMP`, `FeedbackPeriodicDMP` with couplings.
+"""
 
 from ._coupling import AbstractCoupling as AbstractCoupling
+from ._coupling import ForceCoupling as ForceCoupling
+from ._coupling import Observed as Observed
 from ._coupling import ObstacleCoupling as ObstacleCoupling
+from ._coupling import SteeringCoupling as SteeringCoupling
+from ._coupling import SumCoupling as SumCoupling
 from ._coupling import TrackingCoupling as TrackingCoupling
 from ._dmp import DMP as DMP
 from ._feedback import DMPState as DMPState
 from ._feedback import FeedbackDMP as FeedbackDMP
+from ._feedback_periodic import FeedbackPeriodicDMP as FeedbackPeriodicDMP
+from ._feedback_periodic import PeriodicDMPState as PeriodicDMPState
+from ._hitting import HittingDMP as HittingDMP
+from ._hitting import HittingDMPParams as HittingDMPParams
+from ._joined import JoinedDMP as JoinedDMP
 from ._methods import AbstractMethod as AbstractMethod
 from ._methods import ClosedForm as ClosedForm
 from ._methods import Integrated as Integrated
+from ._orientation import OrientationDMP as OrientationDMP
+from ._orientation import OrientationDMPParams as OrientationDMPParams
 from ._params import DMPParams as DMPParams
+from ._periodic import PeriodicDMP as PeriodicDMP
+from ._periodic import PeriodicDMPParams as PeriodicDMPParams
+from ._pose import PoseDMP as PoseDMP
+from ._pose import PoseDMPParams as PoseDMPParams
+from ._prodmp import ProDMP as ProDMP
+from ._prodmp import ProDMPParams as ProDMPParams
+from ._promp import ProMP as ProMP
+from ._promp import ProMPParams as ProMPParams
+from ._via_points import ViaPointDMP as ViaPointDMP
+from ._via_points import ViaPointParams as ViaPointParams

@@ -1,14 +1,33 @@
 import abc
+import math
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ideomotor import quantity
+from ideomotor.errors import DataError
 
 
 def _floats(value) -> Array:
     return jnp.asarray(value, jnp.result_type(float))
+
+
+class Observed(eqx.Module):
+    """What a plant lets a coupling see; None for what `FeedbackDMP` was not told where to find.
+
+    - `position`: shape `(dof,)`, in the unit of the movement.
+    - `force`: on the moving body, shape `(dof,)`, in N.
+    """
+
+    position: Float[Array, " dof"] | None = None
+    force: Float[Array, " dof"] | None = None
+
+
+def _seen(value: Array | None, name: str) -> Array:
+    if value is None:
+        raise DataError(f"This coupling needs the observed {name}, and Observed.{name} is None; give it.")
+    return value
 
 
 class AbstractCoupling(eqx.Module):
@@ -16,17 +35,14 @@ class AbstractCoupling(eqx.Module):
 
     @property
     @abc.abstractmethod
-    def looks(self) -> bool:
-        """Whether it needs the observed position."""
+    def needs(self) -> frozenset[str]:
+        """Which fields of `Observed` it looks at."""
 
     @abc.abstractmethod
     def __call__(
-        self,
-        position: Float[Array, " dof"],
-        velocity: Float[Array, " dof"],
-        observed: Float[Array, " dof"] | None,
+        self, position: Float[Array, " dof"], velocity: Float[Array, " dof"], observed: Observed
     ) -> Float[Array, " dof"]:
-        """What is added to tau dz/dt, given the desired position and velocity and the observed position."""
+        """What is added to tau dz/dt, given the desired position and velocity and what is observed."""
 
 
 class TrackingCoupling(AbstractCoupling):
@@ -40,13 +56,38 @@ class TrackingCoupling(AbstractCoupling):
     )
 
     @property
-    def looks(self) -> bool:
-        """It does."""
-        return True
+    def needs(self) -> frozenset[str]:
+        """The observed position."""
+        return frozenset({"position"})
 
     def __call__(self, position, velocity, observed):
         """See `AbstractCoupling`."""
-        return self.gain * (observed - position)
+        return self.gain * (_seen(observed.position, "position") - position)
+
+
+class ForceCoupling(AbstractCoupling):
+    """Moves the desired position until the contact force is the one wanted: gain * (observed - force).
+
+    Gams et al. 2014. Force is what the surroundings do to the body: pressing down on a table, it points
+    up. The goal's spring works against it; at rest gain * (observed - force) = alpha beta (position - goal),
+    so that a goal within the table, or a high gain, leaves little error.
+
+    - `force`: the one wanted, shape `(dof,)`, in N.
+    - `gain`: one number or one for each coordinate (zero for those without contact), in (unit of the
+      movement) / N.
+    """
+
+    force: Float[Array, " dof"] = quantity(unit="N", label="force", converter=_floats)
+    gain: Float[Array, "*dof"] = quantity(label="gain", default=48.0 * 12.0, converter=_floats)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The observed force."""
+        return frozenset({"force"})
+
+    def __call__(self, position, velocity, observed):
+        """See `AbstractCoupling`."""
+        return self.gain * (_seen(observed.force, "force") - self.force)
 
 
 class ObstacleCoupling(AbstractCoupling):
@@ -64,11 +105,65 @@ class ObstacleCoupling(AbstractCoupling):
     )
 
     @property
-    def looks(self) -> bool:
-        """It acts on the desired position alone."""
-        return False
+    def needs(self) -> frozenset[str]:
+        """Nothing: it acts on the desired position alone."""
+        return frozenset()
 
     def __call__(self, position, velocity, observed):
         """See `AbstractCoupling`."""
         away = (position - self.centre) / self.radius
         return self.gain * away * jnp.exp(-jnp.sum(away**2) / 2)
+
+
+class SteeringCoupling(AbstractCoupling):
+    """Steers around a point obstacle: turns the velocity away from it, the more the more it heads for it.
+
+        gain R v theta exp(-decay theta),   theta = the angle between v = dy/dt and centre - y,
+
+    where R turns by a quarter about (centre - y) x v (Hoffmann et al. 2009; Ijspeert et al. 2013). In
+    any number of dimensions: R v is the part of v away from the obstacle, stretched to the length of v. A point
+    that stands still or heads for the obstacle's very centre is not steered.
+
+    - `centre`: shape `(dof,)`, in the unit of the movement.
+    - `gain`, `decay`: gamma and beta of the papers.
+    """
+
+    centre: Float[Array, " dof"] = quantity(label="centre", converter=_floats)
+    gain: Float[Array, ""] = quantity(bounds=(0.0, None), label="gain", default=1000.0, converter=_floats)
+    decay: Float[Array, ""] = quantity(
+        bounds=(0.0, None), label="decay", default=20.0 / math.pi, converter=_floats
+    )
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Nothing: it acts on the desired movement alone."""
+        return frozenset()
+
+    def __call__(self, position, velocity, observed):
+        """See `AbstractCoupling`."""
+        to = self.centre - position
+        ahead, squares = jnp.vdot(to, velocity), jnp.vdot(to, to) * jnp.vdot(velocity, velocity)
+        # |to x v|^2 by Lagrange's identity, from the part of v across, which does not cancel.
+        across = velocity * jnp.vdot(to, to) - to * ahead
+        aside = jnp.vdot(across, across) / jnp.where(squares > 0, jnp.vdot(to, to), 1.0)
+        heads = aside > 1e-12 * squares
+        aside = jnp.sqrt(jnp.where(heads, aside, 1.0))
+        theta = jnp.where(heads, jnp.arctan2(aside, ahead), 0.0)
+        turned = (velocity * ahead - to * jnp.vdot(velocity, velocity)) / aside
+        return jnp.where(heads, self.gain * turned * theta * jnp.exp(-self.decay * theta), 0.0)
+
+
+class SumCoupling(AbstractCoupling):
+    """Several couplings at once."""
+
+    couplings: tuple[AbstractCoupling, ...] = eqx.field(converter=tuple)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What any of them needs."""
+        return frozenset().union(*(coupling.needs for coupling in self.couplings))
+
+    def __call__(self, position, velocity, observed):
+        """See `AbstractCoupling`."""
+        pushes = [coupling(position, velocity, observed) for coupling in self.couplings]
+        return sum(pushes, jnp.zeros_like(position))

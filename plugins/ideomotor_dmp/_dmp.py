@@ -7,15 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_demonstration, check_times
-from ideomotor.errors import DataError
+from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_times
 
-from ._fit import forces, forcing_weights
+from ._demonstration import phases
+from ._fit import common_phase, forces, forcing_weights
 from ._methods import AbstractMethod, ClosedForm
-from ._params import DMPParams
+from ._params import DMPParams, check_shapes, duration_of
 from ._system import System
 
-_SCALINGS = ("none", "goal", "amplitude")
+_SCALINGS = ("none", "goal", "amplitude", "smooth")
 
 
 class DMP(AbstractFeedforwardPrimitive[DMPParams]):
@@ -31,7 +31,9 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
     - `alpha`, `alpha_x`: rates of the spring and of the phase.
     - `scaling`: `"none"`: scale = 1. `"goal"`: scale = goal - start, as the paper prints it; a movement that
       ends where it begins then has no forcing at all. `"amplitude"`: scale = the size (largest minus smallest
-      coordinate) of the demonstration, kept in the parameters.
+      coordinate) of the demonstration, kept in the parameters. `"smooth"`: scale = 1 and the term
+      -alpha beta (goal - start) x is added, so that another goal makes no jump in the first acceleration and
+      the same weights draw the same shape (Pastor et al. 2009).
     - `duration`: a fixed tau in seconds, which is then no parameter.
     - `overlap`: the value of a Gaussian at the next centre, which fixes the widths h_k: exp(-2) as in Pahič's
       code, 0.8 in movement_primitives, exp(-factor / 2) in MP_PyTorch (`basis_bandwidth_factor`).
@@ -46,7 +48,7 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
     basis: int = eqx.field(static=True)
     alpha: float = eqx.field(static=True)
     alpha_x: float = eqx.field(static=True)
-    scaling: Literal["none", "goal", "amplitude"] = eqx.field(static=True)
+    scaling: Literal["none", "goal", "amplitude", "smooth"] = eqx.field(static=True)
     duration: float | None = eqx.field(static=True)
     overlap: float = eqx.field(static=True)
     last_width: Literal["repeat", "extrapolate"] = eqx.field(static=True)
@@ -59,7 +61,7 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         *,
         alpha: float = 48.0,
         alpha_x: float = 2.0,
-        scaling: Literal["none", "goal", "amplitude"] = "none",
+        scaling: Literal["none", "goal", "amplitude", "smooth"] = "none",
         duration: float | None = None,
         overlap: float = math.exp(-2),
         last_width: Literal["repeat", "extrapolate"] = "repeat",
@@ -114,26 +116,22 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         pull = self.alpha * (self.alpha / 4 * (params.goal - y) - z)
         return jnp.where(ts[:, None] >= 0, pull + push, 0) / tau**2
 
-    def forcing(self, params: DMPParams) -> Float[Array, "dof basis"]:
+    def forcing(self, params: DMPParams) -> Float[Array | np.ndarray, "dof basis"]:
         """The weights times their scale: the forcing term is `forcing @ b(x)`."""
         if self.scaling == "goal":
             return params.weights * (params.goal - params.start)[:, None]
         if self.scaling == "amplitude":
-            return params.weights * params.amplitude[:, None]
+            return params.weights * jnp.asarray(params.amplitude)[:, None]
+        if self.scaling == "smooth":
+            # The normalised Gaussians sum to one: a multiple of x is a constant added to all weights.
+            return params.weights - self.alpha**2 / 4 * (params.goal - params.start)[:, None]
         return params.weights
 
     def tau(self, params: DMPParams) -> Float[Array, ""]:
         """The duration in seconds: of the movement, or of this DMP if it is fixed; NaN for a traced one below
         zero.
         """
-        if self.duration is not None:
-            return jnp.asarray(self.duration, params.weights.dtype)
-        tau = params.tau
-        if not isinstance(tau, jax.core.Tracer) and not np.all(np.asarray(tau) > 0):
-            raise DataError(
-                f"params.tau is {np.asarray(tau):g}; the duration of a movement must be positive."
-            )
-        return jnp.where(tau > 0, tau, jnp.nan)
+        return duration_of(params, self.duration)
 
     def fit(
         self,
@@ -151,47 +149,69 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         whose forcing is nearest to that of the demonstration. `ridge` penalises the squared weights, relative
         to the mean squared column of the problem. `jax.vmap` fits many demonstrations at once.
         """
-        check_demonstration(trajectory)
-        # The difference first: clock times need the precision that NumPy's times may have.
-        ts, ys = jnp.asarray(trajectory.ts - trajectory.ts[0]), jnp.asarray(trajectory.ys)
-        if ys.ndim != 2 or ys.shape[1] != self.dof:
-            raise DataError(f"trajectory.ys has shape {ys.shape} and this DMP needs (time, {self.dof}).")
         if domain not in ("trajectory", "force"):
             raise ValueError(f"domain = {domain!r}; choose 'trajectory' or 'force'.")
         if duration is not None and self.duration is not None:
             raise ValueError(f"This DMP's duration is fixed to {self.duration:g} s; fit takes no other.")
-        if isinstance(duration, int | float) and not (math.isfinite(duration) and duration > 0):
-            raise DataError(f"duration is {duration:g}; the duration of a movement must be positive.")
-        dtype = jnp.result_type(ts, ys, float) if jnp.issubdtype(ys.dtype, jnp.integer) else ys.dtype
-        ts, ys = ts.astype(dtype), ys.astype(dtype)
+        s, ys, tau = phases(trajectory, self.dof, self.duration if duration is None else duration)
         start, goal = ys[0], ys[-1]
-        tau = duration if duration is not None else self.duration
-        tau = jnp.asarray(ts[-1] if tau is None else tau, dtype)
         solve = forcing_weights if domain == "trajectory" else forces
-        forcing = solve(self.system, ts / tau, ys, ridge)
-        size = jnp.ptp(ys, axis=0)
-        weights, amplitude = forcing, None
-        if self.scaling != "none":
-            scale = goal - start if self.scaling == "goal" else size
-            amplitude = size if self.scaling == "amplitude" else None
-            # A coordinate that ends where it began cannot be forced; its weights are zero and not infinite.
-            tiny = 1e-6 * size + jnp.finfo(dtype).tiny ** 0.5
-            weights = forcing * (scale / (scale**2 + tiny**2))[:, None]
+        forcing = solve(self.system, s, ys, ridge)
+        weights, amplitude = self.weights_of(forcing, goal, start, jnp.ptp(ys, axis=0))
         return DMPParams(weights, goal, start, tau if self.duration is None else None, amplitude)
+
+    def weights_of(
+        self,
+        forcing: Float[Array, "dof basis"],
+        goal: Float[Array, " dof"],
+        start: Float[Array, " dof"],
+        size: Float[Array, " dof"],
+    ) -> tuple[Float[Array, "dof basis"], Float[Array, " dof"] | None]:
+        """`(weights, amplitude)` that give this forcing (the reverse of `forcing`), for a movement of that
+        size.
+        """
+        if self.scaling == "none":
+            return forcing, None
+        if self.scaling == "smooth":
+            return forcing + self.alpha**2 / 4 * (goal - start)[:, None], None
+        scale = goal - start if self.scaling == "goal" else size
+        # A coordinate that ends where it began cannot be forced; its weights are zero and not infinite.
+        tiny = 1e-6 * size + jnp.finfo(forcing.dtype).tiny ** 0.5
+        weights = forcing * (scale / (scale**2 + tiny**2))[:, None]
+        return weights, size if self.scaling == "amplitude" else None
+
+    def fit_many(
+        self,
+        ts: Float[Array | np.ndarray, "..."],
+        ys: Float[Array | np.ndarray, "..."],
+        *,
+        domain: Literal["trajectory", "force"] = "trajectory",
+        ridge: float = 1e-12,
+    ) -> DMPParams:
+        """Imitate many demonstrations `ys` at once, at times `ts` (s) of their own or the same for all; the
+        parameters lead with `demo`.
+
+        Where all were sampled at the same fractions of their durations, as uniform sampling does, one
+        factorisation serves all of them and the rest is a matrix product. For demonstrations of other
+        lengths call `fit` on each.
+        """
+        common = common_phase(ts, ys, self.dof, self.duration)
+        params = _fit_batch(self, common, jnp.asarray(ys), domain, ridge)
+        if self.duration is None and common.ndim == 1:
+            given = jnp.asarray(ts[..., -1] - ts[..., 0], params.weights.dtype)
+            return eqx.tree_at(lambda p: p.tau, params, jnp.broadcast_to(given, np.shape(ys)[:1]))
+        return params
 
     def check(self, params: DMPParams) -> None:
         """Raise `DataError` where the parameters are not those of one movement of this DMP."""
-        wanted = {"weights": (self.dof, self.basis), "goal": (self.dof,), "start": (self.dof,)}
-        wanted |= {"tau": () if self.duration is None else None}
-        wanted |= {"amplitude": (self.dof,) if self.scaling == "amplitude" else None}
-        for name, shape in wanted.items():
-            value = getattr(params, name)
-            found = None if value is None else np.shape(value)
-            if found != shape:
-                raise DataError(
-                    f"params.{name} must be {_shape(shape)} and is {_shape(found)}; one movement at a "
-                    f"time, batches are made with jax.vmap."
-                )
+        check_shapes(
+            params,
+            weights=(self.dof, self.basis),
+            goal=(self.dof,),
+            start=(self.dof,),
+            tau=() if self.duration is None else None,
+            amplitude=(self.dof,) if self.scaling == "amplitude" else None,
+        )
 
     def _solve(self, params: DMPParams, ts):
         check_times(ts, minimum=1)
@@ -204,5 +224,7 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         return y, z, tau
 
 
-def _shape(shape: tuple[int, ...] | None) -> str:
-    return "None" if shape is None else f"of shape {shape}"
+@eqx.filter_jit
+def _fit_batch(dmp: DMP, ts, ys, domain, ridge) -> DMPParams:
+    one = lambda t, y: dmp.fit(Trajectory(t, y), domain=domain, ridge=ridge)  # noqa: E731
+    return jax.vmap(one, (0 if ts.ndim == 2 else None, 0))(ts, ys)

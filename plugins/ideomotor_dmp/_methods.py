@@ -1,11 +1,13 @@
 import abc
+from collections.abc import Callable
 from typing import Literal
 
 import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Float, PyTree
 
 from ._sample import sample
 from ._system import System
@@ -19,9 +21,9 @@ class AbstractMethod(eqx.Module):
     def solve(
         self,
         system: System,
-        forcing: Float[Array, "dof basis"],
-        goal: Float[Array, " dof"],
-        start: Float[Array, " dof"],
+        forcing: Float[Array | np.ndarray, "dof basis"],
+        goal: Float[Array | np.ndarray, " dof"],
+        start: Float[Array | np.ndarray, " dof"],
         tau: Float[Array, ""],
         ts: Float[Array, " time"],
         fixed: bool,
@@ -51,7 +53,7 @@ class ClosedForm(AbstractMethod):
                 return _product(theta, sample(grid, table, s))
             return sample(grid, _product(theta, table), s)
 
-        return start + read(tables[0]).T, read(tables[1]).T
+        return jnp.add(start, read(tables[0]).T), read(tables[1]).T
 
 
 def _product(a, b):
@@ -94,6 +96,10 @@ class Integrated(AbstractMethod):
             push = system.forcing_basis(t / tau) @ forcing.T
             return z / tau, (system.alpha * (beta * (goal - y) - z) + push) / tau
 
+        return self.integrate(slope, (start, jnp.zeros_like(start)), (forcing, goal, tau), ts)
+
+    def integrate(self, slope: Callable, first: PyTree, args: PyTree, ts: Float[Array, " time"]) -> PyTree:
+        """States at the increasing times `ts >= 0` of d(state)/dt = slope(t, state, args), from `first` at 0."""
         ts = jnp.maximum(ts, 0)
         # The unit of the steps must not be zero: a single sample at time zero is a movement too.
         end = jnp.where(ts[-1] > 0, ts[-1], jnp.ones_like(ts[-1]))
@@ -107,8 +113,8 @@ class Integrated(AbstractMethod):
             jnp.zeros_like(end),
             end,
             end / self.steps if self.steps else None,
-            (start, jnp.zeros_like(start)),
-            (forcing, goal, tau),
+            first,
+            args,
             saveat=diffrax.SaveAt(ts=ts),
             stepsize_controller=controller,
             adjoint=adjoint,

@@ -1,8 +1,14 @@
+from typing import Any
+
 import equinox as eqx
+import jax
+import jax.core
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from ideomotor import quantity
+from ideomotor.errors import DataError
 
 
 class DMPParams(eqx.Module):
@@ -23,3 +29,40 @@ class DMPParams(eqx.Module):
         unit="s", bounds=(0.0, None), label="duration", default=None
     )
     amplitude: Float[Array | np.ndarray, "*batch dof"] | None = quantity(label="amplitude", default=None)
+
+
+def check_shapes(params: Any, **wanted: tuple[int, ...] | None) -> None:
+    """Raise a `DataError` where a leaf of `params` has another shape than the one wanted (None: no leaf)."""
+    for name, shape in wanted.items():
+        value = getattr(params, name)
+        found = None if value is None else np.shape(value)
+        if found != shape:
+            raise DataError(
+                f"params.{name} must be {_shape(shape)} and is {_shape(found)}; one movement at a "
+                f"time, batches are made with jax.vmap."
+            )
+
+
+def positive(value, name: str, what: str) -> Array:
+    """A number that must be positive: a `DataError` where it is not, NaN where it is traced."""
+    if not isinstance(value, jax.core.Tracer) and not np.all(np.asarray(value) > 0):
+        raise DataError(f"params.{name} is {np.asarray(value):g}; {what} must be positive.")
+    return jnp.where(value > 0, value, jnp.nan)
+
+
+def not_negative(value, name: str, what: str) -> Array:
+    """A number that must not be negative: a `DataError` where it is, NaN where it is traced."""
+    if not isinstance(value, jax.core.Tracer) and not np.all(np.asarray(value) >= 0):
+        raise DataError(f"params.{name} is {np.asarray(value):g}; {what} must not be negative.")
+    return jnp.where(value >= 0, value, jnp.nan)
+
+
+def duration_of(params: Any, fixed: float | None) -> Array:
+    """The duration in seconds, fixed or of the parameters: see `positive`."""
+    if fixed is not None:
+        return jnp.asarray(fixed, params.weights.dtype)
+    return positive(params.tau, "tau", "the duration of a movement")
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "None" if shape is None else f"of shape {shape}"

@@ -15,7 +15,7 @@ def sample(
     grid: Grid, coefficients: Float[Array, "columns rows"], s: Float[Array, " time"]
 ) -> Float[Array, "columns time"]:
     """The splines with these coefficients at `s >= 0`."""
-    return _read(coefficients, *locate(grid, s), 0)
+    return read_spline(coefficients, *locate(grid, s), 0)
 
 
 def locate(grid: Grid, s: Float[Array, " time"]) -> tuple[Int[Array, " time"], Float[Array, " time"]]:
@@ -34,7 +34,7 @@ def locate(grid: Grid, s: Float[Array, " time"]) -> tuple[Int[Array, " time"], F
 # keep every gathered value; with the rule below it keeps one slope per output, and forward mode and higher
 # orders work as well.
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
-def _read(coefficients, first, place, order):
+def read_spline(coefficients, first, place, order):
     """The `order`-th derivative in `place`: `sum_m piece_m(place) * coefficients[:, first + m]`."""
     total = 0.0
     for m, piece in enumerate(_piece_values(place, order)):
@@ -42,12 +42,12 @@ def _read(coefficients, first, place, order):
     return jax.lax.optimization_barrier(total)
 
 
-@_read.defjvp
+@read_spline.defjvp
 def _read_jvp(order, primals, tangents):
     coefficients, first, place = primals
     d_coefficients, _, d_place = tangents
-    slope = _read(coefficients, first, place, order + 1)
-    return _read(*primals, order), _read(d_coefficients, first, place, order) + slope * d_place
+    slope = read_spline(coefficients, first, place, order + 1)
+    return read_spline(*primals, order), read_spline(d_coefficients, first, place, order) + slope * d_place
 
 
 def _piece_values(place, order):

@@ -105,7 +105,7 @@ def spline_table(system: System, dtype: np.dtype) -> tuple[Grid, np.ndarray, np.
     ]
     for table in tables:
         table.flags.writeable = False
-    return Grid(per_unit, near, far, scale), *tables
+    return Grid(per_unit, near, far, scale), tables[0], tables[1]
 
 
 def _far_columns(system: System, split: float, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

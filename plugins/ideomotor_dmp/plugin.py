@@ -17,6 +17,33 @@ def ideomotor_components():
             "a DMP played step by step: coupling, phase stopping",
         ),
         Component(
+            "primitive", "prodmp", "ideomotor_dmp:ProDMP", "a DMP from any position and velocity; replanned"
+        ),
+        Component("primitive", "hitting-dmp", "ideomotor_dmp:HittingDMP", "a DMP that meets a moving target"),
+        Component(
+            "primitive", "via-point-dmp", "ideomotor_dmp:ViaPointDMP", "a DMP that passes given points"
+        ),
+        Component(
+            "primitive", "joined-dmp", "ideomotor_dmp:JoinedDMP", "DMPs in sequence with smooth joints"
+        ),
+        Component("primitive", "periodic-dmp", "ideomotor_dmp:PeriodicDMP", "a rhythmic DMP in closed form"),
+        Component(
+            "primitive",
+            "feedback-periodic-dmp",
+            "ideomotor_dmp:FeedbackPeriodicDMP",
+            "a rhythmic DMP played step by step: coupling of phase and force",
+        ),
+        Component(
+            "primitive", "orientation-dmp", "ideomotor_dmp:OrientationDMP", "a DMP on unit quaternions"
+        ),
+        Component("primitive", "pose-dmp", "ideomotor_dmp:PoseDMP", "position and orientation in one DMP"),
+        Component(
+            "primitive",
+            "promp",
+            "ideomotor_dmp:ProMP",
+            "distribution of movements, of several demonstrations",
+        ),
+        Component(
             "part", "closed-form", "ideomotor_dmp:ClosedForm", "solves a DMP exactly, from a table (default)"
         ),
         Component("part", "integrated", "ideomotor_dmp:Integrated", "solves a DMP with a Diffrax solver"),
@@ -29,4 +56,9 @@ def ideomotor_components():
         Component(
             "part", "obstacle-coupling", "ideomotor_dmp:ObstacleCoupling", "a soft ball that repels a DMP"
         ),
+        Component(
+            "part", "steering-coupling", "ideomotor_dmp:SteeringCoupling", "steers a DMP around an obstacle"
+        ),
+        Component("part", "force-coupling", "ideomotor_dmp:ForceCoupling", "keeps a contact force"),
+        Component("part", "sum-coupling", "ideomotor_dmp:SumCoupling", "several couplings at once"),
     ]

@@ -258,7 +258,9 @@ def _fits(case: Case, primitive, dtype, command=None) -> None:
         ys = case.function(primitive, case.inputs, jax.random.key(0), 40)
     else:
         # What a policy does depends on the plant; without one, the outputs are its commands.
-        ys = jax.tree.map(lambda leaf: jnp.sin(ts.reshape(-1, *[1] * np.ndim(leaf))) + leaf, command)
+        # One whole cycle, so that rhythms can be imitated too.
+        wave = jnp.sin(2 * np.pi * ts)
+        ys = jax.tree.map(lambda leaf: wave.reshape(-1, *[1] * np.ndim(leaf)) + leaf, command)
     try:
         params = primitive.fit(Trajectory(ts, ys))
     except Exception as error:

@@ -1,5 +1,6 @@
 """Gradients: the paper's sensitivity equations, finite differences, forward mode, second order, batches."""
 
+import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,18 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from ideomotor import Trajectory
-from ideomotor_dmp import DMP, DMPParams
+from ideomotor_dmp import (
+    DMP,
+    DMPParams,
+    HittingDMP,
+    Integrated,
+    JoinedDMP,
+    OrientationDMP,
+    PeriodicDMP,
+    ProDMP,
+    ProMP,
+    ViaPointDMP,
+)
 
 
 def sensitivities(ts, weights, goal, start, tau, alpha=48.0, alpha_x=2.0):
@@ -156,3 +168,53 @@ def test_a_traced_tau_that_is_not_positive_gives_nan():
     play = jax.jit(lambda tau: DMP().trajectory(eqx.tree_at(lambda p: p.tau, params, tau), ts))
     for tau in (0.0, -1.0, np.nan):
         assert np.isnan(play(jnp.float32(tau))).all()
+
+
+@pytest.mark.parametrize(
+    "primitive",
+    [
+        DMP(2, 10, scaling="smooth"),
+        ProDMP(DMP(2, 10)),
+        HittingDMP(DMP(2, 10)),
+        ViaPointDMP(DMP(2, 10), [0.3, 0.8]),
+        JoinedDMP([DMP(2, 10), DMP(2, 8)]),
+        PeriodicDMP(2, 10, transient=True),
+        # Equal steps: adaptive ones differ between the two sides of the finite difference.
+        OrientationDMP(4, method=Integrated(diffrax.Heun(), steps=40)),
+        ProMP(2, 8),
+    ],
+    ids=lambda primitive: type(primitive).__name__,
+)
+def test_variants_have_the_gradient_of_finite_differences(x64, primitive):
+    """In all parameters at once, where forcing matters (the conformance checks have next to none)."""
+    rng = np.random.default_rng(0)
+
+    def draw_leaf(path, leaf):
+        return leaf + (100 if path[-1].name == "weights" else 0.1) * rng.normal(size=leaf.shape)
+
+    params = jax.tree_util.tree_map_with_path(draw_leaf, primitive.default_params())
+    if isinstance(primitive, ProDMP):
+        params = eqx.tree_at(lambda p: p.time, params, jnp.asarray(0.3))
+    ts = jnp.linspace(0.01, 1.7, 20)
+
+    def loss(params):
+        if isinstance(primitive, ProMP):
+            params = primitive.condition(params, 0.4, jnp.asarray([0.3, -0.1]), 0.01 * jnp.eye(2))
+            return jnp.sum(jnp.sin(primitive.trajectory(params, ts))) + jnp.sum(
+                primitive.covariance(params, ts)
+            )
+        return jnp.sum(jnp.sin(primitive.trajectory(params, ts)))
+
+    tangent = jax.tree.map(
+        lambda leaf: jnp.asarray(rng.normal(size=leaf.shape) * (0.1 + jnp.abs(leaf))), params
+    )
+    value, slope = jax.jit(loss), jax.jit(jax.grad(loss))(params)
+    terms = [float(jnp.vdot(a, b)) for a, b in zip(*map(jax.tree.leaves, (slope, tangent)), strict=True)]
+    # No parameter is without effect, but the start of a later part, which is where its predecessor arrives.
+    assert sum(abs(term) < 1e-9 for term in terms) == isinstance(primitive, JoinedDMP), terms
+    h = 1e-6
+    step = lambda sign: float(value(jax.tree.map(lambda a, t: a + sign * h * t, params, tangent)))  # noqa: E731
+    # Rounding in a loss of up to 40 makes 4e-9 of the difference, and h^2 is less.
+    assert sum(terms) == pytest.approx(
+        (step(1) - step(-1)) / (2 * h), abs=1e-6 * np.linalg.norm(terms) + 1e-7
+    )

@@ -1,0 +1,240 @@
+import math
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_demonstration, check_times, quantity
+from ideomotor.errors import DataError
+
+from . import _quaternion as quaternion
+from ._fit import gradient, least_squares
+from ._methods import Integrated
+from ._params import check_shapes, duration_of
+from ._sample import sample
+from ._system import System
+from ._table import spline_table
+
+
+class OrientationDMPParams(eqx.Module):
+    """One movement of an `OrientationDMP`.
+
+    - `weights`: of the forcing term, shape `(3, basis)`.
+    - `goal`, `start`: quaternions (w, x, y, z), shape `(4,)`; they are brought to unit length, so that a
+      network may give any that are not zero.
+    - `tau`: duration in seconds; `None` where it is fixed.
+    """
+
+    weights: Float[Array | np.ndarray, "*batch 3 basis"] = quantity(label="weights")
+    goal: Float[Array | np.ndarray, "*batch 4"] = quantity(label="goal")
+    start: Float[Array | np.ndarray, "*batch 4"] = quantity(label="start")
+    tau: Float[Array | np.ndarray, "*batch"] | None = quantity(
+        unit="s", bounds=(0.0, None), label="duration", default=None
+    )
+
+
+class OrientationDMP(AbstractFeedforwardPrimitive[OrientationDMPParams]):
+    """A DMP on unit quaternions (Ude et al. 2014).
+
+        tau deta/dt = alpha (beta 2 log(goal q*) - eta) + F(x),   tau dq/dt = eta q / 2,   eta = tau omega,
+
+    with omega the angular velocity in the fixed frame, beta = alpha / 4 and F of `DMP`, which is not scaled.
+    It is not linear and is integrated; what comes out has unit length.
+
+    - `basis`, `alpha`, `alpha_x`, `overlap`, `last_width`, `duration`: as in `DMP`.
+    - `turn`: `"shortest"`: q and -q are the same, the goal is reached through less than half a turn at first.
+      `"signed"`: the sign of `goal` against `start` says which way round, up to a whole turn.
+    - `method`: an `Integrated(...)`.
+    """
+
+    basis: int = eqx.field(static=True)
+    alpha: float = eqx.field(static=True)
+    alpha_x: float = eqx.field(static=True)
+    duration: float | None = eqx.field(static=True)
+    overlap: float = eqx.field(static=True)
+    last_width: Literal["repeat", "extrapolate"] = eqx.field(static=True)
+    turn: Literal["shortest", "signed"] = eqx.field(static=True)
+    method: Integrated
+
+    def __init__(
+        self,
+        basis: int = 25,
+        *,
+        alpha: float = 48.0,
+        alpha_x: float = 2.0,
+        duration: float | None = None,
+        overlap: float = math.exp(-2),
+        last_width: Literal["repeat", "extrapolate"] = "repeat",
+        turn: Literal["shortest", "signed"] = "shortest",
+        method: Integrated = Integrated(),
+    ):
+        if turn not in ("shortest", "signed"):
+            raise ValueError(f"turn = {turn!r}; choose 'shortest' or 'signed'.")
+        if duration is not None and not (math.isfinite(duration) and duration > 0):
+            raise ValueError(f"duration = {duration!r}; it must be a positive number of seconds, or None.")
+        if not isinstance(method, Integrated):
+            raise ValueError(f"method = {method!r}; orientations are not linear, choose an Integrated(...).")
+        self.basis, self.alpha, self.alpha_x = basis, float(alpha), float(alpha_x)
+        self.duration = None if duration is None else float(duration)
+        self.overlap, self.last_width = float(overlap), last_width
+        self.turn, self.method = turn, method
+        _ = self.system
+
+    @property
+    def system(self) -> System:
+        """The equation."""
+        return System(self.basis, self.alpha, self.alpha_x, self.overlap, self.last_width)
+
+    def default_params(self) -> OrientationDMPParams:
+        """A quarter turn about z in one second."""
+        return OrientationDMPParams(
+            jnp.zeros((3, self.basis)),
+            jnp.asarray([math.sqrt(0.5), 0.0, 0.0, math.sqrt(0.5)]),
+            jnp.asarray([1.0, 0.0, 0.0, 0.0]),
+            jnp.ones(()) if self.duration is None else None,
+        )
+
+    def trajectory(
+        self, params: OrientationDMPParams, ts: Float[Array, " time"], *, key: PRNGKeyArray | None = None
+    ) -> Float[Array, "time 4"]:
+        """Unit quaternions at the increasing times `ts` (s), with signs that do not jump."""
+        return self._solve(params, ts)[0]
+
+    def velocity(self, params: OrientationDMPParams, ts: Float[Array, " time"]) -> Float[Array, "time 3"]:
+        """Angular velocity in the fixed frame (rad / s) at the times `ts` (s)."""
+        _, eta, tau = self._solve(params, ts)
+        return eta / tau
+
+    def fit(
+        self, trajectory: Trajectory, *, refinements: int = 8, ridge: float = 1e-12
+    ) -> OrientationDMPParams:
+        """Imitate a demonstration of unit quaternions, shape `(time, 4)`.
+
+        First the weights whose forcing is nearest to the demonstration's, by finite differences; then
+        `refinements` times those that take away what rotation is left between demonstration and movement,
+        through the table of the linear DMP. The best of all is kept.
+
+        Raises a `DataError` for quaternions that are not of unit length, and where the demonstration turns by
+        more than half a turn and `turn="shortest"`.
+        """
+        check_demonstration(trajectory, minimum=3)
+        qs = check_quaternions(trajectory.ys)
+        ts = jnp.asarray(trajectory.ts - trajectory.ts[0])
+        qs = quaternion.continuous(quaternion.normalise(qs))
+        start, goal = qs[0], qs[-1]
+        if self.turn == "shortest" and not isinstance(qs, jax.core.Tracer) and float(start @ goal) < -1e-6:
+            angle = math.degrees(2 * math.acos(max(-1.0, float(start @ goal))))
+            raise DataError(
+                f"The demonstration turns by {angle:.0f} degrees, more than half a turn; make the DMP with "
+                f"turn='signed', or cut the demonstration in two."
+            )
+        return _imitate(self, ts.astype(qs.dtype), qs, jnp.asarray(refinements), ridge)
+
+    def check(self, params: OrientationDMPParams) -> None:
+        """Raise `DataError` where the parameters are not those of one movement."""
+        check_shapes(
+            params,
+            weights=(3, self.basis),
+            goal=(4,),
+            start=(4,),
+            tau=() if self.duration is None else None,
+        )
+        for name in ("goal", "start"):
+            value = getattr(params, name)
+            if not isinstance(value, jax.core.Tracer) and np.linalg.norm(np.asarray(value)) < 1e-6:
+                raise DataError(
+                    f"params.{name} is the quaternion {np.asarray(value).tolist()}, which has no direction."
+                )
+
+    def _solve(self, params, ts):
+        check_times(ts, minimum=1)
+        self.check(params)
+        dtype = params.weights.dtype
+        tau = duration_of(params, self.duration)
+        ts = jnp.asarray(ts, jnp.result_type(ts, dtype))
+        start, goal = (quaternion.normalise(jnp.asarray(q, ts.dtype)) for q in (params.start, params.goal))
+        if self.turn == "shortest":
+            goal = quaternion.towards(goal, start)
+        system = self.system
+
+        def slope(t, state, args):
+            weights, goal, tau = args
+            q, eta = state
+            left = quaternion.multiply(goal, quaternion.conjugate(quaternion.normalise(q)))
+            push = system.forcing_basis(t / tau) @ weights.T
+            pull = system.alpha * (system.alpha / 4 * quaternion.rotation_vector(left) - eta)
+            turning = jnp.concatenate([jnp.zeros_like(eta[:1]), eta])
+            return quaternion.multiply(turning, q) / (2 * tau), (pull + push) / tau
+
+        rest = jnp.zeros(3, ts.dtype)
+        q, eta = self.method.integrate(slope, (start, rest), (params.weights, goal, tau), ts)
+        return quaternion.normalise(q), eta, tau
+
+
+def check_quaternions(ys) -> Array:
+    """The demonstration as an array, if its rows are unit quaternions."""
+    ys = jnp.asarray(ys)
+    ys = ys if jnp.issubdtype(ys.dtype, jnp.floating) else ys.astype(float)
+    if ys.ndim != 2 or ys.shape[1] != 4:
+        raise DataError(
+            f"trajectory.ys has shape {ys.shape} and this primitive needs quaternions, (time, 4)."
+        )
+    if not isinstance(ys, jax.core.Tracer):
+        norms = np.linalg.norm(np.asarray(ys), axis=1)
+        if np.abs(norms - 1).max() > 1e-3:
+            bad = int(np.argmax(np.abs(norms - 1)))
+            raise DataError(
+                f"trajectory.ys[{bad}] has length {norms[bad]:g}; an orientation is a quaternion (w, x, y, z) of "
+                f"length one."
+            )
+    return ys
+
+
+def _angular(qs, s):
+    """The scaled angular velocity at the samples, by second-order differences."""
+    turns = quaternion.rotation_vector(quaternion.multiply(qs[1:], quaternion.conjugate(qs[:-1])))
+    slopes = turns / jnp.diff(s)[:, None]
+    before, after = jnp.diff(s)[:-1, None], jnp.diff(s)[1:, None]
+    inner = (after * slopes[:-1] + before * slopes[1:]) / (before + after)
+    return jnp.concatenate([slopes[:1], inner, slopes[-1:]])
+
+
+def _identity(dtype):
+    return jnp.asarray([1.0, 0.0, 0.0, 0.0], dtype)
+
+
+@eqx.filter_jit
+def _imitate(dmp: OrientationDMP, ts, qs, refinements, ridge) -> OrientationDMPParams:
+    start, goal = qs[0], qs[-1]
+    ts = ts.astype(qs.dtype)
+    tau = jnp.asarray(ts[-1] if dmp.duration is None else dmp.duration, qs.dtype)
+    s = ts / tau
+    left = quaternion.rotation_vector(quaternion.multiply(goal, quaternion.conjugate(qs)))
+    eta = _angular(qs, s)
+    wanted = gradient(eta, s) - dmp.alpha * (dmp.alpha / 4 * left - eta)
+    weights = least_squares(dmp.system.forcing_basis(s), wanted, ridge)
+    grid, table, _ = spline_table(dmp.system, s.dtype)
+    design = sample(grid, jnp.asarray(table.T), s).T[:, :-1]
+    made = lambda w: OrientationDMPParams(w, goal, start, tau if dmp.duration is None else None)  # noqa: E731
+
+    def residual(w):
+        played = dmp.trajectory(made(w), ts)
+        return quaternion.rotation_vector(
+            quaternion.towards(quaternion.multiply(qs, quaternion.conjugate(played)), _identity(qs.dtype))
+        )
+
+    def refine(_, carry):
+        weights, best, least = carry
+        rest = residual(weights)
+        error = jnp.sum(rest**2)
+        better = error < least
+        best, least = jnp.where(better, weights, best), jnp.where(better, error, least)
+        return weights + least_squares(design, rest, ridge), best, least
+
+    infinite = jnp.asarray(jnp.inf, qs.dtype)
+    _, weights, _ = jax.lax.fori_loop(0, refinements + 1, refine, (weights, weights, infinite))
+    return made(weights)
