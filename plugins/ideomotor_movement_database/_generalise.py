@@ -4,11 +4,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 import ideomotor
-from ideomotor import AbstractPerception, AbstractPrimitive, quantity
+from ideomotor import AbstractPerception, AbstractPrimitive
 from ideomotor.errors import DataError
 
 _TIMES = 301  # at which a movement's speed is looked at
@@ -56,7 +57,7 @@ class GaussianProcess(AbstractPerception[PyTree]):
     gate: float = eqx.field(static=True)
     refuse: bool = eqx.field(static=True)
     peak: float | None = eqx.field(static=True)
-    examples: Float[Array | np.ndarray, "route point query"] = quantity(label="examples")
+    examples: Float[Array | np.ndarray, "route point query"]
     present: Float[Array | np.ndarray, "route point"]
     scales: Float[Array | np.ndarray, "route query"]
     noise: Float[Array | np.ndarray, " route"]
@@ -135,7 +136,8 @@ class GaussianProcess(AbstractPerception[PyTree]):
         if self.peak is None:
             return params
         ts = params.tau * jnp.linspace(0.0, 1.0, _TIMES)
-        ys = self.primitive.trajectory(params, ts)
+        primitive: Any = self.primitive
+        ys = primitive.trajectory(params, ts)
         squares = jnp.sum(jnp.diff(ys, axis=0) ** 2, axis=-1)
         speed = jnp.sqrt(jnp.max(squares)) * (_TIMES - 1) / params.tau
         return eqx.tree_at(lambda p: p.tau, params, params.tau * jnp.maximum(1.0, speed / self.peak))
@@ -147,7 +149,7 @@ class GaussianProcess(AbstractPerception[PyTree]):
         found = self.predict(observation)
         if not self.refuse:
             return found.params
-        if not isinstance(found.trusted, jax.core.Tracer) and not found.trusted:
+        if not isinstance(found.trusted, Tracer) and not found.trusted:
             raise DataError(
                 f"The query {np.asarray(observation)} has deviation {float(found.deviation):.2f}, above the gate of "
                 f"{self.gate:g}; add examples near it."
@@ -155,8 +157,10 @@ class GaussianProcess(AbstractPerception[PyTree]):
         return jax.tree.map(lambda leaf: jnp.where(found.trusted, leaf, jnp.nan), found.params)
 
 
-def _forward(low: Float[Array, "n n"], right: Float[Array, " n"]) -> Float[Array, " n"]:
-    return jax.scipy.linalg.solve_triangular(low, right, lower=True)
+def _forward(
+    low: Float[Array | np.ndarray, "n n"], right: Float[Array | np.ndarray, " n"]
+) -> Float[Array, " n"]:
+    return jax.scipy.linalg.solve_triangular(jnp.asarray(low), jnp.asarray(right), lower=True)
 
 
 def with_arrays(process: GaussianProcess, **arrays: Any) -> GaussianProcess:

@@ -37,7 +37,7 @@ class MovementGraph:
     - `valid`: `valid(starts, ends)` says which of n straight steps, both ends of shape `(n, dof)`, are possible: no collision.
     - `primitive`: a component with `fit`; the movement is then what it makes of the path.
     - `dt`, `smoothing`, `gap_time`, `keep_pace`: see `join`.
-    - `tree`: one that was built from these demonstrations before.
+    - `tree`: one that was built from these demonstrations before; `transitions`: the graph of it, as `build_graph` gives it.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class MovementGraph:
         gap_time: bool = True,
         keep_pace: bool = True,
         tree: MovementTree | None = None,
+        transitions: TransitionGraph | None = None,
     ):
         if not isinstance(search, AbstractSearch):
             raise DataError(f"search = {search!r}; it must be Flat() or Hierarchical().")
@@ -65,7 +66,8 @@ class MovementGraph:
                 f"dt = {dt}, smoothing = {smoothing}, limit = {limit}; times are positive, and so are distances."
             )
         self.demonstrations = demonstrations
-        self.search, self.valid, self.primitive, self.tree = search, valid, primitive, tree
+        self.search, self.valid, self.primitive = search, valid, primitive
+        self.tree, self.transitions = tree, transitions
         self.threshold, self.velocity_weight, self.rotation_length = (
             threshold,
             velocity_weight,
@@ -87,8 +89,12 @@ class MovementGraph:
             )
         elif tree.names != demonstrations.names or len(tree.leaf) != len(demonstrations.ys):
             raise DataError("The tree was built from other demonstrations; build it anew.")
+        if transitions is not None and (
+            transitions.names != demonstrations.names or not np.array_equal(transitions.parent, tree.parent)
+        ):
+            raise DataError("The graph was built from another tree; build it anew with build_graph(tree).")
         self._data = demonstrations
-        self.graph: TransitionGraph = build_graph(tree)
+        self.graph: TransitionGraph = build_graph(tree) if transitions is None else transitions
         self.pace = Pace.of(demonstrations, self.graph.chart)
         self._nodes = self.graph.nodes(-1)
         self._searcher = search.prepare(self.graph, valid)
@@ -178,7 +184,7 @@ class MovementGraph:
             unit = "rad" if self.graph.space == "joint" else "m"
             raise DataError(
                 f"The {name} is {distances[best]:.3g} {unit} from the nearest demonstration, more than the limit of "
-                f"{self.limit:g} {unit}; demonstrate there, or set limit=None to go there all the same."
+                f"{self.limit:g} {unit}; demonstrate there, or allow more (limit=, --limit)."
             )
         return int(self._nodes[best])
 

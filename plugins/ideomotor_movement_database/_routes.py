@@ -109,7 +109,7 @@ def _fit_route(q: np.ndarray, y: np.ndarray, most: int, restarts: int, seed: int
             # Scales at their bounds are an answer here: an output may not depend on a coordinate.
             warnings.simplefilter("ignore")
             model.fit(q, rest[:, active] / size[active])
-        theta = np.exp(model.kernel_.theta)
+        theta = np.exp(model.kernel_.theta)  # pyright: ignore[reportAttributeAccessIssue]
         scales, noise = theta[:d], float(theta[d])
     difference = (q[:, None] - q) / scales
     gram = np.exp(-0.5 * np.sum(difference**2, axis=-1)) + (noise + 1e-8) * np.eye(n)

@@ -14,6 +14,8 @@ from .tree import Chart
 class Pace:
     """How fast the demonstrations are: `cruise`, the median of their mean speeds, and `peak`, the median of their peaks.
 
+    A demonstration's peak is the speed that it exceeds for 1 % of its time: one sample that jumps is no speed.
+
     In coordinates of the chart per second: m/s, rad/s.
     """
 
@@ -28,7 +30,7 @@ class Pace:
             place = chart.coordinates(item.ys)
             stride = max(1, min(len(item) - 1, round(0.02 / np.median(np.diff(item.ts)))))
             step = np.linalg.norm(place[stride:] - place[:-stride], axis=1)
-            peaks.append(np.max(step / (item.ts[stride:] - item.ts[:-stride])))
+            peaks.append(np.percentile(step / (item.ts[stride:] - item.ts[:-stride]), 99))
             length = np.linalg.norm(np.diff(place, axis=0), axis=1).sum()
             means.append(length / (item.ts[-1] - item.ts[0]))
         # Demonstrations of rest have no speed; a movement between them takes its time all the same.

@@ -37,7 +37,9 @@ def ideomotor_components() -> list[Component]:
         Component(
             "part", "pca", "ideomotor_movement_database:PCASplit", "splits nodes at a minimum-error threshold"
         ),
-        Component("part", "em", "ideomotor_movement_database:EM", "splits nodes by a mixture of two Gaussians"),
+        Component(
+            "part", "em", "ideomotor_movement_database:EM", "splits nodes by a mixture of two Gaussians"
+        ),
         Component("command", "db export", f"{_COMMANDS}:export", "demonstrations, tree and graph as files"),
         Component("command", "db ingest", f"{_COMMANDS}:ingest", "add demonstrations to a database"),
         Component("command", "db query", f"{_COMMANDS}:query", "a movement from one place to another"),

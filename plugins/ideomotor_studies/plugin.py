@@ -3,6 +3,7 @@
 from ideomotor.spec import Component, hookimpl
 
 _DIGITS = "ideomotor_studies.digits._commands"
+_DENISA = "ideomotor_studies.denisa2015._commands"
 _HUH = "ideomotor_studies.huh2009._commands"
 
 
@@ -52,9 +53,44 @@ def ideomotor_components():
         ),
         Component(
             "command",
+            "reproduce denisa2015",
+            f"{_DENISA}:reproduce",
+            "Deniša & Ude 2015: new movements through search in a hierarchical database",
+            extra="mujoco",
+        ),
+        Component(
+            "command",
+            "run pick-place",
+            f"{_DENISA}:run",
+            "put an object on a shelf with a simulated KUKA arm",
+            extra="mujoco",
+        ),
+        Component(
+            "command",
+            "measure movement-database",
+            f"{_DENISA}:measure",
+            "leave recorded demonstrations out, and find them among the others",
+            extra="database",
+        ),
+        Component(
+            "command",
             "reproduce huh2009",
             f"{_HUH}:reproduce",
             "Huh & Todorov 2009: motor control by recurrent networks",
+        ),
+        Component(
+            "command",
+            "grasp collect",
+            "ideomotor_studies.veres2017._commands:collect",
+            "grasps that held, with pictures, from simulation",
+            extra="mujoco",
+        ),
+        Component(
+            "command",
+            "reproduce veres2017",
+            "ideomotor_studies.veres2017._commands:reproduce",
+            "Veres et al. 2017: from pictures to a distribution over grasps",
+            extra="mujoco",
         ),
         Component("command", "train reach", f"{_HUH}:train_reach", "a network that reaches with six muscles"),
         Component("command", "train circle", f"{_HUH}:train_circle", "a network that draws circles"),

@@ -25,7 +25,9 @@ def build_graph(tree: MovementTree) -> TransitionGraph:
             here[new] * nodes + there[new], return_inverse=True, return_counts=True
         )
         by = np.unique(inverse * names + of[new])
-        sources.append(edge // nodes), targets.append(edge % nodes), counts.append(count)
+        sources.append(edge // nodes)
+        targets.append(edge % nodes)
+        counts.append(count)
         sizes.append(np.bincount(by // names, minlength=len(edge)))
         support.append(by % names)
         here = np.where(tree.born[here] == level, tree.parent[here], here)

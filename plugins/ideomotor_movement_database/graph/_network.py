@@ -24,10 +24,16 @@ class Network:
     jump: Bool[np.ndarray, " edge"]
 
     @classmethod
-    def of(cls, position, source, target, jump, jump_weight: float = 1.0) -> "Network":
-        """Edges in any order cost their length, jumps `jump_weight` times it; of parallel edges the cheapest is left."""
+    def of(
+        cls, position, source, target, jump, jump_weight: float = 1.0, step: float | None = None
+    ) -> "Network":
+        """Edges in any order cost their length, jumps `jump_weight` times it; of parallel edges the cheapest is left.
+
+        With `step`, a jump of length d costs (1 + d / step) times that: two short ones are better than one of their length.
+        """
         length = np.linalg.norm(position[source] - position[target], axis=1)
-        cost = np.where(jump, jump_weight * length, length)
+        dear = jump_weight if step is None else jump_weight * (1 + length / step)
+        cost = np.where(jump, dear * length, length)
         order = np.lexsort((cost, target, source))
         source, target, cost, jump = source[order], target[order], cost[order], jump[order]
         first = np.append(True, (source[1:] != source[:-1]) | (target[1:] != target[:-1]))[: len(source)]
@@ -37,11 +43,16 @@ class Network:
             position, source.astype(np.int32), indptr.astype(np.int32), target.astype(np.int32), cost, jump
         )
 
-    def with_edges(self, source, target, jump_weight: float) -> "Network":
+    def with_edges(self, source, target, jump_weight: float, step: float | None = None) -> "Network":
         """The same with some jumps added."""
         jump = np.append(self.jump, np.ones(len(source), bool))
         return Network.of(
-            self.position, np.append(self.source, source), np.append(self.target, target), jump, jump_weight
+            self.position,
+            np.append(self.source, source),
+            np.append(self.target, target),
+            jump,
+            jump_weight,
+            step,
         )
 
     def edge(self, source: int, target: int) -> int:

@@ -73,7 +73,8 @@ class AbstractSearcher(abc.ABC):
 class Flat(AbstractSearch):
     """One search on the deepest level, where every node may jump to the nearest node of other demonstrations.
 
-    - `jump_weight`: what a metre of jump costs, in metres travelled as demonstrated.
+    - `jump_weight`: a jump of length d costs jump_weight * d * (1 + d / s), in lengths travelled as demonstrated, where s is the
+      median length of a demonstrated step: several short jumps are better than a long one.
     - `demonstrations`: how many others a node may jump to, nearest first; all others if None.
 
     A goal that can be reached in no other way (the first node of a demonstration, say) may be jumped to from anywhere.
@@ -93,14 +94,16 @@ class Flat(AbstractSearch):
         source = np.repeat(np.arange(len(level.nodes)), np.diff(level.indptr))
         jumps = _nearest_of_others(graph, level.nodes, self.demonstrations)
         jump = np.append(np.zeros(len(source), bool), np.ones(len(jumps[0]), bool))
+        step = float(np.median(level.length)) or None if len(level.length) else None
         network = Network.of(
             level.position,
             np.append(source, jumps[0]),
             np.append(level.targets, jumps[1]),
             jump,
             self.jump_weight,
+            step,
         )
-        return FlatSearcher(graph, level.nodes, network, self.jump_weight, Checks(graph, valid))
+        return FlatSearcher(graph, level.nodes, network, self.jump_weight, step, Checks(graph, valid))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +114,7 @@ class FlatSearcher(AbstractSearcher):
     nodes: np.ndarray
     network: Network
     jump_weight: float
+    step: float | None
     checks: Checks
 
     def find(
@@ -119,11 +123,11 @@ class FlatSearcher(AbstractSearcher):
         """See `AbstractSearcher`."""
         ends = np.searchsorted(self.nodes, [start, goal])
         network = self.network
-        edges = _valid_path(network, self.nodes, self.checks, *ends, penalty)
+        edges = _valid_path(network, self.nodes, self.checks, ends[0], ends[1], penalty)
         if edges is None:
             others = np.delete(np.arange(len(self.nodes)), ends[1])
-            network = network.with_edges(others, np.full(len(others), ends[1]), self.jump_weight)
-            edges = _valid_path(network, self.nodes, self.checks, *ends, penalty)
+            network = network.with_edges(others, np.full(len(others), ends[1]), self.jump_weight, self.step)
+            edges = _valid_path(network, self.nodes, self.checks, ends[0], ends[1], penalty)
         if edges is None:
             return None
         return _path(self.graph, network, self.nodes, start, edges, self.graph.levels - 1)
@@ -168,7 +172,7 @@ class HierarchicalSearcher(AbstractSearcher):
             nodes, network, ancestors = self._level(level)
             ends = np.searchsorted(nodes, ancestors[[start, goal]])
             checks = self.checks if level == deepest else None
-            edges = _valid_path(network, nodes, checks, *ends, penalty)
+            edges = _valid_path(network, nodes, checks, ends[0], ends[1], penalty)
             if edges is not None:
                 break
         else:
@@ -182,7 +186,7 @@ class HierarchicalSearcher(AbstractSearcher):
             network = network.with_edges(*self._jumps(above, gaps, nodes), self.jump_weight)
             ends = np.searchsorted(nodes, ancestors[[start, goal]])
             checks = self.checks if level == deepest else None
-            edges = _valid_path(network, nodes, checks, *ends, penalty)
+            edges = _valid_path(network, nodes, checks, ends[0], ends[1], penalty)
             if edges is None:
                 return None
         return _path(self.graph, network, nodes, start, edges, top)

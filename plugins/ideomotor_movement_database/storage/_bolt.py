@@ -163,9 +163,7 @@ class BoltStore(AbstractGraphStore):
             with contextlib.suppress(Exception), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 self._driver.close()
-            raise DataError(
-                f"The graph server {self.url} has not answered for {seconds:g} s; see whether it is well, or wait longer."
-            ) from None
+            raise DataError(self._silent(seconds)) from None
         except errors.AuthError:
             raise DataError(
                 f"The graph server {self.url} refuses the user {self.user!r} with that password; set {PASSWORD}."
@@ -173,11 +171,16 @@ class BoltStore(AbstractGraphStore):
         except errors.ClientError as error:
             raise DataError(f"The graph server {self.url} refuses: {_line(error)}") from None
         except errors.ServiceUnavailable as error:
+            if "Deadline" in str(error):  # the driver's own, of the same length, was a moment earlier
+                raise DataError(self._silent(self.timeout)) from None
             raise DataError(
                 f"The graph server {self.url} cannot be reached ({_line(error)}); start it."
             ) from None
         except (errors.DriverError, errors.Neo4jError) as error:
             raise DataError(f"The graph server {self.url} failed: {_line(error)}") from None
+
+    def _silent(self, seconds: float) -> str:
+        return f"The graph server {self.url} has not answered for {seconds:g} s; see whether it is well, or wait longer."
 
     def __repr__(self) -> str:
         return f"BoltStore({self.url!r}, {self.user!r})"

@@ -107,8 +107,13 @@ class MovementDatabase:
 
     def planner(self, search: AbstractSearch = Flat(), **options: Any) -> MovementGraph:
         """A planner that searches among these demonstrations; `options` as in `MovementGraph`."""
-        snapshot = self._snapshot()
-        return MovementGraph(snapshot.demonstrations, search, tree=snapshot.tree, **options)
+        with self._building:
+            graph = self.graph
+            snapshot = self._known  # what the graph is of
+        assert snapshot is not None
+        return MovementGraph(
+            snapshot.demonstrations, search, tree=snapshot.tree, transitions=graph, **options
+        )
 
     def plan(
         self,

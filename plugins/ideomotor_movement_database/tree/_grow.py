@@ -45,10 +45,13 @@ def grow(
         distance = np.sqrt(np.einsum("fs,fs->s", centred, centred))
         spread = here.sum(distance) / counts
         borns.append(np.full(len(nodes), level))
-        means.append(mean), spreads.append(spread), sizes.append(counts)
+        means.append(mean)
+        spreads.append(spread)
+        sizes.append(counts)
         wide = (spread > threshold) & (counts > 1) & (level + 1 < max_levels)
         kept, samples = Segments(centred, counts).select(wide)
         del centred, distance
+        side = second = np.zeros(0, np.int64)
         if wide.any():
             side = clustering.split(kept)
             second = np.add.reduceat(side.astype(np.int64), kept.starts)

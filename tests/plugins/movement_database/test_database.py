@@ -130,6 +130,11 @@ def test_a_planner_goes_from_one_demonstration_over_to_another(database):
         np.testing.assert_allclose(np.asarray(movement.ys)[[0, -1]], [start, goal], atol=1e-9)
 
 
+def test_a_planner_searches_the_graph_that_was_loaded(database):
+    planner = database.planner()
+    assert planner.graph is database.graph and database.planner().graph is planner.graph
+
+
 def test_a_batch_is_what_the_planner_does_one_by_one(database):
     starts = np.array([reach(i).ys[0] for i in (0, 1, 2)])
     goals = np.array([reach(i).ys[-1] for i in (1, 2, 3)])

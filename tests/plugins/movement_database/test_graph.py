@@ -168,6 +168,18 @@ def test_hierarchical_search_starts_at_the_deepest_level_with_a_path():
     assert path is not None and path.level == max(np.flatnonzero(reachable))
 
 
+def test_two_short_jumps_are_better_than_one_of_their_length():
+    """Nodes 0 and 2, 6 apart with node 1 in between: 0-1-2 costs 2 * 10 * 3 (1 + 3), the jump 10 * 6 (1 + 6)."""
+    position = np.array([[0.0, 0.0], [3.0, 0.0], [6.0, 0.0]])
+    jumps = np.array([0, 1, 0]), np.array([1, 2, 2])
+    network = Network.of(position, *jumps, np.ones(3, bool), 10.0, 1.0)
+    path = network.shortest(0, 2)
+    assert network.target[path].tolist() == [1, 2]
+    assert network.cost[path].sum() == 240.0 and network.cost[network.edge(0, 2)] == 420.0
+    more = network.with_edges([2], [0], 10.0, 1.0)
+    assert more.cost[more.edge(2, 0)] == 420.0
+
+
 def test_validity_is_asked_once_for_each_step_and_obeyed():
     graph = build_graph(build_tree(crossing(3, count=8), threshold=0.02))
     asked = []

@@ -151,6 +151,31 @@ def test_far_from_every_demonstration_is_refused_with_the_distance(demonstration
             planner(wrong, wrong)
 
 
+def test_the_refusal_names_the_option_of_both_python_and_the_command_line(planner):
+    with pytest.raises(DataError, match=r"allow more \(limit=, --limit\)"):
+        planner.find(SCENE.goals[0] + [0, -1.0, 0], SCENE.goals[0])
+
+
+def test_one_sample_that_jumps_is_no_speed():
+    """Of a line at 0.2 m/s whose 40th of 1000 samples is 5 cm off."""
+    ts = 0.01 * np.arange(1000)
+    ys = np.column_stack([0.2 * ts, 0 * ts])
+    ys[40, 1] = 0.05
+    made = Demonstrations([Demonstration("jump", ts, ys)])
+    found = Pace.of(made, build_graph(build_tree(made, threshold=0.5)).chart)
+    assert 0.2 <= found.peak + 1e-9 and found.peak < 0.21
+
+
+def test_a_graph_that_was_built_before_is_used_and_another_is_refused(demonstrations):
+    tree = build_tree(demonstrations)
+    graph = build_graph(tree)
+    planner = MovementGraph(demonstrations, tree=tree, transitions=graph)
+    assert planner.graph is graph
+    other = build_graph(build_tree(demonstrations, threshold=0.02))
+    with pytest.raises(DataError, match="The graph was built from another tree"):
+        MovementGraph(demonstrations, tree=tree, transitions=other)
+
+
 def test_validity_keeps_a_new_obstacle_clear(demonstrations, planner):
     start, goal = demonstrations[0].ys[0], SCENE.goals[3]
     blocked = planner.find(start, goal).position[60]

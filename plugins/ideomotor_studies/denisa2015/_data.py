@@ -1,0 +1,71 @@
+"""Demonstrations, trees and planners of the study, in both spaces."""
+
+import functools
+from typing import Any
+
+import numpy as np
+
+import ideomotor
+from ideomotor import Trajectory
+from ideomotor_movement_database import (
+    Demonstration,
+    Demonstrations,
+    Flat,
+    Hierarchical,
+    MovementGraph,
+    MovementTree,
+    build_tree,
+    shelf_demonstrations,
+)
+
+from ._arm import joints, place
+from ._robot import SCENE
+from ._settings import FAN, THRESHOLD
+
+SPACES = ("cartesian", "joint")
+WIDTH = 0.04  # m, half the width of what is carried, in the searches' check
+
+
+@functools.lru_cache(maxsize=4)
+def demonstrations(seed: int, space: str, fan: float = FAN) -> Demonstrations:
+    """30 generated ones in the study's scene, as places of the object or as the arm's joint angles."""
+    made = shelf_demonstrations(seed, scene=SCENE, fan=fan)
+    if space == "cartesian":
+        return made
+    return Demonstrations([Demonstration(m.name, m.ts, joints(SCENE, m.ys), "joint") for m in made])
+
+
+def tree_of(made: Demonstrations, **options: Any) -> MovementTree:
+    """The paper's tree: positions and velocities unscaled, in SI units."""
+    return build_tree(made, velocity_weight=1.0, threshold=THRESHOLD[made.space], **options)
+
+
+def planner_of(made: Demonstrations, tree: MovementTree, kind: str) -> MovementGraph:
+    """`flat`, ours, checks its steps against the shelf's boards; `hierarchical`, the paper's, knows nothing of them."""
+    if kind == "hierarchical":
+        return MovementGraph(made, Hierarchical(), tree=tree)
+    free = SCENE.free(WIDTH)
+    valid = free if made.space == "cartesian" else lambda a, b: free(place(a), place(b))
+    return MovementGraph(made, Flat(), tree=tree, valid=valid)
+
+
+def queries(made: Demonstrations) -> list[tuple[np.ndarray, np.ndarray]]:
+    """30 starts, each to the ends of the first demonstration to each compartment."""
+    goals = [made[5 * i].ys[-1] for i in range(6)]
+    return [(item.ys[0], goal) for item in made for goal in goals]
+
+
+def as_joints(movement: Trajectory, space: str) -> Trajectory:
+    """A movement of the object as one of the joints."""
+    ys = np.asarray(movement.ys, float)
+    return Trajectory(np.asarray(movement.ts, float), ys if space == "joint" else joints(SCENE, ys))
+
+
+def place_of(space: str, ys: np.ndarray) -> np.ndarray:
+    """Where the object is."""
+    return place(np.asarray(ys, float)) if space == "joint" else np.asarray(ys, float)
+
+
+def dmp_for(space: str) -> Any:
+    """The primitive that imitates the movements of a space."""
+    return ideomotor.make("dmp", dof=7 if space == "joint" else 3, basis=30)

@@ -1,0 +1,191 @@
+"""The paper's experiment, stage by stage."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ideomotor import Trajectory, write_json, write_text
+from ideomotor.errors import DataError, UnknownNameError, did_you_mean
+from ideomotor_movement_database import (
+    EM,
+    Chart,
+    Flat,
+    Hierarchical,
+    KMeans,
+    MovementGraph,
+    Pace,
+    PCASplit,
+    davies_bouldin,
+    dunn,
+    shelf_demonstrations,
+    tree_features,
+)
+
+from . import _figures, _generalise, _recorded, _report
+from ._data import SPACES, as_joints, demonstrations, place_of, planner_of, queries, tree_of
+from ._robot import execute, robot
+from ._run import Run
+from ._settings import PRESETS, Preset
+
+
+def reproduce(
+    folder: Path | str,
+    *,
+    preset: str = "cpu",
+    seed: int = 0,
+    data: Path | str | None = None,
+    resume: bool = False,
+    say: Callable[[str], Any] = lambda text: None,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> dict[str, Any]:
+    """Run the whole study into a folder; returns the results by stage, also written to `results.json`.
+
+    - `preset`: a name in `PRESETS`; `seed`: of the first set of demonstrations.
+    - `data`: recorded demonstrations for the last stage, which is left out without them (see `ideomotor measure movement-database`).
+    - `resume`: keep the stages that the folder has; they must be of the same preset, seed and data.
+    """
+    if preset not in PRESETS:
+        raise UnknownNameError(f"There is no setting {preset!r}.{did_you_mean(preset, PRESETS)}")
+    recorded = None if data is None else _recorded.read(data)
+    config = {"preset": preset, "seed": seed, "data": None if data is None else str(data)}
+    run = Run(Path(folder), config, resume, say)
+    study = Study(PRESETS[preset], seed, run, progress)
+    run.stage("clustering", study.clustering)
+    for i in range(study.preset.seeds):
+        for space in SPACES:
+            run.stage(f"search-{space}-{seed + i}", lambda: study.search(space, seed + i))  # noqa: B023
+        run.stage(f"gaps-wide-{seed + i}", lambda: study.wide(seed + i))  # noqa: B023
+    for space in SPACES:
+        for kind in ("flat", "hierarchical"):
+            run.stage(f"execute-{space}-{kind}", lambda: study.execute(space, kind))  # noqa: B023
+        run.stage(f"generalise-{space}", lambda: study.generalise(space))  # noqa: B023
+    if recorded is not None:
+        count = study.preset.held_out
+        run.stage("recorded", lambda: _recorded.leave_one_out(recorded, count=count, progress=progress))
+    _figures.write(study)
+    write_json(run.folder / "results.json", run.results)
+    write_text(run.folder / "table.md", _report.table(run.results, preset, seed))
+    return run.results
+
+
+@dataclasses.dataclass
+class Study:
+    """One run: its sizes and its folder."""
+
+    preset: Preset
+    seed: int
+    run: Run
+    progress: Callable[[Iterable[Any]], Iterable[Any]]
+
+    @functools.cached_property
+    def robot(self):
+        """The simulated arm."""
+        return robot()
+
+    @functools.cached_property
+    def demonstrated_peak(self) -> float:
+        """The median of the demonstrations' peak speeds, played by the robot, m/s."""
+        made = demonstrations(self.seed, "cartesian")
+        shown = execute(self.robot, [as_joints(item.trajectory, "cartesian") for item in made])
+        return float(np.median(shown.peak))
+
+    def clustering(self) -> dict[str, Any]:
+        """Figure 6: the indices of each level, for three ways of clustering."""
+        found: dict[str, Any] = {}
+        made = demonstrations(self.seed, "cartesian")
+        for name, method in (("k-means", KMeans()), ("PCA", PCASplit()), ("EM", EM())):
+            tree = tree_of(made, clustering=method)
+            _, x = tree_features(made, tree.settings)
+            labels = [tree.level_labels(level) for level in range(1, min(tree.levels, self.preset.levels))]
+            found[name] = {
+                "levels": tree.levels,
+                "nodes": len(tree.nodes(-1)),
+                "davies_bouldin": [davies_bouldin(x, label) for label in labels],
+                "dunn": [dunn(x, label) for label in labels],
+            }
+        return found
+
+    def search(self, space: str, seed: int) -> dict[str, Any]:
+        """The tree, and 180 movements by either search; those of the first seed are kept."""
+        made = demonstrations(seed, space)
+        tree = tree_of(made)
+        found: dict[str, Any] = {
+            "levels": tree.levels,
+            "nodes": len(tree.nodes(-1)),
+            "samples": len(tree.leaf),
+        }
+        for kind in ("flat", "hierarchical"):
+            planner, movements, gaps, failed = planner_of(made, tree, kind), [], [], 0
+            for start, goal in queries(made):
+                try:
+                    path = planner.find(start, goal)
+                except DataError:
+                    failed += 1
+                    continue
+                if len(path.gaps):
+                    gaps.append(float(path.gaps.max()))
+                movements.append(planner.movement(path, start, goal))
+            if seed == self.seed:
+                self.run.keep(f"{space}-{kind}", movements)
+            found[kind] = {
+                "found": len(movements),
+                "failed": failed,
+                "largest_gap": float(np.median(gaps)),
+                "largest_gap_95": float(np.percentile(gaps, 95)),
+            }
+        found["gap_ratio"] = found["hierarchical"]["largest_gap"] / found["flat"]["largest_gap"]
+        return found
+
+    def wide(self, seed: int) -> dict[str, Any]:
+        """The gaps with demonstrations that are about 20 cm apart in mid-air, in the default scene."""
+        made, medians = shelf_demonstrations(seed), {}
+        tree = tree_of(made)
+        for kind, search in (("flat", Flat()), ("hierarchical", Hierarchical())):
+            planner = MovementGraph(made, search, tree=tree)
+            paths = [planner.find(*query) for query in queries(made)]
+            medians[kind] = float(np.median([path.gaps.max() for path in paths if len(path.gaps)]))
+        return {**medians, "gap_ratio": medians["hierarchical"] / medians["flat"]}
+
+    def execute(self, space: str, kind: str) -> dict[str, Any]:
+        """The movements found, by the robot."""
+        movements = self.run.kept(f"{space}-{kind}")
+        goals = [np.asarray(m.ys)[-1] for m in movements]
+        return self.executed(movements, place_of(space, np.array(goals)), space)
+
+    def executed(self, movements: list[Trajectory], goals: np.ndarray, space: str) -> dict[str, Any]:
+        """What the robot makes of movements that should end at `goals` (m)."""
+        count = len(movements) if self.preset.executed is None else min(self.preset.executed, len(movements))
+        chosen = np.sort(np.random.default_rng(self.seed).permutation(len(movements))[:count])
+        done = execute(self.robot, [as_joints(movements[i], space) for i in chosen], self.progress)
+        error = np.linalg.norm(done.end - goals[chosen], axis=1)
+        peaks = done.peak / self.demonstrated_peak
+        made = demonstrations(self.seed, space)
+        pace = Pace.of(made, Chart.of(space, made.ys, 0.1))
+        own = np.array([_peak(movements[i]) for i in chosen]) / pace.peak
+        return {
+            "executed": len(chosen),
+            "hits": int(done.hit.sum()),
+            "table_hits": int(done.table.sum()),
+            "which_hit": [int(i) for i in chosen[done.hit]],
+            "end_error_median": float(np.median(error)),
+            "end_error_worst": float(error.max()),
+            "peak_median": float(np.median(peaks)),
+            "peak_worst": float(peaks.max()),
+            "own_peak_median": float(np.median(own)),
+            "own_peak_worst": float(own.max()),
+            "tracking_worst": float(done.tracking.max()),
+        }
+
+    def generalise(self, space: str) -> dict[str, Any]:
+        """Gaussian processes from the start's place to the parameters of DMPs, one for each goal, and new starts."""
+        return _generalise.generalise(self, space)
+
+
+def _peak(movement: Trajectory) -> float:
+    """The highest speed, in the movement's own space."""
+    step = np.linalg.norm(np.diff(np.asarray(movement.ys), axis=0), axis=1)
+    return float(np.max(step / np.diff(np.asarray(movement.ts))))

@@ -1,0 +1,128 @@
+"""The data set: which objects are tried, and what came of it as arrays for training and judging."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from ideomotor.errors import DataError
+from ideomotor_mujoco.grasping import TRAINING, UNSEEN, Job, View, object_frame, to_frame
+
+from ._settings import Settings
+
+SETS = ("training", "similar", "different")
+
+
+def jobs(settings: Settings, seed: int = 0) -> dict[str, list[Job]]:
+    """The objects of each set: 161 to learn from at full size, one more of each family, and families never seen.
+
+    One family has an instance more than the others, as 20 families and 161 objects want it.
+    """
+    known, others = list(TRAINING)[: settings.families], list(UNSEEN)[: settings.unseen]
+
+    def of(family: str, instance: int) -> list[Job]:
+        return [
+            Job(family, instance, settings.trials, seed * 100 + pose, wanted=settings.wanted)
+            for pose in range(settings.poses)
+        ]
+
+    extra = [(known[0], settings.instances + 2)] if settings.families == 20 else []
+    train = [(f, i) for f in known for i in range(1, settings.instances + 1)] + extra
+    return {
+        "training": [job for family, i in train for job in of(family, i)],
+        "similar": [job for family in known for job in of(family, settings.instances + 1)],
+        "different": [job for family in others for job in of(family, 1)],
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Grasps:
+    """Successful grasps of one set; arrays lead with the grasp.
+
+    - `observations`: red, green, blue from 0 to 1, depth (m), mask; `contacts`, `normals`: in the object's frame (m).
+    - `frames`: that frame in the world, 4x4; `approach`: the direction in which the palm came.
+    - `labels`: the family's number; `jobs`: which of `names` each grasp belongs to.
+    """
+
+    observations: Float[np.ndarray, "grasps height width 5"]
+    contacts: Float[np.ndarray, "grasps tips 3"]
+    normals: Float[np.ndarray, "grasps tips 3"]
+    frames: Float[np.ndarray, "grasps 4 4"]
+    approach: Float[np.ndarray, "grasps 3"]
+    labels: np.ndarray
+    jobs: np.ndarray
+    names: tuple[Job, ...]
+
+    def __len__(self) -> int:
+        return len(self.contacts)
+
+    @property
+    def params(self) -> dict[str, np.ndarray]:
+        """What the networks predict."""
+        return {"contacts": self.contacts, "normals": self.normals}
+
+    def take(self, rows: np.ndarray) -> "Grasps":
+        """Some of them."""
+        parts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return Grasps(**{n: part if n == "names" else part[rows] for n, part in parts.items()})
+
+
+def gather(folder: Path | str, wanted: list[Job], settings: Settings) -> Grasps:
+    """The grasps of these jobs from the folder of a collection.
+
+    Raises a `DataError` if a job's file is missing or nothing was held.
+    """
+    folder, rows = Path(folder), []
+    families = sorted({job.family for job in wanted})
+    for number, job in enumerate(wanted):
+        path = folder / f"{job.name}.npz"
+        if not path.exists():
+            raise DataError(
+                f"{folder} has no {path.name}; collect it with `ideomotor grasp collect --out {folder}`."
+            )
+        with np.load(path, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+        for i in range(len(found.get("wrist", ()))):
+            rows.append(_row(found, i, job, number, families, settings))
+    if not rows:
+        raise DataError(f"No grasp in {folder} held; try more poses or other objects.")
+    stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    return Grasps(**stacked, names=tuple(wanted))
+
+
+def _row(found, i, job, number, families, settings) -> dict[str, np.ndarray]:
+    camera = dataclasses.replace(job.camera, size=found["rgb"].shape[1])
+    depth = found["depth"][i].astype(np.float32)
+    view = View(found["rgb"][i], depth, found["mask"][i].astype(bool), found["camera"][i])
+    frame = object_frame(view, camera, settings.frame)
+    grasp = to_frame(frame, found["contacts"][i], found["normals"][i])
+    return {
+        "observations": _shrunk(view.observation, settings.pixels).astype(np.float16),
+        "contacts": grasp["contacts"].astype(np.float32),
+        "normals": grasp["normals"].astype(np.float32),
+        "frames": frame,
+        "approach": -found["camera"][i][:3, 2],
+        "labels": np.array(families.index(job.family)),
+        "jobs": np.array(number),
+    }
+
+
+def _shrunk(picture: np.ndarray, pixels: int) -> np.ndarray:
+    """Means of square blocks."""
+    factor = picture.shape[0] // pixels
+    if factor * pixels != picture.shape[0]:
+        raise DataError(f"A picture of {picture.shape[0]} pixels cannot be shrunk to {pixels}.")
+    return picture.reshape(pixels, factor, pixels, factor, -1).mean((1, 3))
+
+
+def yields(folder: Path | str) -> dict[str, dict[str, int]]:
+    """How often each reason came up, for each family in a collection's folder."""
+    found: dict[str, dict[str, int]] = {}
+    for path in sorted(Path(folder).glob("*-[0-9][0-9][0-9]-[0-9][0-9][0-9].json")):
+        about = json.loads(path.read_text(encoding="utf-8"))
+        reasons = found.setdefault(about["family"], {})
+        for reason, count in about["reasons"].items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    return found

@@ -1,0 +1,100 @@
+"""The networks of the paper's tables, their training and their likelihoods."""
+
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import ideomotor
+from ideomotor_cvae import (
+    CVAE,
+    GaussianRegression,
+    ImagePrior,
+    NetworkInNetwork,
+    RecurrentPrior,
+    SharedPrior,
+    balanced_batches,
+    negative_bound,
+)
+
+from ._data import Grasps
+from ._settings import Settings
+
+KINDS = ("CNN", "GSNN", "CVAE", "R-CVAE")
+_PRIORS = {"GSNN": SharedPrior, "CVAE": ImagePrior, "R-CVAE": RecurrentPrior}
+
+
+def build(kind: str, settings: Settings, tips: int, seed: int) -> CVAE | GaussianRegression:
+    """A network of the paper's family, untrained."""
+    tower = NetworkInNetwork(settings.channels, settings.kernels, settings.pool_after)
+    output = {"contacts": (tips, 3), "normals": (tips, 3)}
+    shape = (settings.pixels, settings.pixels, 5)
+    key = jax.random.key(seed)
+    if kind == "CNN":
+        return GaussianRegression(output, shape, tower, key=key)
+    return CVAE(output, shape, _PRIORS[kind](), tower, share_tower=settings.share_tower, key=key)
+
+
+def fit(kind: str, grasps: Grasps, settings: Settings, *, seed: int, run: Path, resume: bool = False) -> Any:
+    """A trained network; class-balanced batches, Adam, gradients of at most norm 5 (the authors' settings)."""
+    model = build(kind, settings, grasps.contacts.shape[1], seed)
+    model = model.with_scaling(grasps.params, grasps.observations)
+    data = {"observations": grasps.observations, "params": grasps.params}
+    optimiser = optax.chain(optax.clip_by_global_norm(5.0), optax.adam(settings.rate, b2=0.99))
+    return ideomotor.train(
+        model,
+        negative_bound,
+        balanced_batches(data, grasps.labels, settings.batch),
+        optimiser,
+        steps=settings.steps,
+        where=_trained,
+        seed=seed,
+        run=run,
+        resume=resume,
+    )
+
+
+def _trained(model):
+    if isinstance(model, CVAE):
+        return (model.towers, model.recognition, model.prior_network, model.generating)
+    return (model.network, model.hidden, model.head)
+
+
+def negative_log_likelihood(model: Any, grasps: Grasps, count: int, seed: int = 0) -> float:
+    """The mean negative conditional log-likelihood (nats per grasp, in deviations of the training data).
+
+    By 100 importance samples (eq. 6) for CVAE and R-CVAE, 1,000 Monte Carlo samples (eq. 5) for the GSNN, exact for the
+    CNN; on at most `count` grasps drawn at random.
+    """
+    samples = 1000 if isinstance(model, CVAE) and model.prior_network is None else 100
+    rows = np.random.default_rng(seed).permutation(len(grasps))[:count]
+
+    @eqx.filter_jit
+    def some(model, observations, params, keys):
+        def one(observation, params, key):
+            output = model.scaling.to_output(params)
+            return model.log_likelihood(model.see(observation), output, key, samples)
+
+        return jax.vmap(one)(observations, params, keys)
+
+    total = []
+    for part in np.array_split(rows, max(1, len(rows) // 50)):
+        taken = grasps.take(part)
+        keys = jax.random.split(jax.random.key(seed), len(part))
+        total.append(some(model, jnp.asarray(taken.observations, float), taken.params, keys))
+    return -float(np.mean(np.concatenate(total)))
+
+
+def constant_likelihood(training: Grasps, grasps: Grasps) -> float:
+    """The same for the predictor that always says the training data's mean, with deviation one (nats per grasp)."""
+    apart = []
+    for name in ("contacts", "normals"):
+        known = getattr(training, name).reshape(len(training), -1)
+        tested = getattr(grasps, name).reshape(len(grasps), -1)
+        apart.append((tested - known.mean(0)) / known.std(0))
+    z = np.concatenate(apart, 1)
+    return float(np.mean(0.5 * (z**2 + np.log(2 * np.pi)).sum(1)))

@@ -1,0 +1,201 @@
+"""The arm of the study, its execution, and the commands on small sizes."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from ideomotor import Trajectory
+from ideomotor.cli import command
+from ideomotor.errors import DataError, IdeomotorError, UnknownNameError
+from ideomotor_movement_database import Demonstration, Demonstrations, shelf_demonstrations
+
+pytest.importorskip("mujoco")
+pytest.importorskip("sklearn")
+
+from ideomotor_mujoco import forward_kinematics
+from ideomotor_studies.denisa2015 import SCENE, _recorded, execute, joints, place, reproduce, robot
+from ideomotor_studies.denisa2015._arm import HAND, PEDESTAL
+from ideomotor_studies.denisa2015._run import Run
+
+
+def _invoke(*arguments):
+    return CliRunner().invoke(command, [str(word) for word in arguments])
+
+
+@pytest.fixture(scope="module")
+def arm():
+    return robot()
+
+
+def test_place_is_the_arms_forward_kinematics():
+    """Against the Denavit-Hartenberg matrices of the robot's plug-in."""
+    for angles in np.random.default_rng(0).uniform(-2, 2, (10, 7)):
+        flange = forward_kinematics(angles)
+        wanted = flange[:3, 3] + HAND * flange[:3, 2] + [0, 0, PEDESTAL]
+        np.testing.assert_allclose(place(angles), wanted, atol=1e-12)
+
+
+def test_place_is_where_the_simulated_arm_has_the_object(arm):
+    angles = joints(SCENE, SCENE.goals)
+    for one, goal in zip(angles, SCENE.goals, strict=True):
+        np.testing.assert_allclose(arm.observe(arm.at(one))["tip"], goal, atol=1e-9)
+
+
+def test_all_of_the_start_area_and_all_goals_are_reached_within_the_joints_limits(arm):
+    places = np.concatenate([SCENE.starts(500, np.random.default_rng(0)), SCENE.goals])
+    angles = joints(SCENE, places)
+    np.testing.assert_allclose(place(angles), places, atol=1e-9)
+    assert np.all(angles >= arm.robot.lower) and np.all(angles <= arm.robot.upper)
+
+
+def test_joint_angles_are_a_smooth_function_of_the_place():
+    """Along demonstrations no joint is faster than the real arm's (rad/s)."""
+    fastest = np.radians((110, 110, 128, 128, 204, 184, 184))
+    for item in shelf_demonstrations(1, scene=SCENE, fan=0.3):
+        speed = np.abs(np.diff(joints(SCENE, item.ys), axis=0)) / np.diff(item.ts)[:, None]
+        assert np.all(speed.max(axis=0) <= fastest)
+        np.testing.assert_allclose(place(joints(SCENE, item.ys)), item.ys, atol=1e-9)
+
+
+def test_a_movement_into_a_board_counts_as_a_hit_and_a_demonstration_does_not(arm):
+    item = shelf_demonstrations(0, scene=SCENE, fan=0.3)[0]
+    good = Trajectory(item.ts, joints(SCENE, item.ys))
+    # From the middle of a compartment down onto its floor.
+    goal, ts = SCENE.goals[2], np.linspace(0, 1, 51)
+    down = goal - np.linspace(0, 1, 51)[:, None] * [0, 0, 0.5 * SCENE.opening]
+    bad = Trajectory(ts, joints(SCENE, down))
+    done = execute(arm, [good, bad])
+    assert done.hit.tolist() == [False, True] and not done.table.any()
+    assert np.linalg.norm(done.end[0] - item.ys[-1]) < 1e-4 and done.tracking[0] < 5e-3
+    assert np.linalg.norm(done.end[1] - down[-1]) > 0.01  # the board held it up
+
+
+def test_a_movement_into_the_table_is_seen_too(arm):
+    ts, (x, y, z) = np.linspace(0, 1, 51), SCENE.table
+    down = np.array([x, y, z + 0.1]) - np.linspace(0, 1, 51)[:, None] * [0, 0, 0.2]
+    done = execute(arm, [Trajectory(ts, joints(SCENE, down))])
+    assert done.table.all() and not done.hit.any()
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Reaches to one goal, as a recording without times."""
+    made = list(shelf_demonstrations(0, per_cell=2, rate=50.0))[:6]
+    file = tmp_path_factory.mktemp("recorded") / "moves.npz"
+    offsets = np.cumsum([0, *(len(item) for item in made)])
+    np.savez(file, data=np.concatenate([item.ys for item in made]), offsets=offsets)
+    return file
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, recorded):
+    out = tmp_path_factory.mktemp("denisa") / "run"
+    result = _invoke("reproduce", "denisa2015", "--preset", "tiny", "--data", recorded, "--out", out)
+    assert result.exit_code == 0, result.output
+    return out, result.output
+
+
+def test_the_tiny_study_writes_all(study):
+    out, text = study
+    assert {f"figure{i}.png" for i in (3, 6, 8, 10, 11, 14)} == {p.name for p in (out / "figures").iterdir()}
+    table = (out / "table.md").read_text(encoding="utf-8")
+    assert "| 4133 |" in table and "Protocol." in table and table in text
+    results = json.loads((out / "results.json").read_text())
+    for space in ("cartesian", "joint"):
+        for kind in ("flat", "hierarchical"):
+            assert results[f"search-{space}-0"][kind]["found"] == 180
+        for stage in (f"execute-{space}-flat", f"generalise-{space}"):
+            found = results[stage]
+            assert found["executed"] == (12 if stage.startswith("execute") else 4) and found["hits"] == 0
+            assert found["end_error_median"] <= 0.0085 and found["end_error_worst"] <= 0.02
+    assert results["recorded"]["left_out"] == 4
+    stages = [json.loads(line)["stage"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert stages == list(results)
+
+
+def test_a_killed_study_goes_on_to_the_same_result(study):
+    """A stage that is missing is made again from what is kept; all others stay as they are."""
+    out, _ = study
+    before = json.loads((out / "results.json").read_text())
+    kept = (out / "stages" / "clustering.json").stat().st_mtime_ns
+    (out / "stages" / "execute-joint-flat.json").unlink()
+    config = json.loads((out / "config.json").read_text())
+    after = reproduce(out, preset="tiny", data=config["data"], resume=True)
+    timed = ("cpu_s", "wall_s")
+    for stage, found in before.items():
+        assert {k: v for k, v in found.items() if k not in timed} == {
+            k: v for k, v in after[stage].items() if k not in timed
+        }
+    assert (out / "stages" / "clustering.json").stat().st_mtime_ns == kept
+
+
+def test_another_run_in_the_same_folder_is_refused(study):
+    out, _ = study
+    with pytest.raises(IdeomotorError, match="not empty"):
+        Run(out, {"preset": "tiny"}, False, print)
+    with pytest.raises(IdeomotorError, match="another seed"):
+        Run(out, {"preset": "tiny", "seed": 3}, True, print)
+    result = _invoke("reproduce", "denisa2015", "--resume")
+    assert result.exit_code == 1 and "--out FOLDER" in result.output
+    with pytest.raises(UnknownNameError, match="Did you mean 'tiny'"):
+        reproduce(out / "other", preset="tiney")
+
+
+def test_an_object_is_put_where_it_should_be(tmp_path):
+    out = tmp_path / "out"
+    result = _invoke(
+        "run", "pick-place", "--start", "-0.2", "-0.8", "--goal", "3", "--space", "joint", "--out", out
+    )
+    assert result.exit_code == 0, result.output
+    assert {p.name for p in out.iterdir()} == {"figure.png", "trajectory.csv", "trajectory.npz"}
+    assert "the shelf was not touched" in result.output
+    with np.load(out / "trajectory.npz") as file:
+        tip = file["ys.tip"]
+    np.testing.assert_allclose(tip[0], (-0.2, -0.8, SCENE.table[2]), atol=1e-6)
+    np.testing.assert_allclose(tip[-1], SCENE.goals[2], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--start", "0.5", "-0.6"), "not on the table, which has x from -0.38 to 0.38"),
+        (("--start", "nan", "-0.6"), "not on the table"),
+        (("--goal", "7"), "7 is not in the range"),
+    ],
+)
+def test_bad_places_are_refused_and_nothing_is_written(tmp_path, words, said):
+    result = _invoke("run", "pick-place", *words, "--out", tmp_path / "out")
+    assert result.exit_code != 0 and said in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_leaving_one_out_of_identical_ways_finds_it_again():
+    """Parallel straight lines 1 cm apart: what is left out is found among the others within that."""
+    ts, share = np.linspace(0, 2, 101), np.linspace(0, 1, 101)[:, None] ** 2
+    lines = [np.array([0.0, 0.01 * i, 0.0]) + share * [0.5, 0.0, 0.0] for i in range(4)]
+    found = _recorded.leave_one_out(
+        Demonstrations([Demonstration(f"{i}", ts, y) for i, y in enumerate(lines)])
+    )
+    assert found["left_out"] == 4 and found["distance_worst"] <= 0.01 and found["end_error_worst"] < 1e-9
+    assert found["straight_line_worst"] < 1e-9 and found["nearest_warped_worst"] < 1e-9
+
+
+def test_recordings_are_measured_and_too_few_are_refused(recorded, tmp_path):
+    result = _invoke("measure", "movement-database", "--data", recorded, "--rate", "50", "--count", "2")
+    assert result.exit_code == 0 and "2 of 6 demonstrations left out" in result.output
+    few = tmp_path / "few.npz"
+    np.savez(few, data=np.random.default_rng(0).random((20, 3)), offsets=[0, 10, 20])
+    with pytest.raises(DataError, match="2 demonstrations; leaving one out needs at least three"):
+        _recorded.read(few)
+
+
+def test_the_kuka_recordings_are_found_again_without_each(shared_data):
+    """Six of the real demonstrations: nearer than a straight line, at rest at the end, no faster than demonstrated."""
+    file = shared_data / "kuka_demos_part.npz"
+    if not file.exists():
+        pytest.skip("the KUKA recordings are not here")
+    found = _recorded.leave_one_out(_recorded.read(file), count=6)
+    assert found["better_than_straight_line"] == 6 and found["distance_median"] < 0.05
+    assert found["peak_worst"] <= 1.01 and found["end_error_worst"] < 1e-6
