@@ -1,6 +1,7 @@
 """From an image to the parameters of a movement: encoder-decoder networks, digits, reading of pictures."""
 
 from . import digits as digits
+from ._cascade import Cascade as Cascade
 from ._encoder_decoder import EncoderDecoder as EncoderDecoder
 from ._encoders import AbstractEncoder as AbstractEncoder
 from ._encoders import Convolutional as Convolutional
@@ -8,6 +9,8 @@ from ._encoders import FullyConnected as FullyConnected
 from ._image import DigitImage as DigitImage
 from ._image import normalise_image as normalise_image
 from ._image import read_image as read_image
+from ._losses import cascade_loss as cascade_loss
+from ._losses import cascade_parameter_loss as cascade_parameter_loss
 from ._losses import distance_loss as distance_loss
 from ._losses import parameter_loss as parameter_loss
 from ._losses import trajectory_loss as trajectory_loss
@@ -15,8 +18,11 @@ from ._metrics import equal_length_distance as equal_length_distance
 from ._metrics import equal_time_distance as equal_time_distance
 from ._metrics import ink_distances as ink_distances
 from ._metrics import warped_distance as warped_distance
+from ._mixture import Mixture as Mixture
+from ._mixture import mixture_loss as mixture_loss
+from ._normalised import Normalised as Normalised
+from ._normalised import normalised_pairs as normalised_pairs
 from ._picture import load_picture as load_picture
 from ._picture import to_grey as to_grey
 from ._reader import digit_reader as digit_reader
 from ._refined import Refined as Refined
-from ._scaling import OutputScaling as OutputScaling

@@ -1,14 +1,14 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 import ideomotor
-from ideomotor import AbstractPerception, AbstractPrimitive
+from ideomotor import AbstractPerception, AbstractPrimitive, OutputScaling
 
 from ._encoders import AbstractEncoder, FullyConnected, dense_layers
-from ._scaling import OutputScaling
 
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu, "gelu": jax.nn.gelu, "silu": jax.nn.silu}
 
@@ -24,6 +24,9 @@ class EncoderDecoder(AbstractPerception):
     - `encoder`: `FullyConnected` or `Convolutional`.
     - `latent`: width of the narrow layer in the middle; `decoder`: widths of the layers after it.
     - `activation`: tanh (the paper's), relu, gelu or silu; the last layer is linear.
+    - `components`: the outputs are coefficients of that many principal movements, learnt by
+      `with_principal_movements`; by default one output for each of the primitive's numbers.
+    - `brightness`: mean and deviation of the images' pixels, taken out before the first layer.
 
     The defaults with a DMP of 25 basis functions and two degrees of freedom are the paper's network
     1600-1500-1300-1000-600-200-20-35-55. Weights start Xavier-uniform, biases at zero. Train with
@@ -32,12 +35,15 @@ class EncoderDecoder(AbstractPerception):
 
     layers: tuple[eqx.Module, ...]
     scaling: OutputScaling
+    mixing: Float[Array, "params components"] | None
     primitive: AbstractPrimitive
     encoder: AbstractEncoder
     image_shape: tuple[int, int] = eqx.field(static=True)
     latent: int = eqx.field(static=True)
     decoder: tuple[int, ...] = eqx.field(static=True)
     activation: str = eqx.field(static=True)
+    components: int | None = eqx.field(static=True)
+    brightness: tuple[float, float] = eqx.field(static=True)
     _encoding: int = eqx.field(static=True)
 
     def __init__(
@@ -48,6 +54,8 @@ class EncoderDecoder(AbstractPerception):
         latent: int = 20,
         decoder: tuple[int, ...] = (35,),
         activation: str = "tanh",
+        components: int | None = None,
+        brightness: tuple[float | int, float | int] = (0.0, 1.0),
         *,
         key: PRNGKeyArray | None = None,
     ):
@@ -65,12 +73,21 @@ class EncoderDecoder(AbstractPerception):
         self.latent, self.decoder, self.activation = int(latent), tuple(int(n) for n in decoder), activation
         example = primitive.default_params()
         outputs = ravel_pytree(example)[0].size
+        if components is not None and not 1 <= components <= outputs:
+            raise ValueError(
+                f"components must be from 1 to {outputs}, the primitive's numbers, not {components}."
+            )
+        if len(brightness) != 2 or not brightness[1] > 0:
+            raise ValueError(f"brightness must be (mean, positive deviation), not {brightness!r}.")
+        self.components, self.brightness = components, (float(brightness[0]), float(brightness[1]))
+        outputs = outputs if components is None else components
         first, width = self.encoder.layers(self.image_shape, key_encoder)
         middle, width = dense_layers(width, (self.latent,), key_latent)
         last, _ = dense_layers(width, (*self.decoder, outputs), key_decoder)
         self.layers = (*first, *middle, *last)
         self._encoding = len(first) + len(middle)
         self.scaling = OutputScaling.identity(example)
+        self.mixing = None if components is None else jnp.eye(ravel_pytree(example)[0].size, components)
 
     def default_observation(self) -> Float[Array, "height width"]:
         """A blank image."""
@@ -84,17 +101,23 @@ class EncoderDecoder(AbstractPerception):
 
     def encode(self, image: Float[Array, "height width"]) -> Float[Array, " latent"]:
         """The latent description of an image."""
-        features = image[None]
+        mean, deviation = self.brightness
+        features = image[None] if self.brightness == (0.0, 1.0) else (image[None] - mean) / deviation
         for layer in self.layers[: self._encoding]:
             features = ACTIVATIONS[self.activation](_apply(layer, features))
         return features
 
     def decode(self, latent: Float[Array, " latent"]) -> PyTree:
         """The parameters for a latent description."""
-        return self.scaling.to_params(self.outputs(latent), self.primitive.default_params())
+        return self.scaling.to_params(self.numbers(latent), self.primitive.default_params())
 
-    def outputs(self, latent: Float[Array, " latent"]) -> Float[Array, " params"]:
-        """The network's last layer, before scaling."""
+    def numbers(self, latent: Float[Array, " latent"]) -> Float[Array, " params"]:
+        """The parameters before scaling: the last layer, or what its principal movements add up to."""
+        outputs = self.outputs(latent)
+        return outputs if self.mixing is None else jax.lax.stop_gradient(self.mixing) @ outputs
+
+    def outputs(self, latent: Float[Array, " latent"]) -> Float[Array, " outputs"]:
+        """The network's last layer."""
         features = latent
         for layer in self.layers[self._encoding : -1]:
             features = ACTIVATIONS[self.activation](_apply(layer, features))
@@ -102,8 +125,43 @@ class EncoderDecoder(AbstractPerception):
 
     def with_scaling(self, params: PyTree, *, per: str = "leaf") -> "EncoderDecoder":
         """The same network with its scaling learnt from a batch of parameters; see `OutputScaling.learn`."""
+        if self.components is not None:
+            raise ValueError("A network with components learns its scaling by with_principal_movements.")
         scaling = OutputScaling.learn(params, self.primitive.default_params(), per)
         return eqx.tree_at(lambda m: m.scaling, self, scaling)
+
+    def with_principal_movements(
+        self, params: PyTree, ts: Float[Array, " time"], *, per: str = "leaf"
+    ) -> "EncoderDecoder":
+        """The same network, its outputs made the coefficients of the principal movements of a batch of parameters.
+
+        - `ts`: (s), the times at which movements are compared; `per`: the scaling in which `parameter_loss`
+          compares parameters.
+
+        The outputs are then uncorrelated, of mean zero and deviation one, and ordered by how far they move;
+        the movement is taken as linear in the parameters about their mean, which it is for a DMP.
+        """
+        if self.components is None:
+            raise ValueError("with_principal_movements needs a network made with components.")
+        example = self.primitive.default_params()
+        scaling = OutputScaling.learn(params, example, per)
+        numbers = np.asarray(jax.vmap(scaling.to_output)(params), float)
+        mean = numbers.mean(0)
+        scaling = eqx.tree_at(lambda s: s.offset, scaling, scaling.offset + scaling.scale * jnp.asarray(mean))
+
+        def movement(numbers):
+            return self.primitive.trajectory(scaling.to_params(numbers, example), ts).ravel()
+
+        slope = np.asarray(jax.jacfwd(movement)(jnp.zeros(len(mean))), float)
+        moved = (numbers - mean) @ slope.T
+        values, vectors = np.linalg.eigh(moved.T @ moved / len(moved))
+        first = slice(None, -self.components - 1, -1)
+        deviation = np.sqrt(np.maximum(values[first], 1e-12 * values[-1]))
+        # The directions in parameters are the regression of the parameters on the scores, which needs no inverse
+        # of the slope: some directions hardly move anything.
+        scores = moved @ vectors[:, first] / deviation
+        mixing = jnp.asarray((numbers - mean).T @ scores / len(moved), scaling.offset.dtype)
+        return eqx.tree_at(lambda m: (m.scaling, m.mixing), self, (scaling, mixing))
 
 
 def _apply(layer, features):

@@ -6,9 +6,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 import ideomotor
-from ideomotor import AbstractFeedforwardPrimitive, AbstractPerception, quantity
-
-from ._scaling import positive_numbers
+from ideomotor import AbstractFeedforwardPrimitive, AbstractPerception, positive_numbers, quantity
 
 _POINTS = 100
 _FAR = 4.0  # px

@@ -1,5 +1,6 @@
 """Making of the shipped digit reader: `ideomotor train digits`."""
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from tqdm import tqdm
 
 import ideomotor
 from ideomotor import Trajectory
@@ -47,55 +47,89 @@ def train_digits(
     *,
     progress: bool = True,
     callback: Callable[[int, EncoderDecoder], None] | None = None,
+    run: Path | str | None = None,
+    resume: bool = False,
 ) -> tuple[EncoderDecoder, dict]:
     """Train a reader of handwritten digits on generated ones; deterministic for a seed on one machine.
 
     Returns the reader, and how many steps it took on how many digits. The loss is the mean distance at equal
     times (`distance_loss`); every pool of digits is new; the weights are an exponential average over the last
-    steps. `callback` gets the number of each finished pool and the reader so far.
+    steps. `callback` gets the number of each finished pool and the reader so far. `run` and `resume` are those of
+    `ideomotor.train`: a run that was killed goes on to the same result.
     """
     size = PRESETS[preset]
     model = _untrained(size, seed)
-    steps = size.pools * size.passes * (size.pool // BATCH)
-    schedule = optax.cosine_decay_schedule(RATE, steps)
-    optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))
+    per_pool = size.passes * (size.pool // BATCH)
+    steps = size.pools * per_pool
+    optimiser = optax.chain(
+        optax.clip_by_global_norm(1.0), optax.adam(optax.cosine_decay_schedule(RATE, steps))
+    )
     layers, fixed = eqx.partition(model.layers, eqx.is_array)
-    average, state = layers, optimiser.init(layers)
 
-    # One compiled step in a Python loop: XLA's convolutions on a CPU are an order of magnitude slower inside
-    # a scan.
-    @jax.jit
-    def step(layers, average, state, count, images, paths, ts):
-        def loss(layers):
-            trained = eqx.tree_at(lambda m: m.layers, model, eqx.combine(layers, fixed))
-            return distance_loss(trained, {"images": images.astype(float) / 255, "paths": paths, "ts": ts})
+    def with_layers(layers):
+        return eqx.tree_at(lambda m: m.layers, model, eqx.combine(layers, fixed))
 
-        (_, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(layers)
-        updates, state = optimiser.update(gradient, state)
-        layers = optax.apply_updates(layers, updates)
-        keep = jnp.minimum(AVERAGE, (1 + count) / (10 + count))
-        average = jax.tree.map(lambda a, b: keep * a + (1 - keep) * b, average, layers)
-        return layers, average, state, metrics["distance"]
+    def loss(weights, batch, key):
+        return distance_loss(with_layers(weights["now"]), batch)
 
-    count, bar = 0, tqdm(total=steps, unit="step", disable=not progress)
-    for pool in range(size.pools):
-        digits = varied_digits(size.pool, seed=_seed(seed, pool), samples=SAMPLES)
-        rng = np.random.default_rng(_seed(seed, pool))
-        for _ in range(size.passes):
-            order = rng.permutation(size.pool)
-            for i in range(0, size.pool - BATCH + 1, BATCH):
-                chosen = order[i : i + BATCH]
-                batch = digits.images[chosen], digits.paths[chosen], digits.ts
-                layers, average, state, distance = step(layers, average, state, float(count), *batch)
-                count += 1
-                if count % 20 == 0:  # do not run ahead of the machine
-                    bar.set_postfix(px=f"{float(distance):.2f}")
-                    bar.update(20)
-        if callback is not None:
-            callback(pool, eqx.tree_at(lambda m: m.layers, model, eqx.combine(average, fixed)))
-    bar.close()
-    model = eqx.tree_at(lambda m: m.layers, model, eqx.combine(average, fixed))
-    return model, {"steps": steps, "digits": size.pools * size.pool}
+    def finished(step, metrics, weights):
+        if callback is not None and step % per_pool == 0:
+            callback(step // per_pool - 1, with_layers(weights["average"]))
+
+    weights = ideomotor.train(
+        {"now": layers, "average": layers},
+        loss,
+        _Pools(size, seed),
+        _averaging(optimiser, AVERAGE),
+        steps=steps,
+        seed=seed,
+        callback=finished,
+        run=run,
+        resume=resume,
+        checkpoint_every=per_pool,
+        log_every=math.gcd(per_pool, 96),
+        progress=progress,
+    )
+    return with_layers(weights["average"]), {"steps": steps, "digits": size.pools * size.pool}
+
+
+class _Pools:
+    """The batch of each step, a pure function of the seed and the step; the pool in use is kept."""
+
+    def __init__(self, size: Preset, seed: int):
+        self.size, self.seed, self._pool = size, seed, -1
+
+    def __call__(self, key, step: int) -> dict[str, np.ndarray]:
+        per_pass = self.size.pool // BATCH
+        pool, within = divmod(step, per_pass * self.size.passes)
+        if pool != self._pool:
+            seed = _seed(self.seed, pool)
+            self._digits, self._pool = varied_digits(self.size.pool, seed=seed, samples=SAMPLES), pool
+            rng = np.random.default_rng(seed)
+            self._orders = [rng.permutation(self.size.pool) for _ in range(self.size.passes)]
+        which, i = divmod(within, per_pass)
+        chosen = self._orders[which][i * BATCH : (i + 1) * BATCH]
+        digits = self._digits
+        return {"images": digits.images[chosen], "paths": digits.paths[chosen], "ts": digits.ts}
+
+
+def _averaging(inner: optax.GradientTransformation, keep: float) -> optax.GradientTransformation:
+    """The optimiser for `now`, while `average` follows it exponentially, more quickly at first."""
+
+    def init(params):
+        return inner.init(params["now"]), jnp.zeros((), jnp.int32)
+
+    def update(grads, state, params=None):
+        assert params is not None
+        memory, count = state
+        moves, memory = inner.update(grads["now"], memory, params["now"])
+        share = 1 - jnp.minimum(keep, (1 + count) / (10 + count))
+        follow = jax.tree.map(
+            lambda average, now, move: share * (now + move - average), params["average"], params["now"], moves
+        )
+        return {"now": moves, "average": follow}, (memory, count + 1)
+
+    return optax.GradientTransformation(init, update)
 
 
 def _seed(seed: int, pool: int) -> int:
@@ -151,10 +185,18 @@ Made by `ideomotor train digits --preset {preset} --seed {seed}`."""
 @click.option("--preset", type=click.Choice(sorted(PRESETS)), default="cpu", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the checkpoint.")
 @click.option("--seed", default=0, show_default=True)
-def command(preset: str, out: Path, seed: int) -> None:
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Folder that keeps the state of the training.  [default: OUT-training]",
+)
+@click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
+def command(preset: str, out: Path, seed: int, run: Path | None, resume: bool) -> None:
     """Train the digit reader on generated handwriting and write it to a folder."""
     started = time.time()
-    model, about = train_digits(preset, seed)
+    run = out.with_name(f"{out.name}-training") if run is None else run
+    model, about = train_digits(preset, seed, run=run, resume=resume)
     about["minutes"] = round((time.time() - started) / 60, 1)
     write(model, out, preset, seed, about)
 

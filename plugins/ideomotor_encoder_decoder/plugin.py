@@ -21,6 +21,24 @@ def ideomotor_components():
         Component(
             "perception", "refined", f"{_HERE}:Refined", "moves a perceived path onto the ink of its image"
         ),
+        Component(
+            "perception",
+            "cascade",
+            f"{_HERE}:Cascade",
+            "an encoder-decoder that looks along the path it sees and corrects it",
+        ),
+        Component(
+            "perception",
+            "normalised",
+            f"{_HERE}:Normalised",
+            "brings ink to a standard place, size and slant before a perception sees it",
+        ),
+        Component(
+            "perception",
+            "mixture",
+            f"{_HERE}:Mixture",
+            "several plausible movements for one image, with their probabilities",
+        ),
         Component("part", "fully-connected", f"{_HERE}:FullyConnected", "encoder of dense layers"),
         Component(
             "part", "convolutional", f"{_HERE}:Convolutional", "encoder of convolutions and dense layers"

@@ -80,6 +80,12 @@ def ideomotor_components():
         ),
         Component(
             "command",
+            "reproduce pahic2018",
+            "ideomotor_studies.pahic2018._commands:reproduce",
+            "Pahič et al. 2018: from images of digits to the movements that write them",
+        ),
+        Component(
+            "command",
             "grasp collect",
             "ideomotor_studies.veres2017._commands:collect",
             "grasps that held, with pictures, from simulation",

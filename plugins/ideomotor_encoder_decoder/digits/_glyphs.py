@@ -32,7 +32,9 @@ class Sketch:
         self.corners.append(corner)
         return self
 
-    def arc(self, x, y, rx, ry, start, stop, pieces: int, shrink=1.0, corner: bool = False) -> "Sketch":
+    def arc(
+        self, x, y, rx, ry, start, stop, pieces: int, shrink: float | np.ndarray = 1.0, corner: bool = False
+    ) -> "Sketch":
         """An elliptic arc from angle `start` to `stop` (degrees, counter-clockwise from the right)."""
         for i in range(pieces + 1):
             part = i / pieces

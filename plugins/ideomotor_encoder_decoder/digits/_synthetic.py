@@ -45,8 +45,9 @@ class _Pen:
 
 
 def _zero(p: _Pen) -> None:
-    rx, ry, start = p.near(1, 0.2), p.near(2, 0.2), p.near(90, 10)
-    p.at(rx * np.cos(np.deg2rad(start)), ry * np.sin(np.deg2rad(start))).arc(rx, ry, start, 360)
+    # A closed ellipse does not show where it began, so that it always begins at the same angle, as the authors' does.
+    rx, ry = p.near(1, 0.2), p.near(2, 0.2)
+    p.at(0, ry).arc(rx, ry, 90, 360)
 
 
 def _one(p: _Pen) -> None:

@@ -176,3 +176,41 @@ def test_the_training_command(tmp_path, monkeypatch):
     assert outcome.exit_code == 0 and "steps" in outcome.output
     made = ideomotor.load(tmp_path / "made")
     assert made(jnp.zeros((40, 40))).weights.shape == (2, 25)
+
+
+def test_a_killed_training_goes_on_to_the_same_reader(tmp_path, monkeypatch):
+    from ideomotor_encoder_decoder import _train_digits
+
+    monkeypatch.setitem(_train_digits.PRESETS, "tiny", _train_digits.Preset(2, 256, 1, (4, 4, 4), 8))
+    whole, about = _train_digits.train_digits("tiny", 3, progress=False)
+    assert about == {"steps": 4, "digits": 512}
+    pools = []
+
+    def stop(pool, reader):
+        pools.append(pool)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _train_digits.train_digits("tiny", 3, progress=False, callback=stop, run=tmp_path / "run")
+    again, _ = _train_digits.train_digits("tiny", 3, progress=False, run=tmp_path / "run", resume=True)
+    assert pools == [0]
+    for one, other in zip(jax.tree.leaves(whole.layers), jax.tree.leaves(again.layers), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_average_follows_the_weights():
+    """Against the recursion in NumPy."""
+    import optax
+
+    from ideomotor_encoder_decoder._train_digits import _averaging
+
+    optimiser = _averaging(optax.sgd(0.5), 0.9)
+    weights = {"now": jnp.asarray(2.0), "average": jnp.asarray(2.0)}
+    state, now, average = optimiser.init(weights), 2.0, 2.0
+    for count in range(12):
+        moves, state = optimiser.update({"now": weights["now"], "average": jnp.asarray(0.0)}, state, weights)
+        weights = optax.apply_updates(weights, moves)
+        now -= 0.5 * now
+        keep = min(0.9, (1 + count) / (10 + count))
+        average = keep * average + (1 - keep) * now
+        np.testing.assert_allclose([weights["now"], weights["average"]], [now, average], rtol=1e-5)

@@ -1,0 +1,144 @@
+"""The three sets of pairs, and the movement parameters that eq. (9) is trained on."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy import ndimage
+
+from ideomotor import Trajectory
+from ideomotor.errors import DataError
+from ideomotor_encoder_decoder import normalised_pairs
+from ideomotor_encoder_decoder.digits import (
+    Pairs,
+    load_pairs,
+    mnist_pairs,
+    synthetic_digits,
+    transformed_pairs,
+)
+
+from ._settings import DURATION, SAMPLES, Sizes
+
+TS = np.linspace(0.0, DURATION, SAMPLES, dtype=np.float32)
+_AT_ONCE = 10_000
+_COPIES = 1000
+_LEAP = 1.5  # px over bare paper that a path may go and still count as on its ink
+RIDGE = 1e-3  # of the fit; weights that hardly move anything are no example of anything
+
+
+class Row(NamedTuple):
+    """One row of the table: pairs to train on and to test on, apart from each other.
+
+    - `framed`: training pairs are in the standard frame of `Normalised`, and are moved about anew at every step.
+    - `unclean`: test pairs whose paths leave their ink.
+    - `copies`: affine copies of digits trained on, as a test set holds that is split from copies of all digits.
+    """
+
+    training: Pairs
+    testing: Pairs
+    framed: bool = False
+    unclean: Pairs | None = None
+    copies: Pairs | None = None
+
+
+def synthetic_row(sizes: Sizes, seed: int, digits: tuple[int, ...]) -> Row:
+    """Synthetic digits; test digits come from a seed of their own."""
+    training, testing = (
+        _synthetic(count, _seed(seed, part, digits), digits)
+        for part, count in ((1, sizes.training), (2, sizes.testing))
+    )
+    return Row(training, testing)
+
+
+def _synthetic(count: int, seed: int, digits: tuple[int, ...]) -> Pairs:
+    made = []
+    for start in range(0, count, _AT_ONCE):  # images are floats while they are drawn
+        part = min(_AT_ONCE, count - start)
+        new = synthetic_digits(part, seed=seed + 10**9 * (start // _AT_ONCE), digits=digits, samples=SAMPLES)
+        made.append(Pairs(new.images, new.paths, new.labels, start + np.arange(part)))
+    return Pairs(*(np.concatenate(arrays) for arrays in zip(*made, strict=True)))
+
+
+def mnist_row(file: Path, sizes: Sizes) -> Row:
+    """A user's pairs: the last 15 % by index (at most `testing`) are never trained on, of the others the first `training`.
+
+    Pairs whose path leaves its ink (strokes joined across the paper, in a wrong order) are neither trained on nor tested
+    on, but kept apart in `unclean`.
+    """
+    pairs = load_any(file)
+    order = np.argsort(pairs.index, kind="stable")
+    held = min(sizes.testing, max(1, round(0.15 * len(order))))
+    testing = pairs.index >= pairs.index[order[-held]]
+    if testing.all():
+        raise DataError(f"{file}: all pairs have the same index, so that none can be held out; number them.")
+    clean = longest_leap(pairs) <= _LEAP
+    if min(clean[testing].sum(), clean[~testing].sum()) < 1:
+        raise DataError(f"{file}: hardly a path stays on its ink; are they joined in the right order?")
+    training = transformed_pairs(pairs.take(np.flatnonzero(~testing & clean)[: sizes.training]))
+    parts = [
+        _resampled(transformed_pairs(pairs.take(testing & kept))) if kept.any() else None
+        for kept in (clean, testing & ~clean)
+    ]
+    assert parts[0] is not None
+    copies = transformed_pairs(
+        training.take(slice(_COPIES)), rotation=12, translation=1, scale=0.1, shear=0.1
+    )
+    framed = normalised_pairs(training)
+    return Row(_resampled(framed), parts[0], True, parts[1], _resampled(copies))
+
+
+def load_any(source: Path) -> Pairs:
+    """Pairs from an `.npz` file, or from a folder of the public files."""
+    return mnist_pairs(source) if Path(source).is_dir() else load_pairs(source)
+
+
+def longest_leap(pairs: Pairs) -> np.ndarray:
+    """The longest way in px that each path goes over bare paper without a break."""
+    found = np.zeros(len(pairs.images))
+    for i, (image, path) in enumerate(zip(pairs.images, pairs.paths, strict=True)):
+        ink = ndimage.maximum_filter(image, 3) > 0.2 * image.max()
+        steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
+        length = np.concatenate([[0], np.cumsum(steps)])
+        where = np.arange(0, length[-1], 0.25)
+        at = np.stack([np.interp(where, length, path[:, k]) for k in (0, 1)], -1).round().astype(int)
+        at = np.clip(at, 0, (image.shape[1] - 1, image.shape[0] - 1))
+        bare = ~ink[at[:, 1], at[:, 0]]
+        runs = np.diff(np.flatnonzero(np.concatenate([[True], ~bare, [True]])))
+        found[i] = 0.25 * max(int(runs.max()) - 1, 0)
+    return found
+
+
+def _resampled(pairs: Pairs) -> Pairs:
+    """Paths at the study's times; theirs are taken as equally spaced over the same duration."""
+    paths, old = pairs.paths, np.linspace(0, 1, pairs.paths.shape[1])
+    if paths.shape[1] == SAMPLES:
+        return pairs
+    at = np.linspace(0, 1, SAMPLES) * (len(old) - 1)
+    low = np.minimum(at.astype(int), len(old) - 2)
+    part = (at - low)[:, None].astype(np.float32)
+    return pairs._replace(paths=paths[:, low] * (1 - part) + paths[:, low + 1] * part)
+
+
+def fitted(primitive, paths: np.ndarray):
+    """The movement parameters of each path, leaves leading with the pair, in NumPy."""
+
+    @jax.jit
+    @jax.vmap
+    def fit(ys):
+        return primitive.fit(Trajectory(jnp.asarray(TS), ys), ridge=RIDGE)
+
+    size = min(2000, len(paths))
+    done = []
+    for i in range(0, len(paths), size):
+        piece = paths[i : i + size]
+        short = size - len(piece)
+        filled = np.concatenate([piece, np.repeat(piece[-1:], short, 0)]) if short else piece
+        found = fit(jnp.asarray(filled))
+        done.append(jax.tree.map(lambda leaf, n=len(piece): np.asarray(leaf)[:n], found))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *done)
+
+
+def _seed(seed: int, part: int, digits: tuple[int, ...]) -> int:
+    return 1_000_003 * (seed + 1) + 1009 * part + len(digits)

@@ -1,0 +1,230 @@
+"""The paper's experiments, stage by stage, into a run folder."""
+
+import functools
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import ideomotor
+from ideomotor.errors import DataError, UnknownNameError, did_you_mean
+from ideomotor_encoder_decoder import Normalised, Refined
+from ideomotor_encoder_decoder.digits import load_characters
+
+from . import _figures, _report
+from ._characters import HEADS, SAMPLES, CharacterStudy
+from ._data import Row, fitted, load_any, mnist_row, synthetic_row
+from ._measures import measure, measure_by_label
+from ._robustness import KINDS, all_kinds, disturbed
+from ._run import Run
+from ._settings import PRESETS, ROWS, Preset
+from ._training import finer, train_cascade, train_network, untrained
+
+LOSSES = ("eq. (9)", "eq. (10)")
+ROBUST = "all disturbances, eq. (10)"
+
+
+def reproduce(
+    folder: Path | str,
+    *,
+    preset: str = "cpu",
+    data: Path | str | None = None,
+    characters: Path | str | None = None,
+    rows: Sequence[str] = (),
+    seed: int = 0,
+    resume: bool = False,
+    say: Callable[[str], Any] = lambda text: None,
+) -> dict[str, Any]:
+    """Run the whole study into a folder; returns the results by stage, also written to `results.json`.
+
+    - `preset`: a name in `PRESETS`.
+    - `data`: an `.npz` file of MNIST threes and fives with their paths (`ideomotor_encoder_decoder.digits.load_pairs`), or a
+      folder of the public MNIST and stroke files (`mnist_pairs`); without it those rows are left out.
+    - `characters`: an `.npz` file of Omniglot's drawings (`load_characters`); without it the networks for several strokes are left
+      out. It may be added to a run when that is resumed.
+    - `rows`: of the table, out of `ROWS`; by default all that there are data for. More may be added when a run is resumed.
+    - `resume`: keep what the folder has; it must be a run of the same preset, data and seed.
+    """
+    if preset not in PRESETS:
+        raise UnknownNameError(f"There is no preset {preset!r}.{did_you_mean(preset, PRESETS)}")
+    for row in rows:
+        if row not in ROWS:
+            raise UnknownNameError(f"There is no row {row!r}.{did_you_mean(row, ROWS)}")
+    if ROWS[2] in rows and data is None:
+        raise DataError(
+            f"The row {ROWS[2]!r} needs pairs of image and path; give a file or folder of them (--data)."
+        )
+    if data is not None:
+        load_any(Path(data))  # a file that is no good is refused before anything is written
+    drawings = None if characters is None else load_characters(characters, samples=SAMPLES)
+    config = {
+        "paper": "pahic2018",
+        "preset": preset,
+        "data": None if data is None else str(data),
+        "seed": seed,
+        "sizes": json.loads(json.dumps(PRESETS[preset]._asdict())),
+    }
+    run = Run(Path(folder), config, resume=resume, say=say)
+    study = Study(PRESETS[preset], None if data is None else Path(data), seed, run, rows)
+    run.after = lambda: run.write("table.md", _report.table(run.results, preset))
+    if drawings is not None:
+        drawn = CharacterStudy(drawings, preset, seed, run)
+        study.add("characters, one movement", drawn.one)
+        study.add(f"characters, {HEADS} movements", drawn.several)
+    study.all()
+    run.write("results.json", run.results)
+    run.after()
+    return run.results
+
+
+class Study:
+    """The rows of Table I, our own networks, the spread over seeds, and robustness."""
+
+    def __init__(self, preset: Preset, data: Path | None, seed: int, run: Run, rows: Sequence[str] = ()):
+        self.preset, self.data, self.seed, self.run = preset, data, seed, run
+        sizes = dict(zip(ROWS, (preset.ten, preset.two, preset.mnist), strict=True))
+        wanted = rows or ROWS[: 2 if data is None else 3]
+        self.rows = {name: sizes[name] for name in ROWS if name in wanted}
+        self.more: dict[str, Callable[[], dict[str, Any]]] = {}
+
+    def add(self, name: str, make: Callable[[], dict[str, Any]]) -> None:
+        """One more stage, after the paper's own."""
+        self.more[name] = make
+
+    def all(self) -> None:
+        """Every stage; what matters most first."""
+        for name in self.rows:
+            self._network(name, "eq. (9)" if name == "digit 2" else "eq. (10)")
+            self._cascade(name)
+        for name in self.rows:
+            for loss in LOSSES:
+                self._network(name, loss)
+            self._examples(name)
+        for name, make in self.more.items():
+            self.run.stage(name, make)
+        if ROWS[0] in self.rows:
+            self._robustness()
+        for name in self.rows:
+            for seed in range(self.seed, self.seed + self.preset.seeds):
+                for loss in LOSSES:
+                    self._short(name, loss, seed)
+        _figures.learning(self.run)
+
+    @functools.lru_cache  # noqa: B019 - the study lives as long as the command
+    def _row(self, name: str) -> Row:
+        self.run.say(f"{name}: making pairs …")
+        if name == "MNIST 3 and 5":
+            assert self.data is not None
+            return mnist_row(self.data, self.preset.mnist)
+        return synthetic_row(self.rows[name], self.seed, tuple(range(10)) if name == "ten digits" else (2,))
+
+    def _network(self, name: str, loss: str) -> None:
+        stage = f"{name}, {loss}"
+
+        def make():
+            row, steps = self._row(name), self.rows[name].steps
+            model = untrained(self.preset, row, self.seed)
+            params = self._params(model, name, loss)
+            training = self.run.training(stage)
+            model = train_network(model, loss, row, params, self.preset, steps, self.seed, training)
+            found = self._measured(stage, model, row)
+            return {
+                **found,
+                "training pairs": len(row.training.images),
+                "test pairs": len(row.testing.images),
+                "steps": steps,
+            }
+
+        self.run.stage(stage, make)
+
+    def _cascade(self, name: str) -> None:
+        """Corrections of the network of eq. (10), on paths; for the digit 2 of that of eq. (9), on parameters."""
+        loss = "eq. (9)" if name == "digit 2" else "eq. (10)"
+        stage = f"{name}, cascade, {loss}"
+
+        def make():
+            row, steps = self._row(name), self.rows[name].refining
+            first = ideomotor.load(self.run.network(f"{name}, {loss}"))
+            first = first.perception if row.framed else first
+            if loss == "eq. (10)" and self.preset.components:
+                first = finer(first, row)
+            params = self._params(first, name, loss)
+            training = self.run.training(stage)
+            model = train_cascade(first, loss, row, params, self.preset, steps, self.seed, training)
+            found = self._measured(stage, model, row)
+            seen = Refined(Normalised(first), first.primitive) if row.framed else Refined(first)
+            return {
+                **found,
+                "steps": steps,
+                "mean of Refined": measure(seen, row.testing.take(slice(200)), warped=False)["mean"],
+            }
+
+        self.run.stage(stage, make)
+
+    def _measured(self, stage: str, model, row: Row) -> dict[str, Any]:
+        """Save a trained network with its distances."""
+        on_training = measure(model, row.training.take(slice(1000)), warped=False)["mean"]
+        model = Normalised(model) if row.framed else model
+        found: dict[str, Any] = {**measure(model, row.testing)}
+        ideomotor.save(model, self.run.network(stage), metrics=found, seed=self.seed, overwrite=True)
+        if row.unclean is not None:
+            found["unclean pairs"] = len(row.unclean.images)
+            found["mean on unclean"] = measure(model, row.unclean, warped=False)["mean"]
+        if row.copies is not None:
+            found["mean on copies"] = measure(model, row.copies, warped=False)["mean"]
+        found["by label"] = measure_by_label(model, row.testing)
+        return {**found, "mean on training pairs": on_training}
+
+    def _params(self, model, name: str, loss: str):
+        """What eq. (9) needs: the parameters of all training pairs."""
+        return fitted(model.primitive, self._row(name).training.paths) if loss == "eq. (9)" else None
+
+    def _short(self, name: str, loss: str, seed: int) -> None:
+        """A shorter training with another seed of weights and order, for the spread."""
+        stage = f"spread, {name}, {loss}, seed {seed}"
+
+        def make():
+            row = self._row(name)
+            model = untrained(self.preset, row, seed)
+            params, steps = self._params(model, name, loss), self.preset.seed_steps
+            model = train_network(
+                model, loss, row, params, self.preset, steps, seed, self.run.training(stage)
+            )
+            model = Normalised(model) if row.framed else model
+            return {
+                "mean": measure(model, row.testing.take(slice(1000)), warped=False)["mean"],
+                "steps": steps,
+            }
+
+        self.run.stage(stage, make)
+
+    def _robustness(self) -> None:
+        """The network and the cascade under each disturbance, and a network trained on all of them."""
+
+        def make():
+            row, steps = self._row("ten digits"), self.preset.ten.refining // 2
+            worse = Row(all_kinds(row.training.take(slice(60_000)), self.seed), row.testing)
+            model = untrained(self.preset, worse, self.seed)
+            model = train_network(
+                model, "eq. (10)", worse, None, self.preset, steps, self.seed, self.run.training(ROBUST)
+            )
+            ideomotor.save(model, self.run.network(ROBUST), seed=self.seed, overwrite=True)
+            found: dict[str, Any] = {}
+            models = {ROBUST: model}
+            for stage in ("ten digits, eq. (10)", "ten digits, cascade, eq. (10)"):
+                models[stage] = ideomotor.load(self.run.network(stage))
+            for kind in KINDS:
+                testing = disturbed(row.testing.take(slice(1000)), kind, 10_000 + self.seed)
+                found[kind] = {stage: measure(m, testing, warped=True) for stage, m in models.items()}
+            return found
+
+        self.run.stage("robustness", make)
+
+    def _examples(self, name: str) -> None:
+        """The paper's figures 3 and 4: images, the paths that drew them and those seen."""
+        file = self.run.folder / "figures" / _figures.FILES[name]
+        if name not in _figures.FILES or file.exists():
+            return
+        model = ideomotor.load(self.run.network(f"{name}, eq. (10)"))
+        testing = self._row(name).testing
+        _figures.examples(model, testing, file)
