@@ -1,6 +1,8 @@
 """Options and fixtures shared by all tests."""
 
+import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,20 @@ def pytest_collection_modifyitems(config, items):
         for keyword, reason in reasons.items():
             if keyword in item.keywords:
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+_MAPS = Path("/proc/self/maps")
+_MANY = 15_000  # of the 65,530 that Linux gives a process
+
+
+def pytest_runtest_teardown(item):
+    """Forget compiled programs before they take all memory maps: XLA then crashes in the middle of a compilation.
+
+    Each program takes a few maps, and a process that runs a thousand tests compiles many thousands.
+    """
+    if "jax" in sys.modules and _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > _MANY:
+        sys.modules["jax"].clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
