@@ -12,19 +12,15 @@ def pytest_addoption(parser):
     parser.addoption(
         "--benchmarks", action="store_true", help="run tests/benchmarks: speed and accuracy against peers"
     )
-    parser.addoption("--slow", action="store_true", help="run also what takes more than ten seconds or so")
 
 
 def pytest_collection_modifyitems(config, items):
-    reasons = {}
-    if not config.getoption("--benchmarks"):
-        reasons["benchmark_suite"] = "benchmarks run with --benchmarks (and the extra `bench`)"
-    if not config.getoption("--slow"):
-        reasons["slow"] = "slow tests run with --slow"
+    if config.getoption("--benchmarks"):
+        return
+    skip = pytest.mark.skip(reason="benchmarks run with --benchmarks (and the extra `bench`)")
     for item in items:
-        for keyword, reason in reasons.items():
-            if keyword in item.keywords:
-                item.add_marker(pytest.mark.skip(reason=reason))
+        if "benchmark_suite" in item.keywords:
+            item.add_marker(skip)
 
 
 _MAPS = Path("/proc/self/maps")
