@@ -14,7 +14,7 @@ MADE = {
         "encoder-decoder", image_shape=(8, 8), encoder=ideomotor.make("fully-connected", widths=(16,))
     ),
     "trajectory-inversion": lambda: ideomotor.make(
-        "trajectory-inversion", ideomotor.make("trajectory-decoder")
+        "trajectory-inversion", decoder=ideomotor.make("trajectory-decoder")
     ),
     "cvae": lambda: ideomotor.make("cvae", {"place": (2,)}, (3,), tower=ideomotor.make("dense-tower", (8,))),
     "gaussian-regression": lambda: ideomotor.make(
