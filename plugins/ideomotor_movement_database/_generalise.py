@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -48,6 +49,7 @@ class GaussianProcess(AbstractPerception[PyTree]):
     - `gate`: the deviation up to which a prediction is trusted.
     - `refuse`: raise `DataError` for a prediction that is not trusted (inside `jit`, give NaN).
     - `peak`: the highest speed of a movement; a faster one gets a longer `tau` (the primitive's parameters must have one).
+    - `look`, `look_peak`: the same of what moves with it, `look(ys)` `(time, k)` of the movement `(time, dof)`, in JAX.
     """
 
     primitive: AbstractPrimitive
@@ -57,6 +59,8 @@ class GaussianProcess(AbstractPerception[PyTree]):
     gate: float = eqx.field(static=True)
     refuse: bool = eqx.field(static=True)
     peak: float | None = eqx.field(static=True)
+    look: Callable[[Any], Any] | None = eqx.field(static=True)
+    look_peak: float | None = eqx.field(static=True)
     examples: Float[Array | np.ndarray, "route point query"]
     present: Float[Array | np.ndarray, "route point"]
     scales: Float[Array | np.ndarray, "route query"]
@@ -78,6 +82,8 @@ class GaussianProcess(AbstractPerception[PyTree]):
         gate: float = 0.9,
         refuse: bool = False,
         peak: float | None = None,
+        look: Callable[[Any], Any] | None = None,
+        look_peak: float | None = None,
     ):
         if min(queries, points, routes) < 1 or not gate > 0:
             raise DataError(
@@ -86,13 +92,17 @@ class GaussianProcess(AbstractPerception[PyTree]):
             )
         self.primitive = ideomotor.make("dmp", dof=3) if primitive is None else primitive
         self.queries, self.points, self.routes = queries, points, routes
-        self.gate, self.refuse, self.peak = float(gate), refuse, None if peak is None else float(peak)
-        if peak is not None and (
-            not peak > 0 or getattr(self.primitive.default_params(), "tau", None) is None
-        ):
-            raise DataError(
-                f"peak = {peak}; it must be a positive speed, and the primitive's parameters must have a tau."
-            )
+        self.gate, self.refuse, self.look = float(gate), refuse, look
+        self.peak = None if peak is None else float(peak)
+        self.look_peak = None if look_peak is None else float(look_peak)
+        if (look is None) != (look_peak is None):
+            raise DataError(f"look = {look} and look_peak = {look_peak}; give both or neither.")
+        for name, value in (("peak", peak), ("look_peak", look_peak)):
+            timed = getattr(self.primitive.default_params(), "tau", None) is not None
+            if value is not None and not (value > 0 and timed):
+                raise DataError(
+                    f"{name} = {value}; it must be a positive speed, and the primitive's parameters must have a tau."
+                )
         neutral = ravel_pytree(self.primitive.default_params())[0]
         self.examples = jnp.zeros((routes, points, queries))
         self.present = jnp.zeros((routes, points))
@@ -132,15 +142,19 @@ class GaussianProcess(AbstractPerception[PyTree]):
         return Prediction(params, deviation, route, deviation <= self.gate)
 
     def _paced(self, params: PyTree) -> PyTree:
-        """The same movement, slower where it is faster than `peak`."""
-        if self.peak is None:
+        """The same movement, slower where it is faster than `peak` or `look_peak`."""
+        limits = [(lambda ys: ys, self.peak), (self.look, self.look_peak)]
+        limits = [(look, peak) for look, peak in limits if look is not None and peak is not None]
+        if not limits:
             return params
         ts = params.tau * jnp.linspace(0.0, 1.0, _TIMES)
         primitive: Any = self.primitive
-        ys = primitive.trajectory(params, ts)
-        squares = jnp.sum(jnp.diff(ys, axis=0) ** 2, axis=-1)
-        speed = jnp.sqrt(jnp.max(squares)) * (_TIMES - 1) / params.tau
-        return eqx.tree_at(lambda p: p.tau, params, params.tau * jnp.maximum(1.0, speed / self.peak))
+        ys, slower = primitive.trajectory(params, ts), jnp.ones(())
+        for look, peak in limits:
+            squares = jnp.sum(jnp.diff(look(ys), axis=0) ** 2, axis=-1)
+            speed = jnp.sqrt(jnp.max(squares)) * (_TIMES - 1) / params.tau
+            slower = jnp.maximum(slower, speed / peak)
+        return eqx.tree_at(lambda p: p.tau, params, params.tau * slower)
 
     def __call__(
         self, observation: Float[Array | np.ndarray, " query"], *, key: PRNGKeyArray | None = None

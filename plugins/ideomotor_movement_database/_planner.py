@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -37,6 +37,8 @@ class MovementGraph:
     - `valid`: `valid(starts, ends)` says which of n straight steps, both ends of shape `(n, dof)`, are possible: no collision.
     - `primitive`: a component with `fit`; the movement is then what it makes of the path.
     - `dt`, `smoothing`, `gap_time`, `keep_pace`: see `join`.
+    - `look`: samples `(n, dof)` to what moves with them `(n, k)`, such as the hand of an arm whose joints were recorded;
+      `keep_pace` then keeps its peak speed too.
     - `tree`: one that was built from these demonstrations before; `transitions`: the graph of it, as `build_graph` gives it.
     """
 
@@ -56,6 +58,7 @@ class MovementGraph:
         smoothing: float = 0.08,
         gap_time: bool = True,
         keep_pace: bool = True,
+        look: Callable[[Any], Any] | None = None,
         tree: MovementTree | None = None,
         transitions: TransitionGraph | None = None,
     ):
@@ -75,6 +78,7 @@ class MovementGraph:
         )
         self.clustering, self.limit = clustering, limit
         self.dt, self.smoothing, self.gap_time, self.keep_pace = dt, smoothing, gap_time, keep_pace
+        self.look = look
         if demonstrations is None:
             demonstrations = shelf_demonstrations(per_cell=2, rate=50.0)
         if not isinstance(demonstrations, Demonstrations):
@@ -96,6 +100,7 @@ class MovementGraph:
         self._data = demonstrations
         self.graph: TransitionGraph = build_graph(tree) if transitions is None else transitions
         self.pace = Pace.of(demonstrations, self.graph.chart)
+        self._seen = None if look is None else Pace.of(demonstrations, self.graph.chart, look)
         self._nodes = self.graph.nodes(-1)
         self._searcher = search.prepare(self.graph, valid)
 
@@ -171,9 +176,12 @@ class MovementGraph:
             gap_time=self.gap_time,
             keep_pace=self.keep_pace,
         )
-        if self.primitive is None:
-            return Trajectory(joined.ts, chart.samples(joined.ys))
-        return Trajectory(joined.ts, chart.samples(self._imitated(joined)))
+        ys = chart.samples(joined.ys if self.primitive is None else self._imitated(joined))
+        ts = joined.ts
+        if self.keep_pace and self.look is not None and self._seen is not None:
+            steps = np.linalg.norm(np.diff(np.asarray(self.look(ys)), axis=0), axis=1)
+            ts = ts * max(1.0, float(np.max(steps / np.diff(ts))) / self._seen.peak)
+        return Trajectory(ts, ys)
 
     def nearest(self, place: Float[np.ndarray, " dof"], name: str = "place") -> int:
         """The node of the deepest level that is nearest; raises `DataError` beyond `limit`."""

@@ -1,7 +1,8 @@
 """Fitting Gaussian processes to discovered movements, route by route."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -50,6 +51,8 @@ def fit_gaussian_process(
     gate: float = 0.9,
     refuse: bool = False,
     peak: float | None = None,
+    look: Callable[[Any], Any] | None = None,
+    look_peak: float | None = None,
     restarts: int = 2,
     seed: int = 0,
 ) -> GaussianProcess:
@@ -78,7 +81,10 @@ def fit_gaussian_process(
             f"routes must be a number from 0 for each of the {len(queries)} examples, none left out."
         )
     count, most = int(labels.max()) + 1, int(np.bincount(labels).max())
-    process = GaussianProcess(primitive, queries.shape[1], most, count, gate=gate, refuse=refuse, peak=peak)
+    process = GaussianProcess(
+        primitive, queries.shape[1], most, count,
+        gate=gate, refuse=refuse, peak=peak, look=look, look_peak=look_peak,
+    )  # fmt: skip
     fitted = [
         _fit_route(queries[labels == r], outputs[labels == r], most, restarts, seed) for r in range(count)
     ]

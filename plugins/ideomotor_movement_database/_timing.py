@@ -1,6 +1,8 @@
 """When a discovered movement is where."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -16,18 +18,21 @@ class Pace:
 
     A demonstration's peak is the speed that it exceeds for 1 % of its time: one sample that jumps is no speed.
 
-    In coordinates of the chart per second: m/s, rad/s.
+    In coordinates of the chart per second: m/s, rad/s. Or in those of `look`, a function from samples `(n, dof)` to
+    what moves with them, `(n, k)`: the hand of an arm whose joints were recorded.
     """
 
     cruise: float
     peak: float
 
     @classmethod
-    def of(cls, demonstrations: Demonstrations, chart: Chart) -> "Pace":
+    def of(
+        cls, demonstrations: Demonstrations, chart: Chart, look: Callable[[Any], Any] | None = None
+    ) -> "Pace":
         """By differences from sample to sample, each over at least 20 ms, so that noise does not count as speed."""
         means, peaks = [], []
         for item in demonstrations:
-            place = chart.coordinates(item.ys)
+            place = chart.coordinates(item.ys) if look is None else np.asarray(look(item.ys))
             stride = max(1, min(len(item) - 1, round(0.02 / np.median(np.diff(item.ts)))))
             step = np.linalg.norm(place[stride:] - place[:-stride], axis=1)
             peaks.append(np.percentile(step / (item.ts[stride:] - item.ts[:-stride]), 99))

@@ -3,9 +3,11 @@
 import dataclasses
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import mujoco
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from ideomotor_movement_database import ShelfScene
 
@@ -13,7 +15,10 @@ PEDESTAL = 0.2  # m, the base above the floor
 HAND = 0.20  # m, from the flange to the middle of the object
 OBJECT = 0.03  # m, its radius
 _SHOULDER, _UPPER, _FORE, _WRIST = 0.3105, 0.40, 0.39, 0.078 + HAND  # m
-_NEAREST, _FARTHEST = 0.402, 0.785  # m, of the wrist from the shoulder: the elbow bends 120 degrees at most
+_NEAREST, _FARTHEST = (
+    0.46,
+    0.785,
+)  # m, of the wrist from the shoulder: the elbow bends 109 degrees at most, 11 below its limit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,20 +40,19 @@ class Hand:
         )
 
 
-def place(angles: Float[np.ndarray, "*batch joint"]) -> Float[np.ndarray, "*batch 3"]:
-    """Where the object is for the arm's seven joint angles (rad), in m."""
+def place(angles: Float[Array | np.ndarray, "*batch joint"]) -> Float[Array | np.ndarray, "*batch 3"]:
+    """Where the object is for the arm's seven joint angles (rad), in m; with NumPy or, for JAX's arrays, with JAX."""
+    xp: Any = jnp if isinstance(angles, jax.Array) else np
     shape = angles.shape[:-1]
-    rotation, at = (
-        np.broadcast_to(np.eye(3), (*shape, 3, 3)),
-        np.broadcast_to([0.0, 0.0, PEDESTAL], (*shape, 3)),
-    )
+    rotation = xp.broadcast_to(xp.eye(3), (*shape, 3, 3))
+    at = xp.broadcast_to(xp.asarray([0.0, 0.0, PEDESTAL]), (*shape, 3))
     lengths, turns = (_SHOULDER, 0.0, _UPPER, 0.0, _FORE, 0.0, _WRIST), (1, -1, -1, 1, 1, -1, 0)
     for i, (d, turn) in enumerate(zip(lengths, turns, strict=True)):
         at = at + d * rotation[..., 2]
-        c, s, zero = np.cos(angles[..., i]), np.sin(angles[..., i]), np.zeros(shape)
+        c, s, zero = xp.cos(angles[..., i]), xp.sin(angles[..., i]), xp.zeros(shape)
         ca, sa = zero + 1 - abs(turn), zero + turn
         rows = [[c, -s * ca, s * sa], [s, c * ca, -c * sa], [zero, sa, ca]]
-        rotation = rotation @ np.stack([np.stack(row, -1) for row in rows], -2)
+        rotation = rotation @ xp.stack([xp.stack(row, -1) for row in rows], -2)
     return at
 
 
@@ -67,7 +71,7 @@ def joints(scene: ShelfScene, places: Any) -> Float[np.ndarray, "*batch 7"]:
     # The wrist lies on a circle about the object. Beyond `most` it is too far from the shoulder; below the line it is never
     # too near (a tangent of the exact bound, whose slope is infinite where the object is just far enough for any direction).
     most = np.arccos(np.clip((far**2 + _WRIST**2 - _FARTHEST**2) / (2 * far * _WRIST), -1.0, 1.0))
-    bent = np.clip(hand - ray, -most, 3.33 * far - 2.61)
+    bent = np.clip(hand - ray, -most, 3.33 * far - 2.826)
     hand = ray + bent
     wrist, height = out - _WRIST * np.cos(hand), up - _WRIST * np.sin(hand)
     away = np.clip(np.hypot(wrist, height), _NEAREST, _FARTHEST)

@@ -42,11 +42,17 @@ def tree_of(made: Demonstrations, **options: Any) -> MovementTree:
 
 def planner_of(made: Demonstrations, tree: MovementTree, kind: str) -> MovementGraph:
     """`flat`, ours, checks its steps against the shelf's boards; `hierarchical`, the paper's, knows nothing of them."""
+    look = look_of(made.space)
     if kind == "hierarchical":
-        return MovementGraph(made, Hierarchical(), tree=tree)
+        return MovementGraph(made, Hierarchical(), tree=tree, look=look)
     free = SCENE.free(WIDTH)
-    valid = free if made.space == "cartesian" else lambda a, b: free(place(a), place(b))
-    return MovementGraph(made, Flat(), tree=tree, valid=valid)
+    valid = free if look is None else lambda a, b: free(look(a), look(b))
+    return MovementGraph(made, Flat(), tree=tree, valid=valid, look=look)
+
+
+def look_of(space: str) -> Any:
+    """From joint angles to the object, whose speed is kept as well; places are already the object's."""
+    return place if space == "joint" else None
 
 
 def queries(made: Demonstrations) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -12,7 +12,7 @@ from ideomotor import Trajectory
 from ideomotor_movement_database import Chart, Pace, fit_gaussian_process, imitate, routes
 
 from ._arm import joints
-from ._data import demonstrations, dmp_for, place_of
+from ._data import demonstrations, dmp_for, look_of, place_of
 from ._robot import SCENE
 from ._settings import VISION
 
@@ -34,8 +34,10 @@ def generalise(study: Any, space: str) -> dict[str, Any]:
     goals = np.array([item.ys[-1] for item in demonstrations(study.seed, "cartesian")])[::5]
     ends = np.array([place_of(space, m.ys[-1]) for m in found])
     nearest = np.linalg.norm(ends[:, None] - goals, axis=-1).argmin(axis=1)
-    # Speeds are compared in the space of the movements.
-    peak = Pace.of(made, Chart.of(space, made.ys, 0.1)).peak
+    chart, look = Chart.of(space, made.ys, 0.1), look_of(space)
+    speeds = {"peak": Pace.of(made, chart).peak}
+    if look is not None:
+        speeds |= {"look": look, "look_peak": Pace.of(made, chart, look).peak}
     before = study.run.kept("cartesian-generalised") if space == "joint" else []
     movements: list[Any] = [None] * len(starts)
     deviation, trusted, ways = np.zeros(len(starts)), np.zeros(len(starts), bool), []
@@ -44,8 +46,8 @@ def generalise(study: Any, space: str) -> dict[str, Any]:
         own = [found[i] for i in np.flatnonzero(nearest == goal)]
         labels = routes(own, distance=0.15 if space == "cartesian" else 0.4)
         process = fit_gaussian_process(
-            dmp, seen(where[nearest == goal]), imitate(dmp, own), routes=labels, peak=peak,
-            restarts=study.preset.restarts, seed=study.seed,
+            dmp, seen(where[nearest == goal]), imitate(dmp, own), routes=labels,
+            restarts=study.preset.restarts, seed=study.seed, **speeds,
         )  # fmt: skip
         ways.append(int(labels.max()) + 1)
         said = jax.jit(jax.vmap(process.predict))(jnp.asarray(seen(starts[mine, :2])))

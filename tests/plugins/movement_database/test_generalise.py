@@ -63,6 +63,19 @@ def test_generalised_movements_keep_the_bars(dmp, discovered, predict):
     assert sum(SCENE.hits(y[:-1], y[1:]).any() for y in ys) == 0
 
 
+def test_what_moves_with_it_keeps_its_peak_speed_too(dmp):
+    """The neutral movement from 0 to 1 along every axis, seen ten times as large."""
+    plain, slow = GaussianProcess(dmp), GaussianProcess(dmp, look=lambda ys: 10 * ys, look_peak=2.0)
+    moved = GaussianProcess(dmp, peak=0.2)
+    taus = [float(p.predict(jnp.zeros(2)).params.tau) for p in (plain, slow, moved)]
+    assert taus[1] == pytest.approx(taus[2], rel=1e-5)
+    params = slow.predict(jnp.zeros(2)).params
+    ts = params.tau * jnp.linspace(0, 1, 301)
+    ys = np.asarray(dmp.trajectory(params, ts), np.float64)
+    speed = np.linalg.norm(np.diff(10 * ys, axis=0), axis=1) / np.diff(np.asarray(ts, np.float64))
+    assert speed.max() == pytest.approx(2.0, rel=1e-3) and taus[1] > taus[0]
+
+
 def test_prediction_is_that_of_universal_kriging(x64):
     """One output of one route against the textbook formulas (Rasmussen & Williams 2006, eqs. 2.41-2.42), x64."""
     rng = np.random.default_rng(0)
@@ -167,5 +180,7 @@ def test_bad_input_is_named(dmp, discovered):
         GaussianProcess(dmp).predict(np.zeros(3))
     with pytest.raises(DataError, match="peak = -1.0"):
         GaussianProcess(dmp, peak=-1.0)
+    with pytest.raises(DataError, match="give both or neither"):
+        GaussianProcess(dmp, look_peak=1.0)
     with pytest.raises(DataError, match="no movements"):
         imitate(dmp, [])

@@ -93,6 +93,30 @@ def test_movements_rest_at_both_ends_and_keep_the_pace(demonstrations, search):
             assert not SCENE.hits(movement.ys[:-1], movement.ys[1:]).any()
 
 
+def of_hand(angles):
+    """Where the hand of `in_joints` is."""
+    turn, lift, elbow = np.asarray(angles).T
+    out = 0.75 * (np.cos(lift) + np.cos(lift - elbow))
+    up = 0.75 * (np.sin(lift) + np.sin(lift - elbow))
+    return np.column_stack([out * np.cos(turn), out * np.sin(turn), 0.4 + up])
+
+
+def test_the_hand_of_a_movement_of_joints_keeps_its_pace_too(demonstrations):
+    made = in_joints(demonstrations)
+    np.testing.assert_allclose(of_hand(made[3].ys), demonstrations[3].ys, atol=1e-9)
+    peak = np.median(
+        [np.linalg.norm(np.diff(d.ys[::2], axis=0), axis=1).max() / 0.02 for d in demonstrations]
+    )
+    tree = build_tree(made, velocity_weight=1.0, threshold=0.02)
+    fastest = {}
+    for look in (None, of_hand):
+        planner = MovementGraph(made, tree=tree, look=look)
+        found = [planner(item.ys[0], made[5 * i].ys[-1]) for item in made[::6] for i in range(6)]
+        speeds = [np.linalg.norm(np.diff(of_hand(m.ys), axis=0), axis=1) / np.diff(m.ts) for m in found]
+        fastest[look] = max(speed.max() for speed in speeds)
+    assert fastest[of_hand] <= 1.01 * peak < fastest[None]
+
+
 def test_gap_time_makes_movements_slower_than_the_paper(demonstrations):
     peaks = []
     for gap_time in (False, True):
