@@ -124,6 +124,7 @@ class TrajectoryInversion(AbstractPerception[TrajectoryCode]):
         known = jnp.zeros((self.samples, CHANNELS)).at[:, :2].set(1.0)
         return {"values": values, "known": known, "duration": jnp.asarray(1.0)}
 
+    @eqx.filter_jit
     def posterior(self, observation: dict[str, Array]) -> Posterior:
         """What the known parts of a movement say of all of it."""
         known, values = jnp.asarray(observation["known"]), jnp.asarray(observation["values"])
