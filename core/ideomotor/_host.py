@@ -297,9 +297,13 @@ def _fit(adapter, trajectory: Trajectory) -> PyTree:
 
 
 def _direct(component: Any, method: str, *args, key: int | None) -> PyTree:
-    """Call the plain method with NumPy arrays, and with a seed if it takes one."""
+    """Call the plain method with NumPy arrays, and with a seed if it takes one.
+
+    JAX may be tracing what is around it, as when a pipeline is assembled; what the method itself does with JAX is computed.
+    """
     kwargs = {"key": key} if _takes_key(type(component), method) else {}
-    return getattr(component, method)(*jax.tree.map(np.asarray, args), **kwargs)
+    with jax.ensure_compile_time_eval():
+        return getattr(component, method)(*jax.tree.map(np.asarray, args), **kwargs)
 
 
 @functools.cache
@@ -312,7 +316,8 @@ def _call(component: Any, method: str, example: Callable[[], PyTree], *args, key
     """Call a method on the host; `example()` gives a value of the result's structure when JAX is tracing."""
     if not any_traced((args, key)):
         return _direct(component, method, *args, key=_seed(key))
-    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), _dtype(leaf)), example())
+    with jax.ensure_compile_time_eval():
+        shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), _dtype(leaf)), example())
     name = f"{type(component).__name__}.{method}"
 
     def on_host(args, seed):

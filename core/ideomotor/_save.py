@@ -12,7 +12,7 @@ import numpy as np
 
 from . import _files, _runs, _tensors
 from ._pipeline import Pipeline
-from .config import from_config, pipeline_from_config, pipeline_to_config, to_config
+from .config import from_config, pipeline_from_config, pipeline_to_config, to_config, trained_within
 from .errors import CheckpointError
 from .registry import registry
 
@@ -44,6 +44,13 @@ def save(
     """
     config = pipeline_to_config(component) if isinstance(component, Pipeline) else to_config(component)
     used = _components(config)
+    whole = isinstance(component, Pipeline)
+    parts = [getattr(component, slot) for slot in config] if whole else [component]
+    if lost := [place for part in parts for place in trained_within(part)]:
+        raise CheckpointError(
+            f"{lost[0]} has weights that are not kept inside a component of the host; save it apart and give "
+            f"{{load: FOLDER}} for it, or write the pipeline with save_pipeline, which does so."
+        )
     tensors = {
         name: _stored(name, leaf, dtype, component) for name, leaf in _tensors.numbers(component).items()
     }

@@ -151,16 +151,41 @@ def save_pipeline(pipeline: Pipeline, path: Path | str) -> Path:
     path = Path(path)
     config, trained = {}, {}
     for slot, part in pipeline_to_config(pipeline).items():
-        component = getattr(pipeline, slot)
-        if _same_arrays(component, from_config(part, kind=slot)):
-            config[slot] = part
-        else:
-            trained[slot] = component
-            config[slot] = {"load": f"{path.stem}/{slot}"}
-    for slot, component in trained.items():
-        save(component, path.parent / path.stem / slot, overwrite=True)
+        config[slot] = _apart(getattr(pipeline, slot), part, f"{path.stem}/{slot}", trained)
+    for place, component in trained.items():
+        save(component, path.parent / place, overwrite=True)
     _files.write_text(path, dump_yaml(config))
     return path
+
+
+def _apart(component: Any, config: Any, place: str, trained: dict[str, Any]) -> Any:
+    """The config with `{load: place}` for a component with trained weights, which is added to `trained`.
+
+    A host component has no arrays of its own, but a network may be among its arguments.
+    """
+    if isinstance(config, list):
+        pairs = zip(component, config, strict=True)
+        return [_apart(part, value, f"{place}/{i}", trained) for i, (part, value) in enumerate(pairs)]
+    if not isinstance(config, dict) or "use" not in config:
+        return config
+    if not isinstance(component, HOST_CLASSES) and isinstance(component, eqx.Module):
+        if _same_arrays(component, from_config(config)):
+            return config
+        trained[place] = component
+        return {"load": place}
+    plain = component.component if isinstance(component, HOST_CLASSES) else component
+    return {
+        name: value if name == "use" else _apart(getattr(plain, name), value, f"{place}/{name}", trained)
+        for name, value in config.items()
+    }
+
+
+def trained_within(component: Any) -> list[str]:
+    """The places of networks in a host component whose weights its config does not bring back."""
+    found: dict[str, Any] = {}
+    if isinstance(component, HOST_CLASSES):
+        _apart(component, to_config(component), type(component.component).__name__, found)
+    return [place.replace("/", ".") for place in found]
 
 
 def dump_yaml(config: Any) -> str:

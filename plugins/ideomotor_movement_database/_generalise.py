@@ -137,12 +137,12 @@ class GaussianProcess(AbstractPerception[PyTree]):
         route = jnp.argmin(jax.lax.stop_gradient(variance))
         flat = basis @ self.trend[route] + kernel[route] @ self.coefficients[route]
         template, back = ravel_pytree(self.primitive.default_params())
-        params = self._paced(back(flat.astype(template.dtype)))
+        params = self.paced(back(flat.astype(template.dtype)))
         deviation = jnp.sqrt(variance[route] + jnp.finfo(flat.dtype).tiny)
         return Prediction(params, deviation, route, deviation <= self.gate)
 
-    def _paced(self, params: PyTree) -> PyTree:
-        """The same movement, slower where it is faster than `peak` or `look_peak`."""
+    def paced(self, params: PyTree) -> PyTree:
+        """The same movement, slower where it is faster than `peak` or `look_peak`; for parameters that were changed since."""
         limits = [(lambda ys: ys, self.peak), (self.look, self.look_peak)]
         limits = [(look, peak) for look, peak in limits if look is not None and peak is not None]
         if not limits:

@@ -249,6 +249,42 @@ def test_trained_parts_are_saved_beside_the_yaml(tmp_path):
     same(load_pipeline(moved), pipeline)
 
 
+class Twice:
+    """A host perception that asks its networks in turn."""
+
+    def __init__(self, network=None, others=()):
+        self.network, self.others = Look() if network is None else network, list(others)
+
+    def default_observation(self):
+        return np.zeros((3, 3), np.float32)
+
+    def __call__(self, observation, *, key=None):
+        found = [net(jnp.asarray(observation)) for net in (self.network, *self.others)]
+        return jax.tree.map(lambda *leaves: np.sum([np.asarray(leaf) for leaf in leaves], axis=0), *found)
+
+
+def test_networks_within_a_host_component_keep_their_weights(tmp_path, registry):
+    registry.register("perception", "twice", Twice)
+    trained = eqx.tree_at(lambda look: look.weights, Look(), Look(seed=7).weights)
+    looks = ideomotor.make("twice", network=trained, others=[Look(seed=1), trained])
+    pipeline = Pipeline(looks, Waves())
+    config = yaml.safe_load(save_pipeline(pipeline, tmp_path / "p.yaml").read_text())
+    assert config["perception"] == {
+        "use": "twice",
+        "network": {"load": "p/perception/network"},
+        "others": [{"use": "look", "seed": 1}, {"load": "p/perception/others/1"}],
+    }
+    image = jnp.linspace(-1.0, 1.0, 9).reshape(3, 3)
+    same(load_pipeline(tmp_path / "p.yaml")(image, TS), pipeline(image, TS))
+    for whole in (looks, pipeline):
+        with pytest.raises(
+            ideomotor.errors.CheckpointError, match="Twice.network has weights that are not kept"
+        ):
+            ideomotor.save(whole, tmp_path / "lost")
+    assert not (tmp_path / "lost").exists()
+    ideomotor.save(ideomotor.make("twice", network=Look(seed=3)), tmp_path / "plain")
+
+
 def test_untrained_parts_leave_no_folder(tmp_path):
     path = save_pipeline(Pipeline(Look(seed=1), Waves()), tmp_path / "plain.yaml")
     assert [p.name for p in tmp_path.iterdir()] == ["plain.yaml"]

@@ -71,7 +71,7 @@ def joints(scene: ShelfScene, places: Any) -> Float[np.ndarray, "*batch 7"]:
     # The wrist lies on a circle about the object. Beyond `most` it is too far from the shoulder; below the line it is never
     # too near (a tangent of the exact bound, whose slope is infinite where the object is just far enough for any direction).
     most = np.arccos(np.clip((far**2 + _WRIST**2 - _FARTHEST**2) / (2 * far * _WRIST), -1.0, 1.0))
-    bent = np.clip(hand - ray, -most, 3.33 * far - 2.826)
+    bent = np.clip(hand - ray, -most, 3.33 * far - 2.9)
     hand = ray + bent
     wrist, height = out - _WRIST * np.cos(hand), up - _WRIST * np.sin(hand)
     away = np.clip(np.hypot(wrist, height), _NEAREST, _FARTHEST)

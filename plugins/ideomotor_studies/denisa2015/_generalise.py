@@ -56,6 +56,7 @@ def generalise(study: Any, space: str) -> dict[str, Any]:
             # As in the paper, weights, tau and goal are predicted; the arm starts where it has grasped the object.
             grasped = np.array([before[i].ys[0] for i in mine])
             params = eqx.tree_at(lambda p: p.start, params, jnp.asarray(joints(SCENE, grasped)))
+            params = jax.jit(jax.vmap(process.paced))(params)
         ts = params.tau[:, None] * jnp.linspace(0.0, 1.0, _SAMPLES)
         ys = jax.jit(jax.vmap(dmp.trajectory))(params, ts)
         deviation[mine], trusted[mine] = np.asarray(said.deviation), np.asarray(said.trusted)
