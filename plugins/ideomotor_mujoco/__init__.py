@@ -5,6 +5,9 @@ from ._batch import rollout_batch as rollout_batch
 from ._cartesian import CartesianPose as CartesianPose
 from ._cartesian import OperationalSpace as OperationalSpace
 from ._contacts import Contact as Contact
+from ._geometry import body_poses as body_poses
+from ._geometry import shapes as shapes
+from ._grasp_stage import GraspStage as GraspStage
 from ._ink import draw_ink as draw_ink
 from ._joint_position import JointPosition as JointPosition
 from ._lwr4 import LWR4 as LWR4

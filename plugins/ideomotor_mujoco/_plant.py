@@ -281,6 +281,21 @@ class MujocoPlant:
 
         return render(self._compiled, self.data(state), **options)
 
+    def shapes(self) -> list[dict[str, Any]]:
+        """The shapes that are seen, as plain arrays, for viewers: see `ideomotor_mujoco.shapes`."""
+        from ._geometry import shapes
+
+        return shapes(self._compiled)
+
+    def poses(self, states: Any) -> Float[np.ndarray, "*time bodies 7"]:
+        """Position (m) and quaternion (w first) of each body of `shapes()` at a state, or at each of several."""
+        from ._geometry import body_poses
+
+        states = np.asarray(states, float)
+        flat = states.reshape(-1, states.shape[-1])
+        found = np.stack([body_poses(robot.model, robot.data) for robot in map(self._load, flat)])
+        return found.reshape(*states.shape[:-1], *found.shape[1:])
+
     def animate(self, movement: Any, path: Path | str, **options: Any) -> Path:
         """Write a movement as a GIF: see `ideomotor_mujoco.save_gif`."""
         from ._render import save_gif

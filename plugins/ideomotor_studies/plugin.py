@@ -98,6 +98,13 @@ def ideomotor_components():
             "Veres et al. 2017: from pictures to a distribution over grasps",
             extra="mujoco",
         ),
+        Component(
+            "command",
+            "run grasp",
+            "ideomotor_studies.grasping._commands:run",
+            "pick one thing up with a simulated hand",
+            extra="mujoco",
+        ),
         Component("command", "train reach", f"{_HUH}:train_reach", "a network that reaches with six muscles"),
         Component("command", "train circle", f"{_HUH}:train_circle", "a network that draws circles"),
         Component("command", "run reach", f"{_HUH}:run_reach", "reach with a six-muscle arm"),

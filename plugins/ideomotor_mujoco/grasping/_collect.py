@@ -17,19 +17,26 @@ from ideomotor import write_bytes, write_text
 from ideomotor.errors import DataError
 
 from .._model import compile_spec
-from ._camera import Camera
+from ._camera import Camera, View
 from ._candidates import candidates
 from ._frame import object_frame
 from ._hand import Hand, three_finger_hand
 from ._object import GraspObject
-from ._picking import PickingScene, Settings, settled, table
+from ._picking import Pick, PickingScene, Settings, settled, table
 
 Arrays = dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """The trials of one object in one resting pose."""
+    """The trials of one object in one resting pose.
+
+    - `trials`: grasps tried; `wanted`: stop after so many are kept.
+    - `repeats`: a grasp that was held is kept if it is held again with the palm moved by 3 mm and turned by 2 degrees,
+      in as many random directions.
+    - `varied`: once something was kept, the share of trials that vary it by some 15 mm and 12 degrees; the others are
+      drawn afresh.
+    """
 
     family: str
     instance: int
@@ -38,7 +45,9 @@ class Job:
     camera: Camera = Camera()
     settings: Settings = Settings()
     hand: Hand | None = None
-    wanted: int = 10_000_000  # stop after this many successes
+    wanted: int = 10_000_000
+    repeats: int = 2
+    varied: float = 0.5
 
     @property
     def name(self) -> str:
@@ -56,29 +65,25 @@ def collect_object(job: Job) -> tuple[Arrays, Counter[str]]:
     thing = GraspObject(job.family, job.instance, job.settings.mass, job.settings.friction)
     thing = settled(thing, seed=job.seed, settings=job.settings)
     scene = PickingScene(thing, hand, job.settings)
-    alone = table(job.settings)
-    alone.attach(thing.spec(), frame=alone.worldbody.add_frame(), prefix="")
-    model = compile_spec(alone, thing.family)
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
+    again = PickingScene(thing, hand, dataclasses.replace(job.settings, lift=0.06, hold=0.15))
+    model, data = _alone(thing, job.settings)
     random = np.random.default_rng([job.seed, 1])
     reasons: Counter[str] = Counter()
     rows: list[dict[str, np.ndarray]] = []
-    wrists, shapes = candidates(thing, hand, job.trials, job.seed)
-    site = scene.model.site(hand.grasp)
-    for wrist, shape in zip(wrists, shapes, strict=True):
+    for wrist, shape in zip(*candidates(thing, hand, job.trials, job.seed), strict=True):
+        if rows and random.random() < job.varied:
+            parent = rows[random.integers(len(rows))]
+            wrist = _moved(parent["wrist"], *random.normal(size=(2, 3)) * [[0.009], [0.12]])
+            shape = parent["preshape"]
         pick = scene.pick(wrist, shape)
-        reasons[pick.reason] += 1
-        if not pick.held:
-            continue
-        forward = np.empty(3)
-        mujoco.mju_rotVecQuat(forward, np.array([0.0, 0.0, 1.0]), _times(wrist[3:], site.quat))
-        view = job.camera.look(model, data, pick.contacts.mean(0), forward, random)
-        try:
-            object_frame(view, job.camera)
-        except DataError:
-            reasons["held"] -= 1
-            reasons["not seen"] += 1
+        view = (
+            job.camera.look(model, data, pick.contacts.mean(0), scene.forward(wrist), random)
+            if pick.held
+            else None
+        )
+        reason = pick.reason if view is None else _objection(pick, view, again, job, rows, random)
+        reasons[reason] += 1
+        if view is None or reason != "held":
             continue
         rows.append(
             {
@@ -96,6 +101,40 @@ def collect_object(job: Job) -> tuple[Arrays, Counter[str]]:
             break
     arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]} if rows else {}
     return {**arrays, "object": np.array(thing.pose)}, reasons
+
+
+def _alone(thing: GraspObject, settings: Settings) -> tuple[mujoco.MjModel, mujoco.MjData]:
+    """The object on the table without a hand, for pictures."""
+    spec = table(settings)
+    spec.attach(thing.spec(), frame=spec.worldbody.add_frame(), prefix="")
+    model = compile_spec(spec, thing.family)
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    return model, data
+
+
+def _objection(
+    pick: Pick, view: View, again: PickingScene, job: Job, rows, random: np.random.Generator
+) -> str:
+    """Why a grasp that was held is not kept: out of the picture, known already, or held by luck; else "held"."""
+    try:
+        object_frame(view, job.camera)
+    except DataError:
+        return "not seen"
+    if any(np.abs(pick.wrist - row["wrist"]).max() < 1e-4 for row in rows):
+        return "known already"
+    for _ in range(job.repeats):
+        shift, turn = (x / np.linalg.norm(x) for x in random.normal(size=(2, 3)))
+        if not again.pick(_moved(pick.wrist, 0.003 * shift, np.radians(2) * turn), pick.preshape).held:
+            return "unsteady"
+    return "held"
+
+
+def _moved(wrist: np.ndarray, shift: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """A palm's pose, shifted (m) and turned about its own origin by a rotation vector (rad)."""
+    angle = np.linalg.norm(turn)
+    rotation = np.array([np.cos(angle / 2), *(np.sin(angle / 2) * turn / angle)])
+    return np.concatenate([wrist[:3] + shift, _times(rotation, wrist[3:])])
 
 
 def _times(one: np.ndarray, two: np.ndarray) -> np.ndarray:
@@ -142,9 +181,15 @@ def _one(folder: str, job: Job) -> tuple[int, Counter[str]]:
     seconds = round(time.process_time() - start, 2)
     about = {"family": job.family, "instance": job.instance, "trials": job.trials, "seed": job.seed}
     about |= {"reasons": dict(reasons), "cpu_seconds": seconds}
-    # The text first: a file of arrays means that both are there.
-    write_text(Path(folder) / f"{job.name}.json", json.dumps(about))
-    write_arrays(Path(folder) / f"{job.name}.npz", arrays)
+    try:
+        # The text first: a file of arrays means that both are there.
+        write_text(Path(folder) / f"{job.name}.json", json.dumps(about))
+        write_arrays(Path(folder) / f"{job.name}.npz", arrays)
+    except OSError as error:
+        raise DataError(
+            f"The grasps of {job.family!r} cannot be written to {folder}: {error.strerror}. What was collected before is "
+            f"whole; make room and run the same command again, and it goes on."
+        ) from error
     return len(arrays.get("wrist", ())), reasons
 
 
@@ -168,13 +213,14 @@ def _check_same(folder: Path, jobs: list[Job]) -> None:
         "physics": digest,
         "settings": dataclasses.asdict(job.settings),
         "camera": dataclasses.asdict(job.camera),
+        "selection": {"repeats": job.repeats, "varied": job.varied},
     }
     path = folder / "header.json"
     if path.exists():
         found = json.loads(path.read_text())
         if found != json.loads(json.dumps(header)):
             raise DataError(
-                f"{folder} holds grasps made with another hand, physics or camera ({path.name} differs); collect into "
+                f"{folder} holds grasps made with another hand, physics, camera or selection ({path.name} differs); collect into "
                 f"another folder."
             )
         return

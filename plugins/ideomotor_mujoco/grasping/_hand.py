@@ -17,6 +17,19 @@ from .._model import compile_spec, name_of, read_spec
 class Hand:
     """A hand that can be exchanged: a model, and names in it.
 
+    Your own hand is an MJCF file and these names; nothing else has to be written:
+
+        hand = Hand(
+            "gripper.xml", palm="base", grasp="pinch", tips=("left pad", "right pad"), closing=("fingers",), closed=(0.04,),
+            preshapes=((0.0,),), speed=0.1,
+        )
+        scene = PickingScene(settled(GraspObject("mug")), hand)
+
+    or the same as YAML, for `ideomotor run grasp --hand gripper.yaml`:
+
+        {use: hand, model: gripper.xml, palm: base, grasp: pinch, tips: [left pad, right pad], closing: [fingers],
+         closed: [0.04], preshapes: [[0.0]], speed: 0.1}
+
     - `model`: the path of an MJCF file, its XML, or an object with `spec()`. Its root body is the palm, without a
       joint of its own; its actuators are position servos.
     - `palm`: the name of that body. `grasp`: a site on the palm's surface whose z axis points to what is grasped,
@@ -54,6 +67,12 @@ class Hand:
             for name in wanted:
                 if mujoco.mj_name2id(model, number, name) < 0:
                     raise DataError(f"{self.name} has no {kind} {name!r}; name one that its model has.")
+        palm = model.body(self.palm)
+        if palm.parentid[0] != 0 or palm.jntnum[0] != 0:
+            raise DataError(
+                f"{self.name}: the palm {self.palm!r} must be the root of the model and have no joint of its own (the scene gives it "
+                f"one); name the root body, or take its joint away."
+            )
         if len(self.closed) != len(self.closing):
             raise DataError(
                 f"{self.name} closes {len(self.closing)} actuators, and {len(self.closed)} closed commands are given."
@@ -69,6 +88,7 @@ class Hand:
         return f"The hand {name_of(self.model)}"
 
 
+@dataclasses.dataclass(frozen=True)
 class ThreeFinger:
     """The model of a three-finger hand of 8 joints and 4 motors, by the published numbers of the Barrett BH8-280.
 
@@ -81,9 +101,6 @@ class ThreeFinger:
         """The hand as a model."""
         return mujoco.MjSpec.from_string(_THREE_FINGER)
 
-    def __repr__(self) -> str:
-        return "ThreeFinger()"
-
 
 def three_finger_hand() -> Hand:
     """The three-finger hand with pre-shapes that span its spread and opening (rad)."""
@@ -93,15 +110,13 @@ def three_finger_hand() -> Hand:
     return Hand(ThreeFinger(), "palm", "grasp", tips, fingers, (2.44,) * 3, tuple(shapes))
 
 
+@dataclasses.dataclass(frozen=True)
 class ParallelJaw:
     """The model of a gripper whose two flat fingers slide towards each other, 0.14 m apart when open."""
 
     def spec(self) -> mujoco.MjSpec:
         """The hand as a model."""
         return mujoco.MjSpec.from_string(_PARALLEL_JAW)
-
-    def __repr__(self) -> str:
-        return "ParallelJaw()"
 
 
 def parallel_jaw() -> Hand:

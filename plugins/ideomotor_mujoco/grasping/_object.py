@@ -2,6 +2,7 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import mujoco
@@ -10,21 +11,25 @@ from jaxtyping import Float
 
 from ideomotor.errors import DataError, did_you_mean
 
+from .._model import _quiet
 from ._families import FAMILIES
+from ._mesh import SUFFIXES, mesh_parts
 from ._shapes import Parts, Vertices, hull_volume
 
 
 @dataclasses.dataclass(frozen=True)
 class GraspObject:
-    """A thing to be picked up: one instance of a family, made of convex parts.
+    """A thing to be picked up, made of convex parts: one instance of a family, or a mesh.
 
-    - `family`: one of `FAMILIES`. `instance`: which perturbation of the family's template: each has its own scale
-      (0.85 to 1.2 along each axis), taper and wobble; 0 is the template itself.
+    - `family`: one of `FAMILIES`, or the path of an OBJ, STL or PLY file (z up; see `mesh_parts`).
+    - `instance`: which perturbation of the family's template (or mesh): each has its own scale (0.85 to 1.2 along each axis), taper
+      and wobble; 0 is the template itself.
     - `mass`: kg, spread over the parts by volume (1 kg in Veres et al. 2017). `friction`: sliding coefficient.
     - `pose`: where it stands or lies, `(x, y, z, qw, qx, qy, qz)`; by default its template's upright pose at the
       origin. `settled(object)` lets it fall and come to rest.
+    - `scale`: of all lengths; for a mesh, metres per unit of its file (0.001 for millimetres).
 
-    Raises a `DataError` for an unknown family.
+    Raises a `DataError` for an unknown family, and, when its parts are first asked for, for a mesh that cannot be used.
     """
 
     family: str = "mug"
@@ -33,19 +38,28 @@ class GraspObject:
     friction: float | int = 1.0
     pose: tuple[float | int, ...] = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
     colour: Sequence[float | int] | None = None
+    scale: float | int = 1.0
 
     def __post_init__(self):
-        if self.family not in FAMILIES:
+        if not self.is_mesh and self.family not in FAMILIES:
             raise DataError(
-                f"There is no family {self.family!r} of objects.{did_you_mean(self.family, FAMILIES)}"
+                f"There is no family {self.family!r} of objects.{did_you_mean(self.family, FAMILIES)} "
+                f"(A mesh is given by its file, which ends in {', '.join(SUFFIXES)}.)"
             )
+        if not self.scale > 0:
+            raise DataError(f"The scale of {self.family!r} must be positive, not {self.scale}.")
         if not self.mass > 0:
             raise DataError(f"The mass of {self.family!r} must be positive, not {self.mass} kg.")
 
     @property
     def parts(self) -> Parts:
         """The vertices of each convex part, m, in the object's own axes (z up, standing on z = 0)."""
-        return _parts(self.family, self.instance)
+        return _parts(self.family, self.instance, float(self.scale))
+
+    @property
+    def is_mesh(self) -> bool:
+        """Whether it is a mesh from a file."""
+        return Path(self.family).suffix.lower() in SUFFIXES
 
     def placed(self, pose: Sequence[float] | np.ndarray) -> "GraspObject":
         """The same thing somewhere else."""
@@ -64,6 +78,13 @@ class GraspObject:
         return (*random.uniform(0.15, 0.95, 3).tolist(), 1.0)
 
 
+def turned_points(thing: GraspObject) -> Parts:
+    """The vertices of each part where the thing is, m, in the world."""
+    rotation = np.empty(9)
+    mujoco.mju_quat2Mat(rotation, np.array(thing.pose[3:], float))
+    return [part @ rotation.reshape(3, 3).T + np.array(thing.pose[:3]) for part in thing.parts]
+
+
 def convex_body(
     parts: Parts,
     pose: Sequence[float | int],
@@ -72,6 +93,7 @@ def convex_body(
     rgba: Sequence[float | int],
 ) -> mujoco.MjSpec:
     """A free body `object` of convex parts."""
+    _quiet()
     spec = mujoco.MjSpec()
     body = spec.worldbody.add_body(name="object", pos=pose[:3], quat=pose[3:])
     body.add_freejoint(name="object")
@@ -102,9 +124,12 @@ CONTACT: dict[str, Any] = {
 
 
 @functools.lru_cache(maxsize=64)
-def _parts(family: str, instance: int) -> Parts:
+def _parts(family: str, instance: int, scale: float) -> Parts:
     random = _generator(family, instance, 0)
-    parts = FAMILIES[family](random)
+    if family in FAMILIES:
+        parts = [scale * part for part in FAMILIES[family](random)]
+    else:
+        parts = mesh_parts(family, scale)
     if instance:
         parts = _perturbed(parts, random)
     points = np.vstack(parts)
@@ -113,7 +138,8 @@ def _parts(family: str, instance: int) -> Parts:
 
 
 def _generator(family: str, instance: int, purpose: int) -> np.random.Generator:
-    return np.random.default_rng([purpose, instance, *family.encode()])
+    # A mesh is the same wherever its file lies.
+    return np.random.default_rng([purpose, instance, *Path(family).name.encode()])
 
 
 def _perturbed(parts: Parts, random: np.random.Generator) -> Parts:

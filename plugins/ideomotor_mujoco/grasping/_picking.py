@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
@@ -44,6 +44,9 @@ class Settings:
     noslip: int = 3
     impratio: float | int = 10.0
     held_while_closing: bool = True  # the authors keep the object still until all fingers have closed
+    # A stalled finger resists this many times the force it closes with: its gears do not turn backwards (the closing
+    # actuators' force limit is that of closing, 2 N m; the Barrett hand's published effort is 5 N m).
+    backdrive: float | int = 2.5
     mass: float | int = 1.0
     friction: float | int = 1.0
 
@@ -70,6 +73,14 @@ class Pick:
         return self.reason == "held"
 
 
+class Start(NamedTuple):
+    """Where a placed grasp starts: the palm's pose and the commands before closing; below a `price` of 1 all is clear."""
+
+    price: float
+    wrist: Float[np.ndarray, "7"]
+    shape: Float[np.ndarray, " actuators"]
+
+
 class PickingScene:
     """A hand, an object and a table; `pick` tries one grasp. The same trial twice gives the same bits.
 
@@ -92,6 +103,9 @@ class PickingScene:
             geom.friction = [self.settings.friction, 0.005, 0.0001]
             for name, value in CONTACT.items():
                 setattr(geom, name, value)
+        for actuator in hand.actuators:
+            if actuator.name in self.hand.closing:
+                actuator.forcerange = self.settings.backdrive * np.array(actuator.forcerange)
         spec.attach(hand, frame=spec.worldbody.add_frame(), prefix="")
         spec.body(self.hand.palm).add_freejoint(name="wrist")
         spec.worldbody.add_body(name="wrist target", mocap=True)
@@ -137,6 +151,14 @@ class PickingScene:
             "table": model.geom("table").id,
         }
 
+    @functools.cached_property
+    def lead(self) -> Float[np.ndarray, " closing"]:
+        """How far the closing commands may run ahead of the fingers: what makes them push with their full force."""
+        closing = [self.model.actuator(name).id for name in self.hand.closing]
+        force = self.model.actuator_forcerange[closing, 1] / self.settings.backdrive
+        limited = self.model.actuator_forcelimited[closing].astype(bool)
+        return np.where(limited, force / self.model.actuator_gainprm[closing, 0], 0.1 * self.hand.speed)
+
     def digest(self) -> str:
         """A hash of the hand and the physics, for data sets: grasps of another hand do not mix with these."""
         text = (
@@ -177,6 +199,50 @@ class PickingScene:
             reason = "diverged"
         return Pick(reason, wrist, shape, *touched)
 
+    def choose(
+        self,
+        wrists: Float[np.ndarray, "ways 7"],
+        shapes: Float[np.ndarray, "ways actuators"],
+        error: Float[np.ndarray, " ways"],
+        *,
+        opening: float | int = 0.2,
+        tolerance: float | int = 0.02,
+    ) -> Start | None:
+        """The best way to start a grasp: free of collisions, and such that only tips will touch.
+
+        - `wrists`, `shapes`, `error`: a `Placement` of one grasp, the best way first.
+        - `opening`: how far the closing commands are opened before closing, rad (m for slides).
+        - `tolerance`: ways whose tips miss their contacts by more are not tried, m.
+
+        Where every way collides, the fingers open further or the palm starts up to 45 mm back. `None` if all that collides
+        too.
+        """
+        indices = [self.model.actuator(name).id for name in self.hand.closing]
+        low = self.model.actuator_ctrlrange[:, 0]
+        plans = sorted(
+            (100 * back + 0.3 * i + 0.4 * (wide - 1) + 100 * float(error[i]), back, i, wide)
+            for back in (0.0, 0.01, 0.02, 0.03, 0.045)
+            for i in range(len(wrists))
+            for wide in (1.0, 2.0, 4.0)
+            if error[i] <= tolerance
+        )
+        best: Start | None = None
+        for price, back, i, wide in plans:
+            if best is not None and price >= best.price:
+                break
+            wrist = np.array(wrists[i], float)
+            wrist[:3] -= back * self.forward(wrist)
+            shape = _opened(shapes[i], indices, low, opening * wide)
+            if not self._clear(wrist, shape):
+                continue
+            # Half closed nothing may touch, and nearly closed nothing but tips: else the grasp is pushed aside.
+            half = self._clear(wrist, _opened(shapes[i], indices, low, 0.5 * opening))
+            tips_only = self._clear(wrist, _opened(shapes[i], indices, low, 0.02), tips=True)
+            price += 1.5 * (not half) + 1.5 * (not tips_only)
+            if best is None or price < best.price:
+                best = Start(price, wrist, shape)
+        return best
+
     def pick_placed(
         self,
         wrists: Float[np.ndarray, "ways 7"],
@@ -184,30 +250,31 @@ class PickingScene:
         error: Float[np.ndarray, " ways"],
         *,
         opening: float | int = 0.2,
-        tolerance: float | int = 0.006,
+        tolerance: float | int = 0.02,
     ) -> Pick:
-        """Pick by the first of several placements that is within reach and free of collisions.
-
-        - `wrists`, `shapes`, `error`: a `Placement` of one grasp, the best way first.
-        - `opening`: how far the closing commands are opened before closing, rad (m for slides).
-        - `tolerance`: ways whose tips miss their contacts by more are not tried, m.
+        """Pick in the way that `choose` takes, whose arguments these are.
 
         Without any such way the reason is `start collision`, or `missed` where no way reaches the contacts.
         """
-        indices = [self.model.actuator(name).id for name in self.hand.closing]
-        low = self.model.actuator_ctrlrange[:, 0]
-        reachable = [i for i in range(len(wrists)) if error[i] <= tolerance]
-        for i in reachable:
-            if all(self._clear(wrists[i], shapes[i], indices, low, opening * part) for part in (1.0, 0.5)):
-                return self.pick(wrists[i], _opened(shapes[i], indices, low, opening))
+        start = self.choose(wrists, shapes, error, opening=opening, tolerance=tolerance)
+        if start is not None:
+            return self.pick(start.wrist, start.shape)
         none = np.full((len(self.hand.tips), 3), np.nan)
-        return Pick("start collision" if reachable else "missed", wrists[0], shapes[0], none, none)
+        reason = "start collision" if np.min(error) <= tolerance else "missed"
+        return Pick(reason, wrists[0], shapes[0], none, none)
 
-    def _clear(self, wrist, shape, indices, low, opening) -> bool:
-        """Whether nothing but tips touches, and those neither before half the way is left."""
-        self._place(np.asarray(wrist, float), _opened(shape, indices, low, opening))
-        tips, others, on_table = self._touching()
-        return not (tips or others or on_table)
+    def forward(self, wrist: Float[np.ndarray, "7"]) -> Float[np.ndarray, "3"]:
+        """The direction that the grasp site faces, in the world."""
+        quaternion, forward = np.empty(4), np.empty(3)
+        mujoco.mju_mulQuat(quaternion, wrist[3:], self.model.site(self.hand.grasp).quat)
+        mujoco.mju_rotVecQuat(forward, np.array([0.0, 0.0, 1.0]), quaternion)
+        return forward
+
+    def _clear(self, wrist: np.ndarray, shape: np.ndarray, *, tips: bool = False) -> bool:
+        """Whether nothing touches, or with `tips` nothing but tips."""
+        self._place(wrist, shape)
+        touching, others, on_table = self._touching()
+        return not (others or on_table or (touching and not tips))
 
     def _place(self, wrist: np.ndarray, shape: np.ndarray) -> None:
         model, data = self.model, self._data
@@ -257,21 +324,25 @@ class PickingScene:
             return places / counts[:, None], normals / np.linalg.norm(normals, axis=1, keepdims=True)
 
     def _close(self, shape: np.ndarray) -> None:
+        """Commands advance at the hand's speed, but never run further ahead of a finger than its force needs."""
         model, data, hand = self.model, self._data, self.hand
         indices = [model.actuator(name).id for name in hand.closing]
         goal = np.array(hand.closed)
         chunk = 10
         dt = chunk * self.settings.timestep
-        dofs = model.jnt_dofadr[model.actuator_trnid[indices, 0]]
+        joints = model.actuator_trnid[indices, 0]
+        places, dofs = model.jnt_qposadr[joints], model.jnt_dofadr[joints]
+        command = shape[indices]
         for step in range(round(self.settings.close / dt)):
-            data.ctrl[indices] = np.minimum(shape[indices] + hand.speed * dt * (step + 1), goal)
+            command = np.minimum(np.minimum(command + hand.speed * dt, data.qpos[places] + self.lead), goal)
+            data.ctrl[indices] = command
             mujoco.mj_step(model, data, chunk)
-            # At rest while the commands have gone on: stalled, or closed on nothing.
-            lag = data.ctrl[indices] - data.qpos[model.jnt_qposadr[model.actuator_trnid[indices, 0]]]
+            # At rest while the commands are ahead: stalled, or closed on nothing.
+            lag = command - data.qpos[places]
             if (
                 step > 5
                 and np.all(np.abs(data.qvel[dofs]) < 0.02 * hand.speed)
-                and np.all((lag > 0.1 * hand.speed) | (data.ctrl[indices] >= goal))
+                and np.all((lag > 0.9 * self.lead) | (command >= goal))
             ):
                 return
 

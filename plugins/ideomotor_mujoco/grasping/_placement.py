@@ -41,7 +41,7 @@ class WristPlacement:
         hand: Hand | None = None,
         ways: int = 6,
         grid: int = 7,
-        steps: int = 20,
+        steps: int = 12,
         table: float | int | None = 0.0,
     ):
         self.hand = three_finger_hand() if hand is None else hand

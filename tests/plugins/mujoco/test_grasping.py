@@ -236,7 +236,7 @@ def test_a_collection_goes_on_where_it_was_killed(tmp_path):
     assert (tmp_path / "tin-can-001-000.npz").read_bytes() == first
     with np.load(tmp_path / "tin-can-002-000.npz", allow_pickle=False) as arrays:
         assert "object" in arrays and len(arrays.get("rgb", ())) == len(arrays.get("wrist", ()))
-    with pytest.raises(DataError, match="another hand, physics or camera"):
+    with pytest.raises(DataError, match="another hand, physics, camera or selection"):
         collect([Job("tin can", 1, 30, 0, settings=Settings(friction=0.4))], tmp_path)
 
 

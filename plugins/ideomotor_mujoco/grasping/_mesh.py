@@ -1,0 +1,149 @@
+"""A user's own mesh as convex parts, by trimesh and CoACD (Wei, Liu, Ling & Su 2022)."""
+
+import contextlib
+import functools
+import hashlib
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.spatial import ConvexHull, QhullError
+
+from ideomotor import write_bytes
+from ideomotor.errors import DataError, PluginError
+
+from ._shapes import Parts
+
+SUFFIXES = (".obj", ".stl", ".ply")
+
+_CONCAVITY = 0.05  # of CoACD: how far, relative to its size, a part's hull may stand off the part
+_LARGEST, _SMALLEST = 1.0, 0.01  # m; what a hand may pick up has a longest side between them
+_UNITS = {0.001: "millimetres", 0.0254: "inches", 0.01: "centimetres", 1000.0: "kilometres"}
+
+
+def mesh_parts(path: Path | str, scale: float | int = 1.0) -> Parts:
+    """The vertices of convex parts that fill a mesh, m.
+
+    - `path`: of an OBJ, STL or PLY file; its z axis points up. `scale`: metres per unit of the file.
+
+    A mesh that is inside out or whose triangles turn both ways is mended, small holes are filled. A mesh that is convex is its own
+    part; others are cut by CoACD (a few seconds), and what was found is kept in the cache folder.
+
+    Raises a `DataError` for a file that holds no mesh, a mesh that is open or has no volume, and lengths that cannot be metres.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"There is no mesh {path} that can be read ({error.strerror}).") from error
+    digest = hashlib.sha256(data + repr((_CONCAVITY, path.suffix.lower())).encode()).hexdigest()[:24]
+    return [part * float(scale) for part in _parts(path, digest, float(scale))]
+
+
+@functools.lru_cache(maxsize=16)
+def _parts(path: Path, digest: str, scale: float) -> Parts:
+    trimesh, coacd = _libraries()
+    mesh = _solid(trimesh, path, scale)
+    if mesh.is_convex:
+        return [np.asarray(mesh.vertices, float)]
+    kept = _cache(digest)
+    if kept is not None and kept.is_file():
+        with np.load(kept, allow_pickle=False) as arrays:
+            return [arrays[f"part {i}"] for i in range(len(arrays.files))]
+    coacd.set_log_level("error")
+    cut = coacd.run_coacd(
+        coacd.Mesh(mesh.vertices, mesh.faces), threshold=_CONCAVITY, seed=0, max_ch_vertex=64, decimate=True
+    )
+    parts = [np.asarray(vertices, float) for vertices, _ in cut]
+    parts = [part for part in parts if _volume(part) > 1e-6 * mesh.volume]
+    if kept is not None:
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **{f"part {i}": part for i, part in enumerate(parts)})
+        with contextlib.suppress(OSError):  # a cache only: the next time takes as long as this one
+            write_bytes(kept, buffer.getvalue())
+    return parts
+
+
+def _solid(trimesh: Any, path: Path, scale: float) -> Any:
+    """The mesh, closed and with its outside outside, in units of the file."""
+    try:
+        mesh = trimesh.load_mesh(path)
+    except Exception as error:  # whatever a reader of a broken file raises
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"{path} cannot be read as a mesh ({text}); export it again as OBJ, STL or PLY."
+        ) from error
+    if not len(getattr(mesh, "faces", ())):
+        raise DataError(f"{path} has no triangles; export it as a mesh of triangles.")
+    _check_size(path, np.ptp(mesh.vertices, axis=0).max(), scale)
+    if not mesh.is_watertight:
+        edges = len(trimesh.grouping.group_rows(mesh.edges_sorted, require_count=1))
+        trimesh.repair.fill_holes(mesh)
+        if not mesh.is_watertight:
+            what = (
+                f"{edges} edges belong to one triangle only"
+                if edges
+                else "edges belong to more than two triangles"
+            )
+            raise DataError(
+                f"{path} is open ({what}), so that it has no inside; close it, in Blender or MeshLab, for example."
+            )
+    if not mesh.is_winding_consistent:
+        trimesh.repair.fix_winding(mesh)
+    if mesh.volume < 0:
+        mesh.invert()
+    if not mesh.volume > 1e-6 * np.prod(mesh.extents) or not np.prod(mesh.extents) > 0:
+        raise DataError(
+            f"{path} has no volume (it is {_sides(mesh.extents * scale)} m); a thing to be held has some."
+        )
+    return mesh
+
+
+def _check_size(path: Path, longest: float, scale: float) -> None:
+    size = longest * scale
+    if _SMALLEST <= size <= _LARGEST:
+        return
+    fitting = [s for s in _UNITS if _SMALLEST <= longest * s <= 0.5 * _LARGEST]
+    mend = (
+        f"its lengths look like {_UNITS[fitting[0]]}: give scale={fitting[0]:g} (--scale {fitting[0]:g})"
+        if fitting
+        else "give the scale, in metres per unit of the file"
+    )
+    raise DataError(f"{path} would be {size:.3g} m long with scale={scale:g}; {mend}.")
+
+
+def _sides(lengths: np.ndarray) -> str:
+    return " x ".join(f"{side:.3g}" for side in lengths)
+
+
+def _volume(part: np.ndarray) -> float:
+    try:
+        return float(ConvexHull(part).volume)
+    except QhullError:
+        return 0.0
+
+
+def _libraries() -> tuple[Any, Any]:
+    try:
+        import coacd
+        import trimesh
+        import trimesh.repair
+    except ImportError as error:
+        raise PluginError(
+            f"A mesh is read and cut by trimesh and CoACD: pip install 'ideomotor[grasp]' ({error})."
+        ) from error
+    return trimesh, coacd
+
+
+def _cache(digest: str) -> Path | None:
+    """Where the parts of a mesh are kept; `IDEOMOTOR_CACHE` chooses the folder (empty: nowhere)."""
+    chosen = os.environ.get("IDEOMOTOR_CACHE")
+    if chosen == "":
+        return None
+    if chosen is None:
+        import platformdirs
+
+        chosen = platformdirs.user_cache_dir("ideomotor", appauthor=False)
+    return Path(chosen).expanduser() / "meshes" / f"{digest}.npz"

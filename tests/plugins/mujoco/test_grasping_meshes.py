@@ -1,0 +1,162 @@
+"""A user's own mesh, and whether a hand can hold a thing at all."""
+
+import numpy as np
+import pytest
+from scipy.spatial import ConvexHull, Delaunay
+
+from ideomotor.errors import DataError
+
+pytest.importorskip("mujoco")
+trimesh = pytest.importorskip("trimesh")
+coacd = pytest.importorskip("coacd")
+creation = pytest.importorskip("trimesh.creation")
+
+from ideomotor_mujoco.grasping import (  # noqa: E402
+    FAMILIES,
+    GraspObject,
+    _mesh,
+    check_graspable,
+    mesh_parts,
+    parallel_jaw,
+    settled,
+    three_finger_hand,
+)
+
+INNER, OUTER, HEIGHT = 0.030, 0.036, 0.09
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("IDEOMOTOR_CACHE", str(tmp_path / "cache"))
+    _mesh._parts.cache_clear()
+
+
+def box(*sides):
+    """A box that stands on the table."""
+    return creation.box(sides).apply_translation((0, 0, sides[2] / 2))
+
+
+def written(mesh, path):
+    """The path of a mesh's file."""
+    mesh.export(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    """A thick pipe that stands on the table."""
+    return creation.annulus(INNER, OUTER, HEIGHT, sections=24).apply_translation((0, 0, HEIGHT / 2))
+
+
+@pytest.mark.parametrize("suffix", [".obj", ".stl", ".ply"])
+def test_a_convex_mesh_is_one_part_with_its_own_corners(tmp_path, suffix):
+    (part,) = mesh_parts(written(box(0.05, 0.06, 0.07), tmp_path / f"box{suffix}"))
+    np.testing.assert_allclose(
+        [part.min(0), part.max(0)], [[-0.025, -0.03, 0], [0.025, 0.03, 0.07]], atol=1e-6
+    )
+    assert len(part) == 8
+
+
+def test_a_pipe_is_cut_into_convex_parts_that_fill_it_and_leave_it_hollow(tmp_path, pipe, monkeypatch):
+    path = written(pipe, tmp_path / "pipe.stl")
+    parts = mesh_parts(path)
+    volume = sum(ConvexHull(part).volume for part in parts)
+    # A regular polygon of 24 corners has the area n/2 r² sin(2π/n).
+    true = 12 * np.sin(2 * np.pi / 24) * (OUTER**2 - INNER**2) * HEIGHT
+    assert abs(volume / true - 1) < 0.25
+    middle = np.array([[0.0, 0.0, z] for z in (0.01, 0.045, 0.08)])
+    assert all((Delaunay(part).find_simplex(middle) < 0).all() for part in parts)
+
+    # What was cut once is not cut again, not even by another process.
+    monkeypatch.setattr(coacd, "run_coacd", None)
+    _mesh._parts.cache_clear()
+    for part, again in zip(parts, mesh_parts(path), strict=True):
+        np.testing.assert_array_equal(part, again)
+
+    thing = GraspObject(str(path), mass=0.4)
+    np.testing.assert_allclose(thing.spec().compile().body("object").mass, 0.4)
+    assert settled(thing).pose[2] == pytest.approx(0.0, abs=2e-3)
+    assert thing.rgba != GraspObject(str(path), 1).rgba
+
+
+def test_a_mesh_inside_out_or_with_triangles_turned_over_is_mended(tmp_path, pipe):
+    inverted, mixed = pipe.copy(), pipe.copy()
+    inverted.invert()
+    mixed.faces[::3] = mixed.faces[::3, ::-1]
+    for mesh in (inverted, mixed):
+        assert mesh.volume < 0.9 * pipe.volume
+        found = _mesh._solid(trimesh, written(mesh, tmp_path / "mesh.ply"), 1.0)
+        np.testing.assert_allclose(found.volume, pipe.volume, rtol=1e-5)
+
+
+def test_a_small_hole_is_filled_and_an_open_mesh_is_refused(tmp_path):
+    mesh = box(0.05, 0.06, 0.07)
+    mesh.update_faces(np.arange(12) != 3)
+    (part,) = mesh_parts(written(mesh, tmp_path / "hole.stl"))
+    np.testing.assert_allclose(ConvexHull(part).volume, 0.05 * 0.06 * 0.07, rtol=1e-5)
+    sheet = creation.icosphere(subdivisions=2, radius=0.04)
+    sheet.update_faces(sheet.triangles_center[:, 2] < 0)
+    with pytest.raises(
+        DataError, match=r"open\.stl is open \(\d+ edges belong to one triangle only\).*close it"
+    ):
+        mesh_parts(written(sheet, tmp_path / "open.stl"))
+
+
+@pytest.mark.parametrize(("unit", "name"), [(0.001, "millimetres"), (0.0254, "inches")])
+def test_lengths_that_cannot_be_metres_are_refused_and_the_scale_is_named(tmp_path, unit, name):
+    mesh = box(0.05, 0.06, 0.07).apply_scale(1 / unit)
+    path = written(mesh, tmp_path / "box.obj")
+    with pytest.raises(
+        DataError, match=rf"box\.obj would be {0.07 / unit:.3g} m long.*look like {name}: give scale={unit:g}"
+    ):
+        mesh_parts(path)
+    (part,) = mesh_parts(path, unit)
+    np.testing.assert_allclose(np.ptp(part, 0), [0.05, 0.06, 0.07], rtol=1e-4)
+    np.testing.assert_allclose(
+        np.ptp(GraspObject(str(path), scale=unit).parts[0], 0), [0.05, 0.06, 0.07], rtol=1e-4
+    )
+
+
+def test_a_file_without_a_mesh_is_refused_in_one_sentence(tmp_path):
+    with pytest.raises(DataError, match=r"There is no mesh .*nothing\.obj"):
+        mesh_parts(tmp_path / "nothing.obj")
+    (tmp_path / "noise.stl").write_bytes(b"\x00\x01\x02")
+    with pytest.raises(DataError, match=r"noise\.stl (cannot be read as a mesh|has no triangles)"):
+        mesh_parts(tmp_path / "noise.stl")
+    trimesh.PointCloud(np.random.default_rng(0).normal(size=(9, 3))).export(tmp_path / "points.ply")
+    with pytest.raises(DataError, match=r"points\.ply has no triangles"):
+        mesh_parts(tmp_path / "points.ply")
+    (tmp_path / "odd.obj").write_text("v 0 0 0\nv 0.1 0 0\nv 0 nan 0\nv 0 0 0.1\nf 1 2 3\nf 1 2 4\n")
+    with pytest.raises(DataError, match=r"odd\.obj is open"):
+        mesh_parts(tmp_path / "odd.obj")
+    with pytest.raises(DataError, match=r"scale of 'mug' must be positive"):
+        GraspObject("mug", scale=0.0)
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "coacd", None)
+    with pytest.raises(Exception, match=r"pip install 'ideomotor\[grasp\]'"):
+        mesh_parts(written(box(0.05, 0.06, 0.07), tmp_path / "box.stl"))
+
+
+@pytest.mark.parametrize("make", [three_finger_hand, parallel_jaw])
+def test_what_is_too_flat_or_too_large_is_refused_before_anything_is_tried(tmp_path, make):
+    hand = make()
+    for sides, words in (
+        ((0.1, 0.08, 0.006), "6 mm high, too flat for the finger tips"),
+        ((0.4, 0.4, 0.4), "at least 400 mm wide wherever it is gripped"),
+    ):
+        thing = GraspObject(str(written(box(*sides), tmp_path / f"{sides[2]}.stl")))
+        with pytest.raises(DataError, match=words):
+            check_graspable(thing, hand)
+    # The plate on its edge is not flat.
+    on_edge = GraspObject(str(tmp_path / "0.006.stl"), pose=(0, 0, 0.04, 0.5**0.5, 0.5**0.5, 0, 0))
+    check_graspable(on_edge, hand)
+
+
+def test_every_family_is_for_the_three_finger_hand():
+    hand = three_finger_hand()
+    for family in FAMILIES:
+        check_graspable(GraspObject(family), hand)
