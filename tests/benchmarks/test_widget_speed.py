@@ -8,6 +8,7 @@ their bars (10 pictures and 30 frames per second) are meant for an idle machine 
 
 import gc
 import importlib.util
+import os
 import subprocess
 import sys
 import time
@@ -54,18 +55,42 @@ def full(plot):
     plot.figure.savefig(io.BytesIO(), format="png")
 
 
-def test_import_and_the_first_widget():
-    code = (
-        "import time; s = time.perf_counter()\n"
-        "import numpy, ideomotor_widgets as w\n"
-        "w.MovementPlayer(numpy.eye(3)[:, :2])._repr_mimebundle_(); print(time.perf_counter() - s)"
+FIRST = """
+import time
+cpu, wall = time.process_time(), time.perf_counter()
+import numpy, ipywidgets, ideomotor_widgets as w
+view = w.{view}
+ipywidgets.VBox._repr_mimebundle_(view)
+print(time.process_time() - cpu, time.perf_counter() - wall)
+"""
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "MovementPlayer(numpy.eye(3)[:, :2])",
+        "PrimitiveEditor()",
+        "DrawDigit()",
+        "PipelineExplorer()",
+        "ControlPlayground()",
+        "LatentExplorer()",
+        "DatabaseExplorer()",
+        "TrainingMonitor(steps=10)",
+    ],
+)
+def test_import_and_the_first_widget(view):
+    """Until it is shown, in a fresh process; it compiles after that, and says so. The bar is 3 s; CPU time is load's least."""
+    code = FIRST.format(view=view)
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True) for _ in range(2)]
+    cpu, wall = np.min([[float(x) for x in run.stdout.split()] for run in runs], axis=0)
+    print(
+        f"\n  {view:38s} shown after {cpu:.2f} s of CPU time, {wall:.2f} s by the clock ({_load()})", end=""
     )
-    times = [
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
-        for _ in range(3)
-    ]
-    print(f"\n  import and a first widget: {min(times):.2f} s")
-    assert min(times) <= 3
+    assert cpu <= 3
+
+
+def _load():
+    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
 
 
 def test_a_thousand_changes_of_the_explorer():
@@ -150,6 +175,20 @@ PLAYER = """
 s = np.linspace(0, 20, 2000)
 player = widgets.MovementPlayer(np.stack([np.cos(s), np.sin(2 * s)], -1), ts=s).add_class("player"); player
 """
+# Twelve bodies of three shapes each, in space.
+SPACE = """
+import ideomotor
+class Swarm:
+    def shapes(self):
+        look = {"size": [0.05, 0.1, 0.05], "rgba": [0.8, 0.4, 0.2, 1]}
+        return [{"kind": kind, **look, "body": body, "pose": [0, 0, 0.1 * i, 1, 0, 0, 0]}
+                for body in range(12) for i, kind in enumerate(("capsule", "box", "cylinder"))]
+    def poses(self, states):
+        angle = np.asarray(states) + np.arange(12) / 2
+        zero = 0 * angle
+        return np.stack([np.cos(angle), np.sin(angle), zero, np.cos(angle / 2), zero, zero, np.sin(angle / 2)], -1)
+swarm = widgets.MovementPlayer(ideomotor.Trajectory(s, {"angle": s}, xs=s[:, None]), Swarm()).add_class("swarm"); swarm
+"""
 # A closed loop: the next value is set when the picture of the last one has come.
 LOOP = """async ([name, seconds]) => {
     const manager = [...document.querySelectorAll('.' + name + '-plot')][0];
@@ -200,23 +239,33 @@ def tab(tmp_path):
 
 
 def test_pictures_per_second_while_one_drags_beside_ipympl_and_frames_of_playback(tab):
-    tab.open("speed.ipynb", OURS, PEER, PLAYER)
+    tab.open("speed.ipynb", OURS, PEER, PLAYER, SPACE)
     page = tab.page
     page.locator(".player canvas").first.wait_for(timeout=120_000)
     page.locator(".peer-plot canvas").first.wait_for(timeout=120_000)
-    rates = {"ours": [], "peer": []}
-    for _ in range(3):
+    rates, fps = {"ours": [], "peer": []}, {}
+    quiet = os.getloadavg()[0] < 0.75 * (os.cpu_count() or 1)
+    for _ in range(5):
         for name in rates:
             page.locator(f".{name} .noUi-handle").scroll_into_view_if_needed()
-            rates[name].append(page.evaluate(LOOP, [name, 4]))
-    ours, peer = max(rates["ours"]), max(rates["peer"])
-    print(f"\n  slider to picture: {ours:.1f}/s; ipympl's full draw: {peer:.1f}/s; {ours / peer:.1f} times")
-    canvas = page.locator(".player canvas").first
-    page.locator(".player .ido-play").click()
-    page.wait_for_timeout(500)
-    begin, sent, start = canvas.evaluate("c => c.frames"), len(tab.sent), time.perf_counter()
-    page.wait_for_timeout(4000)
-    fps = (canvas.evaluate("c => c.frames") - begin) / (time.perf_counter() - start)
-    print(f"  playback: {fps:.0f} frames/s, {len(tab.sent) - sent} messages meanwhile")
-    assert len(tab.sent) == sent
-    assert ours / peer >= 2
+            rates[name].append(page.evaluate(LOOP, [name, 3]))
+    ours, peer = np.median(rates["ours"]), np.median(rates["peer"])
+    ratio = float(np.median(np.divide(rates["ours"], rates["peer"])))
+    print(
+        f"\n  slider to picture: {ours:.1f}/s; ipympl's full draw: {peer:.1f}/s; {ratio:.1f} times; {_load()}"
+    )
+    for name in ("player", "swarm"):
+        canvas = page.locator(f".{name} canvas").first
+        page.locator(f".{name} .ido-play").click()
+        page.wait_for_timeout(500)
+        begin, sent, start = canvas.evaluate("c => c.frames"), len(tab.sent), time.perf_counter()
+        page.wait_for_timeout(4000)
+        fps[name] = (canvas.evaluate("c => c.frames") - begin) / (time.perf_counter() - start)
+        print(
+            f"  playback ({name}): {fps[name]:.0f} frames/s, {len(tab.sent) - sent} messages meanwhile; {_load()}"
+        )
+        assert len(tab.sent) == sent
+        page.locator(f".{name} .ido-play").click()
+    assert ratio >= 2
+    if quiet:  # the bars are meant for an idle machine
+        assert ours >= 10 and min(fps.values()) >= 30

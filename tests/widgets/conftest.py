@@ -1,5 +1,7 @@
 """Widgets without a browser: messages are what a browser would send, through `set_state`."""
 
+import contextlib
+import json
 import os
 
 import numpy as np
@@ -38,3 +40,29 @@ def open_widgets():
     from ipywidgets.widgets import widget
 
     return lambda: len(widget._instances)
+
+
+@pytest.fixture
+def sent_bytes(monkeypatch):
+    """`with sent_bytes(view) as sent:` lists the bytes of each message that the view's widgets send meanwhile."""
+    import ipywidgets
+
+    from ideomotor_widgets._close import family
+
+    @contextlib.contextmanager
+    def watch(view):
+        sent, mine = [], {id(member) for member in family(view)}
+        real = ipywidgets.Widget._send
+
+        def count(widget, message, buffers=None):
+            if id(widget) in mine or widget.comm is None:
+                sent.append(
+                    len(json.dumps(message, default=str)) + sum(len(memoryview(b)) for b in buffers or ())
+                )
+            return real(widget, message, buffers)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ipywidgets.Widget, "_send", count)
+            yield sent
+
+    return watch

@@ -4,8 +4,11 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import ipywidgets
 import numpy as np
@@ -141,13 +144,138 @@ def test_a_canvas_changes_in_one_message(monkeypatch):
 def test_all_public_views_are_views():
     names = [n for n in dir(widgets) if isinstance(getattr(widgets, n), type)]
     views = [n for n in names if issubclass(getattr(widgets, n), AbstractView)]
-    assert {"MovementPlayer", "PrimitiveEditor", "DrawDigit", "PipelineExplorer"} <= set(views)
+    assert {
+        "MovementPlayer",
+        "PrimitiveEditor",
+        "DrawDigit",
+        "PipelineExplorer",
+        "LatentExplorer",
+        "DatabaseExplorer",
+    } <= set(views)
 
 
-def test_importing_and_a_first_widget_load_no_jax():
+class Slow(Doubler):
+    """A view that needs its time before there is something to see."""
+
+    def __init__(self):
+        self.gate, self.begun_in, self.wrong = threading.Event(), [], ""
+        super().__init__()
+
+    def begin(self):
+        assert self.gate.wait(30)
+        if self.wrong:
+            raise DataError(self.wrong)
+        self.begun_in.append(threading.current_thread().name)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What `display` was given, and with what it was replaced later."""
+    import IPython.display
+
+    found = []
+
+    class Handle:
+        def update(self, bundle, raw):
+            found.append(bundle)
+
+    def display(bundle, raw, display_id=None):
+        found.append(bundle)
+        return Handle() if display_id else None
+
+    monkeypatch.setattr(IPython.display, "display", display)
+    return found
+
+
+def test_a_view_is_shown_at_once_and_computes_meanwhile(shown, send):
+    view = Slow()
+    view._ipython_display_()
+    assert view.notice.busy and view.notice.status == "Compiling, once …" and not view.begun_in
+    assert len(shown) == 1 and "image/png" not in shown[0]
+    send(view.notice, shown=True)  # the browser has drawn it: nobody begins anew
+    view.gate.set()
+    view.wait()
+    assert view.begun_in == ["Slow begins"] and not view.notice.busy and view.notice.status == ""
+    assert len(shown) == 2 and "image/png" in shown[1]
+    view._ipython_display_()  # a second time, all is there
+    assert len(shown) == 3 and "image/png" in shown[2] and len(view.begun_in) == 1
+
+
+def test_what_needs_the_first_computation_waits_for_it(shown):
+    view = Slow()
+    view._ipython_display_()
+    threading.Timer(0.2, view.gate.set).start()
+    view.ready()
+    assert len(view.begun_in) == 1
+    other = Slow()
+    other.gate.set()
+    other.ready()  # from Python, without showing it
+    assert other.begun_in == [threading.current_thread().name]
+
+
+def test_a_view_inside_of_a_box_begins_when_the_browser_shows_it(send):
+    view = Slow()
+    box = ipywidgets.HBox([view])
+    view.gate.set()
+    send(view.notice, shown=True)
+    view.wait()
+    assert view.begun_in == ["Slow begins"]
+    box.close()
+
+
+def test_what_goes_wrong_at_first_is_shown(shown):
+    view = Slow()
+    view.wrong = "There is no arm; make one."
+    view.gate.set()
+    view._ipython_display_()
+    view.wait()
+    assert view.notice.error == "There is no arm; make one." and not view.notice.busy
+
+
+def test_notebooks_that_are_kept_wait_for_the_picture(shown, monkeypatch):
+    monkeypatch.setenv("IDEOMOTOR_WIDGETS", "wait")
+    view = Slow()
+    view.gate.set()
+    view._ipython_display_()
+    assert view.begun_in == [threading.current_thread().name] and "image/png" in shown[-1]
+
+
+def test_closing_waits_for_what_is_computed(shown, open_widgets):
+    before = open_widgets()
+    view = Slow()
+    view._ipython_display_()
+    threading.Timer(0.2, view.gate.set).start()
+    view.close()
+    assert len(view.begun_in) == 1 and open_widgets() == before and len(shown) == 1
+
+
+def test_scripts_hold_all_they_need_and_one_copy_of_three():
+    """Nothing is fetched: no import and no address in what is sent, but for a name of XML."""
+    for kind in (Canvas, widgets.Canvas3D):
+        text = str(kind._esm)
+        assert not re.findall(r"^\s*import\b|[^.\w]import\s*\(", text, re.MULTILINE)
+        assert set(re.findall(r"https?://[\w./]+", text)) <= {"http://www.w3.org/1999/xhtml"}
+    assert len(str(widgets.Canvas3D._esm)) < 700_000 and "globalThis.ideomotorThree ??=" in str(
+        widgets.Canvas3D._esm
+    )
+    licence = Path(widgets.__file__).parent / "static" / "three.LICENSE"
+    assert "The MIT License" in licence.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "MovementPlayer(numpy.eye(3)[:, :2])",
+        "DrawDigit()",
+        "ControlPlayground()",
+        "LatentExplorer()",
+        "DatabaseExplorer()",
+    ],
+)
+def test_importing_and_a_first_widget_load_no_jax(view):
     code = (
-        "import sys, numpy, ideomotor_widgets as w\n"
-        "w.MovementPlayer(numpy.eye(3)[:, :2])._repr_mimebundle_()\n"
+        "import sys, numpy, ipywidgets, ideomotor_widgets as w\n"
+        f"ipywidgets.VBox._repr_mimebundle_(w.{view})\n"
         "assert 'jax' not in sys.modules and 'matplotlib.pyplot' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ})

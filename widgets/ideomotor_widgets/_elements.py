@@ -28,6 +28,7 @@ class Notice(anywidget.AnyWidget):
     busy = traitlets.Bool(False).tag(sync=True)
     error = traitlets.Unicode("").tag(sync=True)
     details = traitlets.Unicode("").tag(sync=True)
+    shown = traitlets.Bool(False, help="whether a browser has shown it").tag(sync=True)
 
 
 class Choice(anywidget.AnyWidget):

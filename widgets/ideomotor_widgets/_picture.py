@@ -70,3 +70,10 @@ class Picture:
         out = io.BytesIO()
         few.save(out, format="PNG", compress_level=1)
         return out.getvalue()
+
+
+def as_png(picture: np.ndarray) -> bytes:
+    """Numbers from 0 to 1, shape (height, width) or (height, width, 3), as a PNG."""
+    out = io.BytesIO()
+    Image.fromarray(np.round(255 * np.clip(picture, 0, 1)).astype(np.uint8)).save(out, format="PNG")
+    return out.getvalue()

@@ -11,12 +11,15 @@ from ideomotor.errors import ConfigError, DataError, IdeomotorError
 from ._arguments import ArgumentBoxes
 from ._assembly import SLOTS, Assembly
 from ._canvas import Canvas
+from ._canvas3d import Canvas3D
 from ._close import close_all
 from ._elements import Choice, Code
 from ._layers import Layers
 from ._limbs import drawn
 from ._observation import Observation
 from ._outputs import OutputPlot
+from ._scene import Scene
+from ._space import in_space
 from ._still import still
 from ._view import AbstractView
 from ._write import write_bytes
@@ -46,7 +49,7 @@ class PipelineExplorer(AbstractView):
             self.assembly = Assembly(pipeline)
         self.movement: Any = None
         self.seed = seed
-        self._quiet, self._ran = False, set()
+        self._quiet, self._ran, self._seen_plant = False, set(), ""
         self.cards = {slot: self._card(slot) for slot in SLOTS}
         self.duration = ipywidgets.BoundedFloatText(
             duration, min=0.05, max=60.0, step=0.1, description="duration (s)", layout={"width": "190px"}
@@ -54,6 +57,7 @@ class PipelineExplorer(AbstractView):
         self.noise = ipywidgets.Checkbox(seed is not None, description="random numbers", indent=False)
         self.noise.tooltip = "draw the noise that the parts make"
         self.canvas = Canvas(width=340, height=330, controls=True, loop=True, label="the movement")
+        self.space: Canvas3D | None = None  # in place of the canvas for plants that are seen in space
         self.plot = OutputPlot(340, 330)
         self.python_code = Code(label="the pipeline as Python")
         self.yaml_code = Code(label="the pipeline as YAML; write, then Ctrl-Enter", editable=True)
@@ -148,7 +152,8 @@ class PipelineExplorer(AbstractView):
     def snapshot(self) -> bytes:
         """See `AbstractView`."""
         self.ready()
-        return still(*([self.canvas] if self.canvas.layers else []), self.plot.png())
+        shown = [part for part in (self.canvas, self.space) if part is not None and part.layers]
+        return still(*shown, self.plot.png())
 
     def _card(self, slot: str) -> tuple[Choice, Any]:
         choice = Choice(label=slot)
@@ -190,8 +195,14 @@ class PipelineExplorer(AbstractView):
             call()
 
     def _opened(self, slot: str) -> None:
-        with self.guarded(), self.busy("Looking what fits …"):
-            self.cards[slot][0].options = [option._asdict() for option in self.assembly.options(slot)]
+        # In a thread: the first time, what all plug-ins offer is imported to see what fits.
+        self.work(lambda: self._find_fitting(slot), "Looking what fits …")
+
+    def _find_fitting(self, slot: str) -> None:
+        config = self.assembly.config
+        found = [option._asdict() for option in self.assembly.options(slot)]
+        if self.assembly.config is config:  # else it is another pipeline by now
+            self.cards[slot][0].options = found
 
     def _chosen(self, slot: str, chosen: list[Any]) -> None:
         with self.guarded():
@@ -238,7 +249,8 @@ class PipelineExplorer(AbstractView):
             [self.observation, ipywidgets.HBox([self.duration, self.noise])], layout={"width": "330px"}
         )
         before = self._below.children
-        self._below.children = [left, self.canvas, self.plot.picture.image]
+        space = [] if self.space is None else [self.space]
+        self._below.children = [left, self.canvas, *space, self.plot.picture.image]
         if before:
             # The duration and the noise stay; the box around them and the observation go.
             before[0].children[1].children = ()
@@ -272,8 +284,10 @@ class PipelineExplorer(AbstractView):
         ))  # fmt: skip
 
     def _show(self, movement: Any) -> None:
+        scene = in_space(movement, self.pipeline.plant)
+        self._show_space(scene)
         try:
-            found = drawn(movement, self.pipeline.plant)
+            found = drawn(movement, self.pipeline.plant) if scene is None else None
         except DataError:
             found = None
         if found is None:
@@ -288,6 +302,23 @@ class PipelineExplorer(AbstractView):
             )
             self.canvas.show(found.layers, view=found.view, unit=found.unit, down=image)
         self.plot.show(movement)
+
+    def _show_space(self, scene: Scene | None) -> None:
+        """Show bodies in space, in a canvas that is made when the first come; or hide it."""
+        if scene is None and self.space is None:
+            return
+        if self.space is None:
+            self.space = Canvas3D(
+                width=400, height=330, controls=True, loop=True, label="the movement in space"
+            )
+            left, canvas, *rest = self._below.children
+            self._below.children = [left, canvas, self.space, *rest]
+        self.space.layout.display = "none" if scene is None else None
+        scene = Scene() if scene is None else scene
+        name = self.assembly.name("plant")
+        again = {} if name == self._seen_plant else {"view": scene.view()}
+        self.space.show(scene, **again)
+        self._seen_plant = name
 
 
 _PLAY = """

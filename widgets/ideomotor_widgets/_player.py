@@ -6,16 +6,20 @@ import traitlets
 from ideomotor.errors import DataError
 
 from ._canvas import Canvas
+from ._canvas3d import Canvas3D
+from ._close import close_all
 from ._limbs import drawn
+from ._space import in_space
 from ._still import still
 from ._view import AbstractView
 
 
 class MovementPlayer(AbstractView):
-    """Plays a movement in the plane: play, pause, scrub, loop; space and arrow keys do the same.
+    """Plays a movement: play, pause, scrub, loop; space and arrow keys do the same.
 
     - `movement`: an `ideomotor.Trajectory`, or a path of shape `(time, 2)` with its times `ts` (s).
-    - `plant`: draws links and muscles where it is an arm (`joint_positions`, `paths`).
+    - `plant`: draws links and muscles where it is an arm in the plane (`joint_positions`, `paths`), and bodies in space
+      where it tells of them (`shapes()` and `poses(states)`, as MuJoCo's plants do); then the mouse turns the view.
     - `loop`: whether it begins anew at its end; `playing` starts it at once.
 
     The whole movement is sent once, and nothing while it plays.
@@ -41,21 +45,26 @@ class MovementPlayer(AbstractView):
         width: int = 460,
         height: int = 400,
     ):
-        self.canvas = Canvas(width=width, height=height, controls=True, label="a movement; space plays it")
-        super().__init__(self.canvas)
-        for name in ("playing", "position", "loop", "speed"):
-            traitlets.link((self.canvas, name), (self, name))
+        self._size, self._links = {"width": width, "height": height}, list[traitlets.link]()
+        self.canvas: Any = None
         self.plant = plant
+        super().__init__()
         self.show(movement, plant, ts=ts)
         self.loop, self.speed, self.playing = loop, speed, playing
 
     def show(self, movement: Any, plant: Any = None, *, ts: Any = None) -> None:
         """Replace the movement."""
         movement = as_movement(movement, ts)
-        found = drawn(movement, plant)
-        self.movement, self.plant = movement, plant
         begin = float(np.asarray(movement.ts)[0])
-        self.canvas.show(found.layers, view=found.view, unit=found.unit, position=begin)
+        scene = in_space(movement, plant)
+        if scene is not None:
+            again = self._take(Canvas3D, "a movement in space; space plays it, the mouse turns it")
+            self.canvas.show(scene, position=begin, **({} if again else {"view": scene.view()}))
+        else:
+            found = drawn(movement, plant)
+            self._take(Canvas, "a movement; space plays it")
+            self.canvas.show(found.layers, view=found.view, unit=found.unit, position=begin)
+        self.movement, self.plant = movement, plant
 
     def play(self) -> None:
         """Start, from the beginning if it stands at the end."""
@@ -69,6 +78,24 @@ class MovementPlayer(AbstractView):
         """Go to a time in s; times before the movement or after it are its ends."""
         ts = np.asarray(self.movement.ts)
         self.position = float(np.clip(time, ts[0], ts[-1]))
+
+    def _take(self, kind: type[Canvas] | type[Canvas3D], label: str) -> bool:
+        """See to it that the canvas is of a kind; whether it was already."""
+        if isinstance(self.canvas, kind):
+            return True
+        old, self.canvas = self.canvas, kind(**self._size, controls=True, label=label)
+        for link in self._links:
+            link.unlink()
+        for name in ("loop", "speed"):
+            setattr(self.canvas, name, getattr(self, name))
+        self._links = [
+            traitlets.link((self.canvas, name), (self, name))
+            for name in ("playing", "position", "loop", "speed")
+        ]
+        self.children = [self.canvas, self.notice]
+        if old is not None:
+            close_all(old)
+        return False
 
     def snapshot(self) -> bytes:
         """See `AbstractView`: the last frame, or the one at which it stands."""

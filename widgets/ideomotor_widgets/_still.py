@@ -10,11 +10,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ._canvas import Canvas
+from ._canvas3d import Canvas3D
 from ._layers import COLOURS, draw_layers
+from ._still3d import draw_scene
 
 
 def still(*parts: Any, dpi: int = 100) -> bytes:
-    """Canvases, and PNG pictures, side by side as one PNG."""
+    """Canvases, flat ones and those in space, and PNG pictures, side by side as one PNG."""
     parts = tuple(part for part in parts if not isinstance(part, bytes) or part)
     sizes = [_size(part) for part in parts]
     width, height = sum(w for w, _ in sizes), max(h for _, h in sizes)
@@ -24,7 +26,12 @@ def still(*parts: Any, dpi: int = 100) -> bytes:
     for part, (w, h) in zip(parts, sizes, strict=True):
         axes = figure.add_axes((left / width, 1 - h / height, w / width, h / height))
         left += w
-        draw_canvas(axes, part) if isinstance(part, Canvas) else _draw_picture(axes, part)
+        if isinstance(part, Canvas):
+            draw_canvas(axes, part)
+        elif isinstance(part, Canvas3D):
+            draw_scene(axes, part)
+        else:
+            _draw_picture(axes, part)
     out = io.BytesIO()
     figure.savefig(out, format="png")
     return out.getvalue()
@@ -45,7 +52,7 @@ def draw_canvas(axes: Axes, canvas: Canvas) -> None:
         left, right, low, high = canvas.extent
         with Image.open(io.BytesIO(canvas.picture)) as image:
             extent = (left, right, high, low) if canvas.down else (left, right, low, high)
-            axes.imshow(np.asarray(image), extent=extent, aspect="auto")
+            axes.imshow(np.asarray(image.convert("RGBA")), extent=extent, aspect="auto")
         axes.set(**limits)
     if canvas.ink:
         rows = np.frombuffer(canvas.ink, np.float32).reshape(-1, 3)
@@ -57,7 +64,7 @@ def draw_canvas(axes: Axes, canvas: Canvas) -> None:
 
 
 def _size(part: Any) -> tuple[int, int]:
-    if isinstance(part, Canvas):
+    if isinstance(part, Canvas | Canvas3D):
         return part.width, part.height
     with Image.open(io.BytesIO(part)) as image:
         return image.size

@@ -3,9 +3,11 @@ import base64
 import contextlib
 import functools
 import logging
+import os
 import sys
+import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ipywidgets
@@ -24,6 +26,10 @@ class AbstractView(ipywidgets.VBox):
     state, so that it comes back when the page is loaded again; without a kernel its picture stands in for it. What goes
     wrong while the mouse is used is logged and shown in a red panel, and is kept in `error`; calls from Python raise.
     `close()` closes all that the view opened.
+
+    A view is shown at once and computes what it shows first in a thread of its own, while it says so; what needs it waits.
+    Where notebooks are executed to be kept (documentation, CI), set the environment variable `IDEOMOTOR_WIDGETS=wait`, so
+    that a cell ends when its picture is there.
     """
 
     error = traitlets.Unicode("", help="what went wrong last, or nothing")
@@ -31,7 +37,12 @@ class AbstractView(ipywidgets.VBox):
     def __init__(self, *children: ipywidgets.Widget):
         _keep_compiled()
         self._begun = False
+        self._worker: threading.Thread | None = None
+        self._task: threading.Thread | None = None
+        self._closing = False
         self.notice = Notice()
+        # The browser tells when it is shown, also inside of another box.
+        self.notice.observe(lambda change: self.begin_soon(), "shown")
         super().__init__([*children, self.notice])
         self.add_class("ido-view")
 
@@ -39,11 +50,53 @@ class AbstractView(ipywidgets.VBox):
         """What is computed before there is something to see; `ready` calls it once."""
 
     def ready(self) -> None:
-        """Compute what is shown at first, if that has not been done; the view says so meanwhile."""
+        """Compute what is shown at first, if that has not been done, or wait for the thread that does."""
+        worker = self._worker
+        if worker is not None and worker is not threading.current_thread():
+            worker.join()
         if not self._begun:
             self._begun = True
-            with self.busy("Compiling, once …"), self.guarded():
+            self._begin_now()
+
+    def begin_soon(self, then: Callable[[], None] | None = None) -> None:
+        """Compute what is shown at first in a thread of its own, if nobody does, and call `then` after it."""
+        if self._begun:
+            return
+        self._begun = True
+
+        self._worker = threading.Thread(
+            target=self._begin_now, args=(then,), name=f"{type(self).__name__} begins", daemon=True
+        )
+        self._worker.start()
+
+    def work(self, call: Callable[[], None], text: str) -> None:
+        """Do what takes long in a thread of its own, one after the other, and say so meanwhile; see `wait`."""
+        before = self._task
+
+        def run() -> None:
+            if before is not None:
+                before.join()
+            if not self._closing:
+                with self.guarded(), self.busy(text):
+                    call()
+
+        self._task = threading.Thread(target=run, name=f"{type(self).__name__} works", daemon=True)
+        self._task.start()
+        if os.environ.get("IDEOMOTOR_WIDGETS") == "wait":
+            self.wait()
+
+    def wait(self, timeout: float | int | None = None) -> None:
+        """Wait for all that the view does in threads of its own."""
+        for thread in (self._worker, self._task):
+            if thread is not None and thread is not threading.current_thread():
+                thread.join(timeout)
+
+    def _begin_now(self, then: Callable[[], None] | None = None) -> None:
+        with self.busy("Compiling, once …"):
+            with self.guarded():
                 self.begin()
+            if then is not None and not self._closing:
+                then()
 
     @abc.abstractmethod
     def snapshot(self) -> bytes:
@@ -94,6 +147,9 @@ class AbstractView(ipywidgets.VBox):
 
     def close(self) -> None:
         """Close the view and all that it opened."""
+        if hasattr(self, "_task"):
+            self._closing = True
+            AbstractView.wait(self)
         close_all(self)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:
@@ -105,14 +161,21 @@ class AbstractView(ipywidgets.VBox):
         """Show the view at once, and its picture when it is compiled."""
         from IPython.display import display
 
-        if self._begun:
+        if self._begun or type(self).begin is AbstractView.begin:  # there is nothing to wait for
             display(self._repr_mimebundle_(), raw=True)
             return
         bundle = super()._repr_mimebundle_()
         handle = display(bundle, raw=True, display_id=True)
-        self.ready()
-        if handle is not None and bundle is not None:
-            handle.update({**bundle, **self._picture()}, raw=True)
+
+        def show_picture() -> None:
+            if handle is not None and bundle is not None:
+                handle.update({**bundle, **self._picture()}, raw=True)
+
+        if os.environ.get("IDEOMOTOR_WIDGETS") == "wait":
+            self.ready()
+            show_picture()
+        else:
+            self.begin_soon(show_picture)
 
     def _picture(self) -> dict[str, str]:
         try:

@@ -207,6 +207,7 @@ class PickingScene:
         *,
         opening: float | int = 0.2,
         tolerance: float | int = 0.02,
+        rescue: bool = True,
     ) -> Start | None:
         """The best way to start a grasp: free of collisions, and such that only tips will touch.
 
@@ -214,16 +215,17 @@ class PickingScene:
         - `opening`: how far the closing commands are opened before closing, rad (m for slides).
         - `tolerance`: ways whose tips miss their contacts by more are not tried, m.
 
-        Where every way collides, the fingers open further or the palm starts up to 45 mm back. `None` if all that collides
-        too.
+        - `rescue`: where every way collides, open the fingers further or start with the palm up to 45 mm back.
+
+        `None` if all that collides.
         """
         indices = [self.model.actuator(name).id for name in self.hand.closing]
         low = self.model.actuator_ctrlrange[:, 0]
         plans = sorted(
             (100 * back + 0.3 * i + 0.4 * (wide - 1) + 100 * float(error[i]), back, i, wide)
-            for back in (0.0, 0.01, 0.02, 0.03, 0.045)
+            for back in ((0.0, 0.01, 0.02, 0.03, 0.045) if rescue else (0.0,))
             for i in range(len(wrists))
-            for wide in (1.0, 2.0, 4.0)
+            for wide in ((1.0, 2.0, 4.0) if rescue else (1.0,))
             if error[i] <= tolerance
         )
         best: Start | None = None

@@ -1,9 +1,12 @@
 """Each widget once in a real browser under JupyterLab: dragged, drawn on, clicked, loaded again."""
 
+import importlib.util
 import os
 from pathlib import Path
 
 import pytest
+
+from ._lab import Tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore")]
 
@@ -32,6 +35,39 @@ def loss(model, batch, key):
 monitor = widgets.TrainingMonitor(jnp.zeros(2), loss, np.ones((64, 2), np.float32), optax.adam(0.1), steps=60, batch_size=8)
 monitor.add_class("t-monitor")""",
 )
+NEW_CELLS = (
+    """
+import numpy as np, ideomotor, ideomotor_widgets as widgets
+class Falling:
+    def shapes(self):
+        pose = [0, 0, 0, 1, 0, 0, 0]
+        ball = {"kind": "sphere", "size": [0.1, 0, 0], "rgba": [0.9, 0.3, 0.1, 1], "body": 0, "pose": pose}
+        return [ball, {"kind": "plane", "size": [1, 1, 0.1], "rgba": [0.8, 0.8, 0.8, 1], "body": -1, "pose": pose}]
+    def poses(self, states):
+        z = np.asarray(states)[:, 0]
+        return np.stack([np.stack([0 * z, 0 * z, z, 1 + 0 * z, 0 * z, 0 * z, 0 * z], -1)], 1)
+t = np.linspace(0, 4, 200)
+height = 0.1 + abs(np.cos(3 * t))
+ball = widgets.MovementPlayer(ideomotor.Trajectory(t, {"height": height}, xs=height[:, None]), Falling()).add_class("t-ball")
+ball""",
+    """
+latent = widgets.LatentExplorer(samples=80, simulate=lambda params: "it works").add_class("t-latent")
+latent""",
+    """
+database = widgets.DatabaseExplorer().add_class("t-database")
+database""",
+)
+ROBOT = """
+import jax
+robot = ideomotor.make("lwr4")
+state = robot.default_state()
+states, outputs = [], []
+for i in range(40):
+    outputs.append(robot.observe(state)); states.append(state)
+    state = robot.component.at([0.02 * i, -0.45, 0.01 * i, 1.6, 0, -1.09, 0])
+movement = ideomotor.Trajectory(0.05 * np.arange(40), jax.tree.map(lambda *a: np.stack(a), *outputs), xs=np.stack(states))
+robots = widgets.MovementPlayer(movement, robot).add_class("t-robot")
+robots"""
 LONG = 180_000  # ms: for what is compiled on a busy machine
 
 
@@ -136,6 +172,106 @@ def test_every_widget_works_with_the_mouse_and_comes_back_after_a_reload(tab):
     keep(tab, "reloaded")
 
 
+def see_ball(tab, expect, name="t-ball", variable="ball"):
+    view = tab.page.locator(f".{name}")
+    canvas = view.locator("canvas").first
+    expect(canvas).to_be_visible(timeout=LONG)
+    before = canvas.screenshot()
+    tab.stroke(canvas, [(0.4, 0.5), (0.6, 0.55)])
+    tab.changed(canvas, before)
+    tab.wait_python(f"abs({variable}.canvas.view[0] - 130) > 5")
+    view.locator(".ido-play").click()
+    tab.page.wait_for_timeout(300)
+    sent, frames = len(tab.sent), canvas.evaluate("c => c.frames")
+    tab.page.wait_for_timeout(1000)
+    assert canvas.evaluate("c => c.frames") > frames + 5, "it does not play"
+    assert len(tab.sent) == sent, "something was sent while it played"
+    view.locator(".ido-stage").press(" ")
+    tab.wait_python(f"{variable}.playing is False")
+    view.locator(".ido-stage").press("a")  # turns the view, and makes no new cell
+    tab.wait_python(f"{variable}.canvas.view[0] != 130")
+    assert canvas.evaluate(INK) > 300
+
+
+def lose_graphics(tab, expect):
+    """What a browser does with the oldest of too many views; and the way back."""
+    canvas, said = tab.page.locator(".t-ball canvas").first, tab.page.locator(".t-ball .ido-lost")
+    expect(said).to_be_hidden()
+    canvas.evaluate(
+        "c => { c.lose = c.getContext('webgl2').getExtension('WEBGL_lose_context'); c.lose.loseContext(); }"
+    )
+    expect(said).to_contain_text("too many are open")
+    canvas.evaluate("c => c.lose.restoreContext()")
+    expect(said).to_be_hidden()
+    tab.page.wait_for_timeout(300)
+    assert canvas.evaluate(INK) > 300
+
+
+def see_latent(tab, expect):
+    view = tab.page.locator(".t-latent")
+    expect(view.locator(".ido-busy")).to_have_count(0, timeout=LONG)
+    movement = view.locator("canvas").nth(1)
+    before = movement.screenshot()
+    tab.drag(view.locator("[data-name=here]"), 60, -30)
+    tab.changed(movement, before)
+    view.locator("button:has-text('Sample again')").click()
+    tab.wait_python("latent.key.value == 1 and not latent.error")
+    view.locator("button:has-text('Try it')").click()
+    expect(view.locator(".widget-label:has-text('it works')")).to_be_visible(timeout=LONG)
+
+
+def see_database(tab, expect):
+    view = tab.page.locator(".t-database")
+    expect(view.locator(".ido-busy")).to_have_count(0, timeout=LONG)
+    picture = view.locator("img.ido-picture")
+    before = picture.screenshot()
+    tab.drag(view.locator("[data-name=goal]"), -50, 40)
+    tab.changed(picture, before)
+    canvas = view.locator("canvas").first
+    before = canvas.screenshot()
+    view.locator(".noUi-handle").first.press("ArrowRight")
+    tab.wait_python("database.level == 6 and not database.error")
+    tab.changed(canvas, before)
+
+
+def test_what_is_seen_in_space_latents_and_databases(tab):
+    from playwright.sync_api import expect
+
+    robot = [ROBOT] if importlib.util.find_spec("mujoco") else []
+    tab.open("new.ipynb", *NEW_CELLS, *robot)
+    cells = tab.page.locator(".jp-Cell").count()
+    for see in (see_ball, lose_graphics, see_latent, see_database):
+        see(tab, expect)
+    if robot:
+        see_ball(tab, expect, "t-robot", "robots")
+    assert tab.page.locator(".jp-Cell").count() == cells
+    keep(tab, "new-light")
+    tab.command("apputils:change-theme", themeName="JupyterLab Dark", theme="JupyterLab Dark")
+    expect(tab.page.locator(".t-ball .ido-scene[data-theme=dark]").first).to_be_attached()
+    keep(tab, "new-dark")
+    tab.save_and_reload()
+    for name in ("ball", "latent", "database"):
+        canvas = tab.page.locator(f".t-{name} canvas").first
+        expect(canvas).to_be_visible(timeout=LONG)
+        assert canvas.evaluate(INK) > 50, f"{name} is empty after the reload"
+
+
+def test_a_browser_without_webgl_says_so(chromium, lab):
+    from playwright.sync_api import expect
+
+    tab = Tab(chromium, *lab)
+    tab.context.add_init_script(
+        """const real = HTMLCanvasElement.prototype.getContext;
+        HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+            return kind.startsWith("webgl") ? null : real.call(this, kind, ...more);
+        };"""
+    )
+    tab.open("flat.ipynb", NEW_CELLS[0])
+    expect(tab.page.locator(".ido-no-webgl")).to_contain_text("no WebGL", timeout=LONG)
+    tab.context.close()
+    assert not tab.problems, tab.problems
+
+
 def test_a_kernel_that_restarts(tab):
     from playwright.sync_api import expect
 
@@ -151,7 +287,10 @@ def test_a_kernel_that_restarts(tab):
 
 
 # How many pixels of a canvas are not of its paper.
-INK = """c => {
+INK = """from => {
+    const c = document.createElement("canvas");
+    c.width = from.width; c.height = from.height;
+    c.getContext("2d").drawImage(from, 0, 0);
     const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
     let n = 0;
     for (let i = 0; i < d.length; i += 4)

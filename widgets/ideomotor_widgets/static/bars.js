@@ -2,7 +2,7 @@
 
 function render({ model, el }) {
   const root = make("div", { class: "ido ido-bars" });
-  const stage = make("div", { class: "ido-stage", tabindex: 0, role: "slider" });
+  const stage = make("div", { class: "ido-stage", tabindex: 0, role: "slider", "data-lm-suppress-shortcuts": "true" });
   const canvas = make("canvas");
   const g = canvas.getContext("2d");
   let values = floats(model.get("values")), colours = LIGHT, chosen = null, pressed = null, last = null;

@@ -2,7 +2,7 @@
 
 function render({ model, el }) {
   const root = make("div", { class: "ido ido-canvas" });
-  const stage = make("div", { class: "ido-stage", tabindex: 0, role: "img" });
+  const stage = make("div", { class: "ido-stage", tabindex: 0, role: "img", "data-lm-suppress-shortcuts": "true" });
   const canvas = make("canvas");
   const g = canvas.getContext("2d");
   let colours = LIGHT, numbers = new Float32Array(0), picture = null, rows = null, begun = 0, dragged = null;

@@ -20,6 +20,7 @@ function render({ model, el }) {
   for (const name of names) model.on(name, paint);
   el.append(make("div", { class: "ido" }, status, panel));
   paint();
+  if (!model.get("shown")) { model.set("shown", true); model.save_changes(); }
   return () => { for (const name of names) model.off(name, paint); };
 }
 export default { render };
