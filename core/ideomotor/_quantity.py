@@ -31,8 +31,12 @@ def quantity(
 ):
     """Mark a dataclass field with a unit, bounds and a label.
 
-    For example `mass: Array = quantity(unit="kg", bounds=(0, None))`. Other keyword arguments go to
-    `equinox.field` (`default`, `converter`, `static`, …). A bound of `None` is open.
+    Other keyword arguments go to `equinox.field` (`default`, `converter`, `static`, …). A bound of `None` is open.
+
+        >>> class Body(eqx.Module):
+        ...     mass: float = quantity(unit="kg", bounds=(0, None), default=1.0)
+        >>> quantities(Body)["mass"]
+        Quantity(unit='kg', bounds=(0.0, None), label='')
     """
     low, high = (None if bound is None else float(bound) for bound in bounds)
     metadata = {**kwargs.pop("metadata", {}), _KEY: Quantity(unit, (low, high), label)}

@@ -45,6 +45,12 @@ def rollout(
     then. Differentiable and `vmap`-able wherever primitive and plant are. With a plant that runs
     on the host (a simulator, a robot) the loop is an ordinary Python loop on NumPy arrays, unless JAX is
     tracing it.
+
+        >>> import ideomotor, jax.numpy as jnp
+        >>> dmp, arm = ideomotor.make("dmp", dof=2), ideomotor.make("sheet")
+        >>> movement = rollout(dmp, dmp.default_params(), jnp.linspace(0.0, 1.0, 51), plant=arm)
+        >>> movement.us.shape
+        (51, 2)
     """
     ts, params, x0 = check_times(ts), numbers_to_arrays(params), numbers_to_arrays(x0)
     if (is_host(plant) or is_host(primitive)) and not any_traced((primitive, params, ts, plant, x0, key)):

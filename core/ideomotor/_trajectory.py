@@ -16,6 +16,11 @@ class Trajectory(eqx.Module):
     - `ys`: outputs. What the plant let be seen, or the primitive's command where there was no plant.
     - `us`: commands sent to the plant, held over `[ts[i], ts[i + 1])`; `None` without a plant.
     - `xs`: states of the plant; `None` without a plant.
+
+        >>> import jax.numpy as jnp
+        >>> ts = jnp.linspace(0.0, 1.0, 101)
+        >>> len(Trajectory(ts, jnp.sin(ts))[::10])
+        11
     """
 
     ts: Float[Array | np.ndarray, " time"]

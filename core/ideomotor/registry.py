@@ -24,7 +24,7 @@ from .spec import ENTRY_POINT_GROUP, KINDS, PROJECT, Component, Hooks, hookimpl
 _HOOK = "ideomotor_components"
 _NOTEBOOK = "registered by hand"
 COMMAND_GROUPS = ("run", "train", "reproduce")  # commands of the core that plug-ins add to: "run digits"
-BUILTIN_COMMANDS = ("plugins", "describe", "new-plugin", *COMMAND_GROUPS)
+BUILTIN_COMMANDS = ("plugins", "describe", "lab", "new-plugin", *COMMAND_GROUPS)
 
 
 @dataclass(frozen=True)
@@ -349,12 +349,22 @@ def components(kind: str | None = None) -> list[Component]:
 
 
 def make(name: str, *args, **kwargs) -> Any:
-    """Make a registered component by name: `ideomotor.make("dmp", dof=3)`."""
+    """Make a registered component by name, with the arguments of its constructor.
+
+    >>> make("dmp", dof=3).default_params().goal.shape
+    (3,)
+    """
     return registry().make(name, *args, **kwargs)
 
 
 def register(kind: str, name: str, factory: Callable[..., Any] | str, summary: str = "") -> Component:
-    """Register a class or function under a name for this process, such as a class from a notebook cell."""
+    """Register a class or function under a name for this process, such as a class from a notebook cell.
+
+    >>> register("part", "my-sum", sum, "adds up").factory
+    'builtins:sum'
+    >>> make("my-sum", [1, 2])
+    3
+    """
     return registry().register(kind, name, factory, summary)
 
 

@@ -29,7 +29,10 @@ def files(package: Path) -> set[str]:
     """All files of a package in the tree, as they are named in the wheel."""
     found = (p for p in (ROOT / package).rglob("*") if p.is_file())
     kept = (p for p in found if "__pycache__" not in p.parts and p.suffix != ".pyc")
-    return {str(p.relative_to(ROOT / package.parent).as_posix()) for p in kept}
+    packed = {str(p.relative_to(ROOT / package.parent).as_posix()) for p in kept}
+    if package.name == "ideomotor":  # `ideomotor lab` copies them from there
+        packed |= {f"ideomotor/notebooks/{p.name}" for p in (ROOT / "notebooks").glob("*.ipynb")}
+    return packed
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +155,7 @@ def test_every_module_imports_from_the_wheel_and_those_of_the_base_install_witho
 
     extras = PYPROJECT["project"]["optional-dependencies"]
     wanted = [Requirement(r).name for e, rs in extras.items() if e not in ("all", "dev") for r in rs]
-    blocked = sorted({MODULES.get(name, name.replace("-", "_")) for name in wanted})
+    blocked = sorted({MODULES.get(name, name.replace("-", "_")) for name in wanted} - {"ideomotor"})
     python = sorted(n for n in contents if n.endswith(".py") and not n.endswith("__main__.py"))
     names = [n.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for n in python]
     arguments = json.dumps([str(environment.site), blocked, names])
@@ -177,3 +180,14 @@ def test_the_console_script_and_the_module_are_the_command_line(environment, tmp
     found = {p["name"]: p for p in json.loads(listed.stdout)}
     ours = PYPROJECT["project"]["entry-points"]["ideomotor.plugins"]
     assert {name: found[name]["status"] for name in ours} == dict.fromkeys(ours, "active")
+
+
+def test_the_notebooks_are_found_where_the_wheel_is_installed(environment, tmp_path):
+    code = "from ideomotor.cli._lab import copy_notebooks; from pathlib import Path; print(len(copy_notebooks(Path('nb'))[0]))"
+    done = environment.run("python", "-c", code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (
+        int(done.stdout)
+        == len(list((ROOT / "notebooks").glob("*.ipynb")))
+        == len(list((tmp_path / "nb").glob("*.ipynb")))
+    )

@@ -71,6 +71,9 @@ command = Root(
             kind="paper",
             help="Repeat a paper's experiments; show its table beside ours.",
         ),
+        "lab": LazyCommand(
+            "lab", "ideomotor.cli._lab", "Open the notebooks in JupyterLab, or one widget as an app."
+        ),
         "new-plugin": LazyCommand(
             "new-plugin", "ideomotor.cli._new_plugin", "Write a working plug-in package to start from."
         ),

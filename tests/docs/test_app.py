@@ -1,0 +1,103 @@
+"""`ideomotor lab --app WIDGET` shows a widget in a browser, through Voilà."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+pytestmark = pytest.mark.browser
+# Voilà's own page asks for a style sheet of icons there, and does without.
+MAY_LEAVE = "https://cdn.jsdelivr.net/npm/@fortawesome/"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+@pytest.fixture
+def page():
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(
+            "no Chromium was found; install one, or give its path in the environment variable CHROMIUM"
+        )
+    for module in ("voila", "anywidget"):
+        pytest.importorskip(module, reason=f"{module} is not installed (pip install ideomotor[lab])")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed (pip install playwright)"
+    )
+    only_here = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost"
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=[*FLAGS, only_here])
+        yield browser.new_page(viewport={"width": 1240, "height": 900})
+        browser.close()
+
+
+@pytest.fixture
+def url(tmp_path):
+    """Where the app is served."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "ideomotor",
+        "lab",
+        "--app",
+        "PrimitiveEditor",
+        "--no-browser",
+        f"--port={port}",
+    ]
+    folders = {f"JUPYTER_{name.upper()}_DIR": str(tmp_path / name) for name in ("config", "data", "runtime")}
+    env = os.environ | folders | {"IPYTHONDIR": str(tmp_path / "ipython")}
+    with (tmp_path / "log.txt").open("wb") as log:
+        server = subprocess.Popen(command, env=env, cwd=tmp_path, stdout=log, stderr=log)
+        try:
+            for _ in range(600):
+                with contextlib.suppress(OSError):
+                    with contextlib.suppress(
+                        urllib.error.HTTPError
+                    ):  # an answer, if only that there is no such thing
+                        urllib.request.urlopen(f"http://127.0.0.1:{port}/nothing", timeout=5).close()
+                    break
+                assert server.poll() is None, (tmp_path / "log.txt").read_text()[-2000:]
+                time.sleep(0.2)
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def test_an_app_is_shown_and_lives(page, url):
+    problems, left = [], []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "request",
+        lambda r: left.append(r.url) if r.url.startswith("http") and "//127.0.0.1:" not in r.url else None,
+    )
+    page.set_default_timeout(180_000)
+    page.goto(url)
+    page.wait_for_selector(".ido-view canvas")
+    picture = page.locator(".ido-view img").first
+    picture.wait_for()
+    before = picture.get_attribute("src")
+    bars = page.locator(".ido-view canvas").nth(1)  # the weights: a drag changes the movement and its picture
+    box = bars.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 10, steps=5)
+    page.mouse.up()
+    page.wait_for_function("old => document.querySelector('.ido-view img').src !== old", arg=before)
+    assert not problems
+    assert not [url for url in left if not url.startswith(MAY_LEAVE)]
