@@ -9,6 +9,7 @@ from ._encoders import FullyConnected as FullyConnected
 from ._image import DigitImage as DigitImage
 from ._image import normalise_image as normalise_image
 from ._image import read_image as read_image
+from ._located import Located as Located
 from ._losses import cascade_loss as cascade_loss
 from ._losses import cascade_parameter_loss as cascade_parameter_loss
 from ._losses import distance_loss as distance_loss
@@ -20,8 +21,6 @@ from ._metrics import ink_distances as ink_distances
 from ._metrics import warped_distance as warped_distance
 from ._mixture import Mixture as Mixture
 from ._mixture import mixture_loss as mixture_loss
-from ._normalised import Normalised as Normalised
-from ._normalised import normalised_pairs as normalised_pairs
 from ._picture import load_picture as load_picture
 from ._picture import to_grey as to_grey
 from ._reader import digit_reader as digit_reader

@@ -1,13 +1,13 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.scipy.ndimage import map_coordinates
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from ideomotor import AbstractPerception
+from ideomotor import AbstractFeedforwardPrimitive, AbstractPerception
 
-from ._encoder_decoder import ACTIVATIONS, EncoderDecoder
+from ._encoder_decoder import ACTIVATIONS, EncoderDecoder, feedforward
 from ._encoders import FullyConnected, dense_layers
+from .digits import brightness_at
 
 _ENDS = (1.0, 2.0, 3.0)  # px beyond either end of the path
 _UNIT = 10.0  # px; the size of what coordinates are divided by
@@ -16,8 +16,8 @@ _UNIT = 10.0  # px; the size of what coordinates are divided by
 class Cascade(AbstractPerception):
     """Looks along the path it sees and corrects it, several times: cascaded regression.
 
-    Each stage samples the image across the path seen so far (brightness at `points` places of equal distance
-    along it and a little beyond its ends, at `offsets` to either side), and a small dense network gives the
+    Each stage samples what the encoder sees of the image across the path seen so far (at `points` places of equal
+    distance along it and a little beyond its ends, at `offsets` to either side), and a small dense network gives the
     change of the outputs. In the path's own frame the image is nearly the same for all digits, so that little
     is to be learnt. After Dollár et al. 2010 (cascaded pose regression) and Xiong and De la Torre 2013 (supervised
     descent), here for the outputs of an `EncoderDecoder` whose primitive is a path in the image, (column,
@@ -59,33 +59,35 @@ class Cascade(AbstractPerception):
         self.stages, self.points = int(stages), int(points)
         self.offsets, self.widths = tuple(float(x) for x in offsets), tuple(int(n) for n in widths)
         self.duration = float(duration)
-        outputs = perception.layers[-1].out_features
+        outputs = perception.width
         places = self.points + 2 * len(_ENDS)
-        inputs = places * len(self.offsets) + 2 * self.points + outputs
+        seen = jax.eval_shape(perception.encoder.see, perception.default_observation())
+        inputs = places * len(self.offsets) * len(seen) + 2 * self.points + outputs
         made = []
         for sub in jax.random.split(key, max(self.stages, 1))[: self.stages]:
             layers, _ = dense_layers(inputs, (*self.widths, outputs), sub)
-            layers[-1] = eqx.tree_at(lambda m: m.weight, layers[-1], jnp.zeros_like(layers[-1].weight))
+            layers[-1] = eqx.tree_at(lambda m: m.weight, layers[-1], replace_fn=jnp.zeros_like)
             made.append(tuple(layers))
         self.layers = tuple(made)
 
     @property
-    def primitive(self):
+    def primitive(self) -> AbstractFeedforwardPrimitive:
         """Whose parameters are seen."""
-        return self.perception.primitive
+        return feedforward(self.perception.primitive)
 
     def default_observation(self) -> Float[Array, "height width"]:
         """A blank image."""
         return self.perception.default_observation()
 
     def __call__(
-        self, observation: Float[Array, "height width"], *, key: PRNGKeyArray | None = None
+        self, observation: Float[Array, "*channels height width"], *, key: PRNGKeyArray | None = None
     ) -> PyTree:
         """The parameters of the movement that draws the image."""
         return self.seen(observation)[-1]
 
-    def seen(self, image: Float[Array, "height width"], *, apart: bool = False) -> list[PyTree]:
+    def seen(self, image: Float[Array, "*channels height width"], *, apart: bool = False) -> list[PyTree]:
         """The parameters before the first correction and after each; `apart` lets no gradient lead from one to the next."""
+        image = self.perception.encoder.see(image) if image.ndim == 2 else image
         hold = jax.lax.stop_gradient if apart else lambda x: x
         first = self.perception
         outputs = first.outputs(first.encode(image))
@@ -110,7 +112,7 @@ class Cascade(AbstractPerception):
         length = jnp.concatenate([jnp.zeros(1, path.dtype), jnp.cumsum(steps)])
         where = jnp.linspace(0.0, 1.0, self.points) * length[-1]
         path = jnp.stack([jnp.interp(where, length, path[:, i]) for i in (0, 1)], axis=-1)
-        along = jnp.gradient(path, axis=0)
+        along = jnp.asarray(jnp.gradient(path, axis=0))
         along = along / _length(along)[:, None]
         beyond = jnp.asarray(_ENDS)[:, None]
         places = jnp.concatenate([path[0] - beyond[::-1] * along[0], path, path[-1] + beyond * along[-1]])
@@ -120,8 +122,8 @@ class Cascade(AbstractPerception):
         )
         across = jnp.stack([-tangents[:, 1], tangents[:, 0]], axis=-1)
         grid = places[:, None] + jnp.asarray(self.offsets)[None, :, None] * across[:, None]
-        ink = map_coordinates(image, [grid[..., 1], grid[..., 0]], order=1, mode="constant")
-        middle = (jnp.asarray(image.shape[::-1]) - 1) / 2
+        ink = brightness_at(image, grid)
+        middle = (jnp.asarray(image.shape[:-3:-1]) - 1) / 2
         return jnp.concatenate([2 * ink.ravel(), ((path - middle) / _UNIT).ravel(), outputs])
 
 

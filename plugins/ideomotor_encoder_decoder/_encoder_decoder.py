@@ -6,9 +6,10 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 import ideomotor
-from ideomotor import AbstractPerception, AbstractPrimitive, OutputScaling
+from ideomotor import AbstractFeedforwardPrimitive, AbstractPerception, AbstractPrimitive, OutputScaling
 
 from ._encoders import AbstractEncoder, FullyConnected, dense_layers
+from ._located import Located, through_knots
 
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu, "gelu": jax.nn.gelu, "silu": jax.nn.silu}
 
@@ -21,8 +22,8 @@ class EncoderDecoder(AbstractPerception):
     - `primitive`: whose parameters are predicted, by default a planar DMP; any primitive, its `default_params()`
       fix their structure. What `ideomotor.quantity` declares positive, such as τ, is predicted in its logarithm.
     - `image_shape`: rows and columns; the image is a float array with ink 1 and paper 0.
-    - `encoder`: `FullyConnected` or `Convolutional`.
-    - `latent`: width of the narrow layer in the middle; `decoder`: widths of the layers after it.
+    - `encoder`: `FullyConnected`, `Convolutional` or `Located`.
+    - `latent`: width of the narrow layer in the middle, none for `None`; `decoder`: widths of the layers after it.
     - `activation`: tanh (the paper's), relu, gelu or silu; the last layer is linear.
     - `components`: the outputs are coefficients of that many principal movements, learnt by
       `with_principal_movements`; by default one output for each of the primitive's numbers.
@@ -39,7 +40,7 @@ class EncoderDecoder(AbstractPerception):
     primitive: AbstractPrimitive
     encoder: AbstractEncoder
     image_shape: tuple[int, int] = eqx.field(static=True)
-    latent: int = eqx.field(static=True)
+    latent: int | None = eqx.field(static=True)
     decoder: tuple[int, ...] = eqx.field(static=True)
     activation: str = eqx.field(static=True)
     components: int | None = eqx.field(static=True)
@@ -51,7 +52,7 @@ class EncoderDecoder(AbstractPerception):
         primitive: AbstractPrimitive | None = None,
         image_shape: tuple[int, int] = (40, 40),
         encoder: AbstractEncoder | None = None,
-        latent: int = 20,
+        latent: int | None = 20,
         decoder: tuple[int, ...] = (35,),
         activation: str = "tanh",
         components: int | None = None,
@@ -63,15 +64,16 @@ class EncoderDecoder(AbstractPerception):
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {activation!r}.")
         if len(image_shape) != 2 or min(image_shape) < 1:
             raise ValueError(f"image_shape must be (rows, columns), not {image_shape!r}.")
-        if latent < 1:
-            raise ValueError(f"latent must be at least 1, not {latent}.")
+        if latent is not None and latent < 1:
+            raise ValueError(f"latent must be at least 1, or None for no such layer, not {latent}.")
         key = jax.random.key(0) if key is None else key
         key_encoder, key_latent, key_decoder = jax.random.split(key, 3)
-        self.primitive = primitive = ideomotor.make("dmp") if primitive is None else primitive
+        chosen: AbstractPrimitive = ideomotor.make("dmp") if primitive is None else primitive
+        self.primitive = chosen
         self.image_shape = (int(image_shape[0]), int(image_shape[1]))
         self.encoder = FullyConnected() if encoder is None else encoder
-        self.latent, self.decoder, self.activation = int(latent), tuple(int(n) for n in decoder), activation
-        example = primitive.default_params()
+        self.latent, self.decoder, self.activation = latent, tuple(int(n) for n in decoder), activation
+        example = chosen.default_params()
         outputs = ravel_pytree(example)[0].size
         if components is not None and not 1 <= components <= outputs:
             raise ValueError(
@@ -82,7 +84,7 @@ class EncoderDecoder(AbstractPerception):
         self.components, self.brightness = components, (float(brightness[0]), float(brightness[1]))
         outputs = outputs if components is None else components
         first, width = self.encoder.layers(self.image_shape, key_encoder)
-        middle, width = dense_layers(width, (self.latent,), key_latent)
+        middle, width = dense_layers(width, () if latent is None else (latent,), key_latent)
         last, _ = dense_layers(width, (*self.decoder, outputs), key_decoder)
         self.layers = (*first, *middle, *last)
         self._encoding = len(first) + len(middle)
@@ -94,17 +96,19 @@ class EncoderDecoder(AbstractPerception):
         return jnp.zeros(self.image_shape)
 
     def __call__(
-        self, observation: Float[Array, "height width"], *, key: PRNGKeyArray | None = None
+        self, observation: Float[Array, "*channels height width"], *, key: PRNGKeyArray | None = None
     ) -> PyTree:
         """The parameters of the movement that draws the image."""
         return self.decode(self.encode(observation))
 
-    def encode(self, image: Float[Array, "height width"]) -> Float[Array, " latent"]:
-        """The latent description of an image."""
-        mean, deviation = self.brightness
-        features = image[None] if self.brightness == (0.0, 1.0) else (image[None] - mean) / deviation
+    def encode(self, image: Float[Array, "*channels height width"]) -> Float[Array, " latent"]:
+        """The latent description of an image, or of what the encoder's `see` has made of one."""
+        features = self.encoder.see(image) if image.ndim == 2 else image
+        if self.brightness != (0.0, 1.0):
+            mean, deviation = self.brightness
+            features = features.at[0].set((features[0] - mean) / deviation)
         for layer in self.layers[: self._encoding]:
-            features = ACTIVATIONS[self.activation](_apply(layer, features))
+            features = self._active(layer, features)
         return features
 
     def decode(self, latent: Float[Array, " latent"]) -> PyTree:
@@ -120,8 +124,25 @@ class EncoderDecoder(AbstractPerception):
         """The network's last layer."""
         features = latent
         for layer in self.layers[self._encoding : -1]:
-            features = ACTIVATIONS[self.activation](_apply(layer, features))
-        return _apply(self.layers[-1], features)
+            features = self._active(layer, features)
+        return self.last(features)
+
+    @property
+    def last(self) -> eqx.nn.Linear:
+        """The layer that gives the outputs."""
+        layer = self.layers[-1]
+        assert isinstance(layer, eqx.nn.Linear)
+        return layer
+
+    @property
+    def width(self) -> int:
+        """How many outputs there are."""
+        return self.last.weight.shape[0]
+
+    def _active(self, layer, features):
+        """A layer and its activation; other layers than dense ones and convolutions have their own."""
+        plain = isinstance(layer, eqx.nn.Linear | eqx.nn.Conv2d)
+        return ACTIVATIONS[self.activation](_apply(layer, features)) if plain else layer(features)
 
     def with_scaling(self, params: PyTree, *, per: str = "leaf") -> "EncoderDecoder":
         """The same network with its scaling learnt from a batch of parameters; see `OutputScaling.learn`."""
@@ -139,18 +160,20 @@ class EncoderDecoder(AbstractPerception):
           compares parameters.
 
         The outputs are then uncorrelated, of mean zero and deviation one, and ordered by how far they move;
-        the movement is taken as linear in the parameters about their mean, which it is for a DMP.
+        the movement is taken as linear in the parameters about their mean, which it is for a DMP. Where the last layer
+        gets the knots of a `Located`, it becomes the likeliest movement through them.
         """
         if self.components is None:
             raise ValueError("with_principal_movements needs a network made with components.")
-        example = self.primitive.default_params()
+        primitive = feedforward(self.primitive)
+        example = primitive.default_params()
         scaling = OutputScaling.learn(params, example, per)
         numbers = np.asarray(jax.vmap(scaling.to_output)(params), float)
         mean = numbers.mean(0)
         scaling = eqx.tree_at(lambda s: s.offset, scaling, scaling.offset + scaling.scale * jnp.asarray(mean))
 
         def movement(numbers):
-            return self.primitive.trajectory(scaling.to_params(numbers, example), ts).ravel()
+            return primitive.trajectory(scaling.to_params(numbers, example), ts).ravel()
 
         slope = np.asarray(jax.jacfwd(movement)(jnp.zeros(len(mean))), float)
         moved = (numbers - mean) @ slope.T
@@ -161,7 +184,23 @@ class EncoderDecoder(AbstractPerception):
         # of the slope: some directions hardly move anything.
         scores = moved @ vectors[:, first] / deviation
         mixing = jnp.asarray((numbers - mean).T @ scores / len(moved), scaling.offset.dtype)
-        return eqx.tree_at(lambda m: (m.scaling, m.mixing), self, (scaling, mixing))
+        new = eqx.tree_at(lambda m: (m.scaling, m.mixing), self, (scaling, mixing))
+        if not isinstance(self.encoder, Located) or len(self.layers) != 2:
+            return new
+        middle = np.asarray(movement(jnp.zeros(len(mean))), float).reshape(len(ts), -1)
+        moves = (vectors[:, first] * deviation).reshape(*middle.shape, -1)
+        last = through_knots(middle, moves, self.encoder.knots, self.image_shape)
+        return eqx.tree_at(lambda m: (m.layers[-1].weight, m.layers[-1].bias), new, last)
+
+
+def feedforward(primitive: AbstractPrimitive) -> AbstractFeedforwardPrimitive:
+    """The primitive, if it is called once for the whole movement, as a path in an image must be."""
+    if not isinstance(primitive, AbstractFeedforwardPrimitive):
+        raise TypeError(
+            f"{type(primitive).__name__} is a primitive of single steps, and a path in an image needs one that gives the "
+            "whole movement at once."
+        )
+    return primitive
 
 
 def _apply(layer, features):

@@ -5,7 +5,7 @@ import abc
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 
 class AbstractEncoder(eqx.Module):
@@ -14,6 +14,10 @@ class AbstractEncoder(eqx.Module):
     @abc.abstractmethod
     def layers(self, image_shape: tuple[int, int], key: PRNGKeyArray) -> tuple[list[eqx.Module], int]:
         """The layers for images of that shape, and how many features the last one gives."""
+
+    def see(self, image: Float[Array, "height width"]) -> Float[Array, "channels height width"]:
+        """What the first layer gets of an image: all of it that needs no weights."""
+        return image[None]
 
 
 class FullyConnected(AbstractEncoder):
@@ -26,7 +30,8 @@ class FullyConnected(AbstractEncoder):
 
     def layers(self, image_shape: tuple[int, int], key: PRNGKeyArray) -> tuple[list[eqx.Module], int]:
         """One dense layer per width."""
-        return dense_layers(image_shape[0] * image_shape[1], self.widths, key)
+        made, width = dense_layers(image_shape[0] * image_shape[1], self.widths, key)
+        return [*made], width
 
 
 class Convolutional(AbstractEncoder):
@@ -68,10 +73,10 @@ class Convolutional(AbstractEncoder):
             made.append(xavier(layer, *fans, sub))
             before, size = channels, tuple(-(-s // stride) for s in size)
         dense, width = dense_layers(before * size[0] * size[1], self.widths, keys[-1])
-        return made + dense, width
+        return [*made, *dense], width
 
 
-def dense_layers(width: int, widths: tuple[int, ...], key: PRNGKeyArray) -> tuple[list[eqx.Module], int]:
+def dense_layers(width: int, widths: tuple[int, ...], key: PRNGKeyArray) -> tuple[list[eqx.nn.Linear], int]:
     """Dense layers from `width` inputs through `widths`, and the last width."""
     made = []
     for new, sub in zip(widths, jax.random.split(key, max(len(widths), 1)), strict=False):

@@ -5,7 +5,9 @@ faults of cameras and scanners.
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -39,7 +41,7 @@ def make_examples(folder: Path | str) -> list[Path]:
     return made
 
 
-def _pictures():
+def _pictures() -> Iterator[tuple[str, Image.Image, dict[str, Any]]]:
     rng = np.random.default_rng(3)
     ink = _ink("three", (900, 700), height=430, width=15, centre=(370, 420), slant=0.12)
     yield "photo-three.jpg", _photo(rng, ink, paper=(214, 205, 188), pen=(38, 44, 96)), {"quality": 55}

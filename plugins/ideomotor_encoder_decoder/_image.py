@@ -1,7 +1,7 @@
 """Pictures of a digit, photographed or scanned, brought into the form a digit reader was trained on."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Num
@@ -52,15 +52,14 @@ def normalise_image(picture: np.ndarray, *, name: str = "the picture") -> DigitI
     Integers count from zero to the largest of their type, floats from 0 to 1 (or to 255 if they go beyond 1).
     """
     grey = to_grey(picture, name)
-    box, factor = np.array([0, 0, *grey.shape]), 1.0
-    for _ in range(3):  # a digit small in a large picture is looked at again from nearer
-        crop = grey[box[0] : box[2], box[1] : box[3]]
-        work, factor = _shrink(crop)
+    box, looks = np.array([0, 0, *grey.shape]), 0
+    while True:  # a digit small in a large picture is looked at again from nearer
+        work, factor = _shrink(grey[box[0] : box[2], box[1] : box[3]])
         ink, mask, found = _find(work, name)
-        nearer = _around(found, factor, box, grey.shape)
-        if factor < 1.5 or max(found[2:] - found[:2]) > 0.3 * max(work.shape):
+        looks += 1
+        if looks == 3 or factor < 1.5 or max(found[2:] - found[:2]) > 0.3 * max(work.shape):
             break
-        box = nearer
+        box = _around(found, factor, box, grey.shape)
     ink = ink * ndimage.gaussian_filter(ndimage.binary_dilation(mask, iterations=2).astype(float), 0.7)
     image, scale, corner = _fit_box(ink, mask, found)
     # Centres of the shrunk picture's pixels sit half a pixel inside those they were made from.
@@ -149,7 +148,8 @@ def _otsu(values):
 def _digit(mask, ink, side, name):
     """The mask of the digit alone: the heaviest piece and what belongs to it."""
     joined = ndimage.binary_dilation(mask, iterations=max(1, round(side / 120)))
-    labels, count = ndimage.label(joined, np.ones((3, 3)))
+    found: Any = ndimage.label(joined, np.ones((3, 3)))
+    labels, count = found
     if count == 0:
         raise DataError(f"No digit was found in {name}: no connected line; take the picture nearer.")
     boxes = ndimage.find_objects(labels)
@@ -200,7 +200,7 @@ def _fit_box(ink, mask, found):
     """The ink in the standard box, the size of its pixels, and where the first one is (row, column)."""
     scale = max(found[2:] - found[:2]) / BOX
     # A stroke of width b has area b · length, and the distance transform's mean over it is b / 4.
-    width = 4 * ndimage.distance_transform_edt(mask)[mask].mean() / scale
+    width = 4 * np.asarray(ndimage.distance_transform_edt(mask))[mask].mean() / scale
     if width < _MIN_STROKE:
         grow = (_MIN_STROKE - width) * scale / 2
         reach = int(np.ceil(grow))

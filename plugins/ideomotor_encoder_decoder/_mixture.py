@@ -46,8 +46,9 @@ class Mixture(AbstractPerception):
         key = jax.random.key(0) if key is None else key
         self.perception = perception = _small() if perception is None else perception
         self.count, self.spread = int(count), float(spread)
-        outputs = perception.layers[-1].out_features
-        layers, _ = dense_layers(perception.latent, (self.count * (outputs + 1),), key)
+        outputs = perception.width
+        latent = jax.eval_shape(perception.encode, perception.default_observation()).size
+        layers, _ = dense_layers(latent, (self.count * (outputs + 1),), key)
         self.heads = layers[0]
 
     @property

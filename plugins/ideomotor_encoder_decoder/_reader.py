@@ -10,4 +10,4 @@ CHECKPOINT = "checkpoints/digits"
 
 def digit_reader() -> EncoderDecoder:
     """The bundled reader of handwritten digits: from `read_image(…).image` to a DMP's parameters."""
-    return ideomotor.load(Path(str(files(__package__))) / CHECKPOINT, kind="perception")
+    return ideomotor.load(Path(str(files("ideomotor_encoder_decoder"))) / CHECKPOINT, kind="perception")

@@ -1,3 +1,5 @@
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -29,9 +31,9 @@ class Refined(AbstractPerception):
 
     perception: AbstractPerception
     primitive: AbstractFeedforwardPrimitive
+    steps: int = eqx.field(static=True)
     stiffness: Float[Array, ""] = quantity(bounds=(0, None), label="stiffness", converter=jnp.asarray)
     duration: Float[Array, ""] = quantity(unit="s", bounds=(0, None), label="duration", converter=jnp.asarray)
-    steps: int = eqx.field(static=True)
 
     def __init__(
         self,
@@ -43,9 +45,13 @@ class Refined(AbstractPerception):
     ):
         if steps < 0:
             raise ValueError(f"steps must be at least 0, not {steps}.")
-        self.perception = perception = ideomotor.make("digit-reader") if perception is None else perception
-        self.primitive = perception.primitive if primitive is None else primitive
-        self.steps, self.stiffness, self.duration = steps, float(stiffness), float(duration)
+        seen: Any = ideomotor.make("digit-reader") if perception is None else perception
+        self.perception, self.primitive = seen, seen.primitive if primitive is None else primitive
+        self.steps, self.stiffness, self.duration = (
+            steps,
+            jnp.asarray(stiffness, float),
+            jnp.asarray(duration, float),
+        )
 
     def default_observation(self) -> Float[Array, "height width"]:
         """A blank image."""

@@ -16,7 +16,7 @@ import optax
 import ideomotor
 from ideomotor import Trajectory
 
-from ._encoder_decoder import EncoderDecoder
+from ._encoder_decoder import EncoderDecoder, feedforward
 from ._encoders import Convolutional
 from ._losses import distance_loss
 from ._metrics import equal_time_distance, ink_distances, warped_distance
@@ -119,10 +119,10 @@ def _averaging(inner: optax.GradientTransformation, keep: float) -> optax.Gradie
     def init(params):
         return inner.init(params["now"]), jnp.zeros((), jnp.int32)
 
-    def update(grads, state, params=None):
+    def update(updates, state, params=None):
         assert params is not None
         memory, count = state
-        moves, memory = inner.update(grads["now"], memory, params["now"])
+        moves, memory = inner.update(updates["now"], memory, params["now"])
         share = 1 - jnp.minimum(keep, (1 + count) / (10 + count))
         follow = jax.tree.map(
             lambda average, now, move: share * (now + move - average), params["average"], params["now"], moves
@@ -151,8 +151,9 @@ def measure(model: EncoderDecoder, count: int = 500, seed: int = 10**6) -> dict[
     digits = varied_digits(count, seed=seed, samples=101)
     images, ts = jnp.asarray(digits.images, float) / 255, jnp.asarray(digits.ts)
     found = {}
+    primitive = feedforward(model.primitive)
     for name, perception in (("", model), (" refined", Refined(model))):
-        play = jax.jit(lambda image, perception=perception: model.primitive.trajectory(perception(image), ts))
+        play = jax.jit(lambda image, perception=perception: primitive.trajectory(perception(image), ts))
         paths = np.stack([np.asarray(play(image)) for image in images])
         pairs = list(zip(paths, digits.paths, strict=True))
         at_once = np.array([equal_time_distance(*pair) for pair in pairs])

@@ -29,12 +29,6 @@ def ideomotor_components():
         ),
         Component(
             "perception",
-            "normalised",
-            f"{_HERE}:Normalised",
-            "brings ink to a standard place, size and slant before a perception sees it",
-        ),
-        Component(
-            "perception",
             "mixture",
             f"{_HERE}:Mixture",
             "several plausible movements for one image, with their probabilities",
@@ -42,6 +36,12 @@ def ideomotor_components():
         Component("part", "fully-connected", f"{_HERE}:FullyConnected", "encoder of dense layers"),
         Component(
             "part", "convolutional", f"{_HERE}:Convolutional", "encoder of convolutions and dense layers"
+        ),
+        Component(
+            "part",
+            "located",
+            f"{_HERE}:Located",
+            "encoder whose features are places in the image: knots of a path",
         ),
         Component("command", "train digits", f"{_HERE}._train_digits:command", "train the digit reader"),
     ]

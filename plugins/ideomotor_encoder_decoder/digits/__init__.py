@@ -1,6 +1,7 @@
 """Images of digits with the pen paths that drew them: the paper's synthetic kind and a handwritten kind."""
 
 from ._moved import Movement as Movement
+from ._moved import brightness_at as brightness_at
 from ._moved import moved_pair as moved_pair
 from ._pairs import Pairs as Pairs
 from ._pairs import check_pairs as check_pairs

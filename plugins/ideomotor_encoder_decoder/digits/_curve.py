@@ -65,4 +65,4 @@ def smooth(paths: Float[np.ndarray, "batch time 2"], sigma: float) -> Float[np.n
         [2 * first - paths[:, reach:0:-1], paths, 2 * final - paths[:, -2 : -reach - 2 : -1]], 1
     )
     count = paths.shape[1]
-    return sum(w * padded[:, i : i + count] for i, w in enumerate(weights))
+    return np.sum([w * padded[:, i : i + count] for i, w in enumerate(weights)], axis=0)

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.ndimage import map_coordinates
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ._pairs import KNOTS, hats
@@ -27,17 +26,17 @@ class Movement(NamedTuple):
 
 
 def moved_pair(
-    image: Float[Array, "size size"],
+    image: Float[Array, "*channels size size"],
     path: Float[Array, "time 2"],
     movement: Movement = Movement(),
     *,
     key: PRNGKeyArray,
-) -> tuple[Float[Array, "size size"], Float[Array, "time 2"]]:
-    """A square image and the path (column, row) in px that drew it, moved together by a random map.
+) -> tuple[Float[Array, "*channels size size"], Float[Array, "time 2"]]:
+    """A square image, or several on each other, and the path (column, row) in px that drew it, moved by a random map.
 
     As `transformed_pairs`, but inside a compiled training step: `jax.vmap` moves a batch.
     """
-    size = image.shape[0]
+    size = image.shape[-1]
     middle = (size - 1) / 2
     of_affine, of_elastic = jax.random.split(key)
     turn, slant, wider, higher, right, down = jax.random.uniform(of_affine, (6,), minval=-1.0)
@@ -61,5 +60,21 @@ def moved_pair(
     rows, columns = jnp.mgrid[:size, :size].astype(image.dtype)
     seen = (jnp.stack([columns, rows], -1) - to) @ jnp.linalg.inv(matrix).T + middle
     seen = seen + displacement(seen)
-    new = map_coordinates(image, [seen[..., 1], seen[..., 0]], order=1, mode="constant")
-    return new, (old - middle) @ matrix.T + to
+    return brightness_at(image, seen), (old - middle) @ matrix.T + to
+
+
+def brightness_at(
+    image: Float[Array, "*channels height width"], places: Float[Array, "a b 2"]
+) -> Float[Array, "*channels a b"]:
+    """Brightness at places (column, row) in px, linear between pixels, black beyond; of all channels at once."""
+    height, width = image.shape[-2:]
+    channels = image.ndim - 2
+    around = jnp.pad(jnp.moveaxis(image, (-2, -1), (0, 1)), [(1, 1)] * 2 + [(0, 0)] * channels)
+    end = jnp.array([width, height])
+    places = jnp.clip(places + 1, 0, end + 1)
+    low = jnp.minimum(places.astype(int), end)
+    right, down = jnp.moveaxis((places - low).reshape(*low.shape, *[1] * channels), 2, 0)
+    column, row = low[..., 0], low[..., 1]
+    above = around[row, column] * (1 - right) + around[row, column + 1] * right
+    below = around[row + 1, column] * (1 - right) + around[row + 1, column + 1] * right
+    return jnp.moveaxis(above * (1 - down) + below * down, (0, 1), (-2, -1))

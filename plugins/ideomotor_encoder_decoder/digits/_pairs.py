@@ -1,5 +1,6 @@
 """Pairs of image and pen path from a file: checked, moved about, and brought to the size a network takes."""
 
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,14 +24,14 @@ class Pairs(NamedTuple):
 
     - `images`: (count, height, width) uint8, ink is bright.
     - `paths`: (count, time, 2) float32, (column, row) in px; `(0, 0)` is the centre of the first pixel.
-    - `labels`: (count,), of what is drawn; `index`: (count,), the place in the public set, by which training and
+    - `labels`: (count,), of what is drawn; `numbers`: (count,), the place in the public set, by which training and
       test data are kept apart.
     """
 
     images: np.ndarray
     paths: np.ndarray
     labels: np.ndarray
-    index: np.ndarray
+    numbers: np.ndarray
 
     def take(self, chosen: slice | np.ndarray) -> "Pairs":
         """Some of the pairs: a slice, a mask or an array of indices."""
@@ -171,8 +172,8 @@ def transformed_pairs(
     which = np.tile(np.arange(len(pairs.images)), copies)
     count, (height, width) = len(which), pairs.images.shape[1:]
     angle = np.deg2rad(rng.uniform(-rotation, rotation, count))
-    zoom = size / max(height, width) if zoom is None else zoom
-    grow = zoom * (1 + rng.uniform(-scale, scale, count))
+    whole = size / max(height, width) if zoom is None else zoom
+    grow = whole * (1 + rng.uniform(-scale, scale, count))
     slant = rng.uniform(-shear, shear, count)
     turn = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1).reshape(-1, 2, 2)
     skew = np.tile(np.eye(2), (count, 1, 1))
@@ -194,7 +195,7 @@ def transformed_pairs(
     images = in_batches(
         _Warp(size), [pairs.images[which], inverse.astype(np.float32), start.astype(np.float32), bumps]
     )
-    return Pairs(images, paths.astype(np.float32), pairs.labels[which], pairs.index[which])
+    return Pairs(images, paths.astype(np.float32), pairs.labels[which], pairs.numbers[which])
 
 
 class _Warp(NamedTuple):
@@ -230,7 +231,7 @@ def _warp_one(image, inverse, start, bumps, size):
 
 
 _warp = jax.jit(
-    lambda images, inverse, start, bumps, size: jax.vmap(lambda *a: _warp_one(*a, size))(
+    lambda images, inverse, start, bumps, size: jax.vmap(partial(_warp_one, size=size))(
         images, inverse, start, bumps
     ),
     static_argnums=4,

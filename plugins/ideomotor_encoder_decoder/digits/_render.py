@@ -58,10 +58,9 @@ def gaussian_blur(
         pad[axis] = (taps, taps)
         padded = jnp.pad(images, pad)
         size = images.shape[axis]
-        images = sum(
-            weights[:, i, None, None] * jax.lax.slice_in_dim(padded, i, i + size, axis=axis)
-            for i in range(2 * taps + 1)
-        )
+        images = jnp.zeros_like(images)
+        for i in range(2 * taps + 1):
+            images = images + weights[:, i, None, None] * jax.lax.slice_in_dim(padded, i, i + size, axis=axis)
     return images
 
 

@@ -10,8 +10,9 @@ from scipy import ndimage
 
 from ideomotor import Trajectory
 from ideomotor.errors import DataError
-from ideomotor_encoder_decoder import normalised_pairs
+from ideomotor_encoder_decoder import Located
 from ideomotor_encoder_decoder.digits import (
+    SIZE,
     Pairs,
     load_pairs,
     mnist_pairs,
@@ -19,7 +20,7 @@ from ideomotor_encoder_decoder.digits import (
     transformed_pairs,
 )
 
-from ._settings import DURATION, SAMPLES, Sizes
+from ._settings import DURATION, LINES, SAMPLES, Sizes
 
 TS = np.linspace(0.0, DURATION, SAMPLES, dtype=np.float32)
 _AT_ONCE = 10_000
@@ -31,14 +32,17 @@ RIDGE = 1e-3  # of the fit; weights that hardly move anything are no example of 
 class Row(NamedTuple):
     """One row of the table: pairs to train on and to test on, apart from each other.
 
-    - `framed`: training pairs are in the standard frame of `Normalised`, and are moved about anew at every step.
+    - `moved`: training pairs are moved about anew at every step, and images are (n, channels, height, width), what a
+      `Located` sees of them: thinning them at every step would take longer than the step.
+    - `zoom`: px of the 40 × 40 image, in which distances are told, to a px of these images and paths.
     - `unclean`: test pairs whose paths leave their ink.
     - `copies`: affine copies of digits trained on, as a test set holds that is split from copies of all digits.
     """
 
     training: Pairs
     testing: Pairs
-    framed: bool = False
+    moved: bool = False
+    zoom: float = 1.0
     unclean: Pairs | None = None
     copies: Pairs | None = None
 
@@ -62,31 +66,54 @@ def _synthetic(count: int, seed: int, digits: tuple[int, ...]) -> Pairs:
 
 
 def mnist_row(file: Path, sizes: Sizes) -> Row:
-    """A user's pairs: the last 15 % by index (at most `testing`) are never trained on, of the others the first `training`.
+    """A user's pairs, at their own resolution: the last 15 % by index (at most `testing`) are never trained on, of the
+    others the first `training`.
 
     Pairs whose path leaves its ink (strokes joined across the paper, in a wrong order) are neither trained on nor tested
     on, but kept apart in `unclean`.
     """
     pairs = load_any(file)
-    order = np.argsort(pairs.index, kind="stable")
+    longer = max(pairs.images.shape[1:])
+    size = -(-longer // 4) * 4
+    numbers = pairs.numbers
+    order = np.argsort(numbers, kind="stable")
     held = min(sizes.testing, max(1, round(0.15 * len(order))))
-    testing = pairs.index >= pairs.index[order[-held]]
+    testing = numbers >= numbers[order[-held]]
     if testing.all():
         raise DataError(f"{file}: all pairs have the same index, so that none can be held out; number them.")
     clean = longest_leap(pairs) <= _LEAP
     if min(clean[testing].sum(), clean[~testing].sum()) < 1:
         raise DataError(f"{file}: hardly a path stays on its ink; are they joined in the right order?")
-    training = transformed_pairs(pairs.take(np.flatnonzero(~testing & clean)[: sizes.training]))
-    parts = [
-        _resampled(transformed_pairs(pairs.take(testing & kept))) if kept.any() else None
-        for kept in (clean, testing & ~clean)
-    ]
-    assert parts[0] is not None
+    pairs = _resampled(transformed_pairs(pairs, size=size, zoom=1))
+    training = pairs.take(np.flatnonzero(~testing & clean)[: sizes.training])
     copies = transformed_pairs(
-        training.take(slice(_COPIES)), rotation=12, translation=1, scale=0.1, shear=0.1
+        training.take(slice(_COPIES)), rotation=12, translation=0.7, scale=0.1, shear=0.1, size=size, zoom=1
     )
-    framed = normalised_pairs(training)
-    return Row(_resampled(framed), parts[0], True, parts[1], _resampled(copies))
+    return Row(
+        with_lines(training),
+        with_lines(pairs.take(testing & clean)),
+        moved=True,
+        zoom=SIZE / longer,
+        unclean=with_lines(pairs.take(testing & ~clean)) if (testing & ~clean).any() else None,
+        copies=with_lines(copies),
+    )
+
+
+def with_lines(pairs: Pairs) -> Pairs:
+    """The pairs with what a `Located` sees for images, in whole numbers."""
+    size = min(250, len(pairs.images))
+    done = []
+    for i in range(0, len(pairs.images), size):
+        piece = pairs.images[i : i + size]
+        filled = np.concatenate([piece, np.repeat(piece[-1:], size - len(piece), 0)])
+        done.append(np.asarray(_see(filled))[: len(piece)])
+    return pairs._replace(images=np.concatenate(done))
+
+
+@jax.jit
+@jax.vmap
+def _see(image):
+    return jnp.round(255 * Located(lines=LINES).see(image / 255.0)).astype(jnp.uint8)
 
 
 def load_any(source: Path) -> Pairs:

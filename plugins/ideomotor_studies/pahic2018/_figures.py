@@ -35,7 +35,8 @@ def examples(model, testing: Pairs, file: Path) -> None:
     for axes in grid.ravel():
         axes.set_axis_off()
     for axes, i, path in zip(grid.ravel(), chosen, seen, strict=False):
-        axes.imshow(testing.images[i], cmap="gray_r", vmax=400)
+        image = testing.images[i]
+        axes.imshow(image if image.ndim == 2 else image[0], cmap="gray_r", vmax=400)
         axes.plot(*testing.paths[i].T, color=TRUTH, lw=2.2, label="drawn by")
         axes.plot(*path.T, color=SEEN, lw=1.1, label="seen")
     fig.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
@@ -54,7 +55,7 @@ def learning(run: Run) -> None:
         lines = [json.loads(line) for line in file.read_text().splitlines()]
         if lines and "distance" in lines[0]:
             axes.plot([x["step"] for x in lines], [x["distance"] for x in lines], label=stage)
-    axes.set(xlabel="step", ylabel="distance on training batches (px)", yscale="log")
+    axes.set(xlabel="step", ylabel="distance on training batches (px of the images)", yscale="log")
     axes.spines[["top", "right"]].set_visible(False)
     if axes.lines:
         axes.legend(frameon=False)

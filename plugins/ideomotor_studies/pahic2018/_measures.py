@@ -32,10 +32,10 @@ def _play(model, images):
     return jax.vmap(lambda image: model.primitive.trajectory(model(image), jnp.asarray(TS)))(grey)
 
 
-def measure(model, testing: Pairs, *, warped: bool = True) -> dict[str, float]:
-    """Mean and deviation over pairs of the mean distance at equal times, and of the time-warped one, px."""
-    seen = paths_seen(model, testing.images)
-    apart = np.linalg.norm(seen - testing.paths, axis=-1)
+def measure(model, testing: Pairs, zoom: float = 1.0, *, warped: bool = True) -> dict[str, float]:
+    """Mean and deviation over pairs of the mean distance at equal times, and of the time-warped one, in px times `zoom`."""
+    seen, paths = zoom * paths_seen(model, testing.images), zoom * testing.paths
+    apart = np.linalg.norm(seen - paths, axis=-1)
     each = apart.mean(1)
     found = {
         "mean": float(each.mean()),
@@ -44,14 +44,14 @@ def measure(model, testing: Pairs, *, warped: bool = True) -> dict[str, float]:
         "median": float(np.median(each)),
         "over 3 px": float((each > 3).mean()),
     }
-    across = _across(seen - testing.paths, testing.paths)
+    across = _across(seen - paths, paths)
     found |= {
         "across": float(across.mean()),
         "along": float(np.sqrt(np.maximum(apart**2 - across**2, 0)).mean()),
     }
     if warped:
         some = np.linspace(0, len(seen) - 1, min(len(seen), _WARPED)).astype(int)
-        matched = np.array([warped_distance(seen[i], testing.paths[i]) for i in some])
+        matched = np.array([warped_distance(seen[i], paths[i]) for i in some])
         found |= {"warped mean": float(matched.mean()), "warped std": float(matched.std())}
     return found
 
@@ -63,7 +63,7 @@ def _across(apart: np.ndarray, paths: np.ndarray) -> np.ndarray:
     return np.abs(apart[..., 0] * along[..., 1] - apart[..., 1] * along[..., 0])
 
 
-def measure_by_label(model, testing: Pairs) -> dict[str, float]:
-    """The mean distance at equal times of each kind of digit, px."""
-    each = np.linalg.norm(paths_seen(model, testing.images) - testing.paths, axis=-1).mean(1)
+def measure_by_label(model, testing: Pairs, zoom: float = 1.0) -> dict[str, float]:
+    """The mean distance at equal times of each kind of digit, in px times `zoom`."""
+    each = zoom * np.linalg.norm(paths_seen(model, testing.images) - testing.paths, axis=-1).mean(1)
     return {str(label): float(each[testing.labels == label].mean()) for label in np.unique(testing.labels)}

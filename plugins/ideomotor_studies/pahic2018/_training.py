@@ -1,6 +1,7 @@
 """The networks, and their training, which goes on where it was killed."""
 
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -13,20 +14,21 @@ import ideomotor
 from ideomotor import Trajectory, train
 from ideomotor_encoder_decoder import (
     Cascade,
-    Convolutional,
     EncoderDecoder,
     FullyConnected,
+    Located,
     cascade_loss,
     cascade_parameter_loss,
     parameter_loss,
     trajectory_loss,
 )
-from ideomotor_encoder_decoder.digits import moved_pair
+from ideomotor_encoder_decoder.digits import Movement, moved_pair
 
 from ._data import RIDGE, TS, Row, fitted
-from ._settings import DURATION, FITTED, Preset
+from ._settings import DURATION, FITTED, LINES, Preset
 
-_KERNEL, _STRIDE = 3, 2  # of the convolutions; the first kernel is larger by two
+_KNOTS, _WIDTH = 32, 128  # of the network for MNIST
+_MOVEMENT = Movement(rotation=6, translation=0.75, scale=0.06, shear=0.075, elastic=0.25)
 _DECAY = 0.02  # of the weights, where pairs are few
 
 
@@ -34,24 +36,20 @@ def untrained(preset: Preset, row: Row, seed: int) -> EncoderDecoder:
     """The preset's network, its outputs scaled to the row's movements."""
     primitive = ideomotor.make("dmp", dof=2, basis=25, duration=DURATION)
     some = row.training.images[:FITTED] / 255.0
-    channels = preset.channels if row.framed else ()
-    kernels = (_KERNEL + 2, *[_KERNEL] * len(channels))[: len(channels)]
-    strides = (_STRIDE,) * len(channels)
+    components = 54 if preset.components or row.moved else None
     model = EncoderDecoder(
         primitive,
-        some.shape[1:],
-        Convolutional(channels, kernels, strides, preset.widths[-1:])
-        if channels
-        else FullyConnected(preset.widths),
-        preset.latent,
-        preset.decoder,
-        "relu" if channels else preset.activation,
-        components=54 if preset.components else None,
-        brightness=(round(float(some.mean()), 3), round(float(some.std()), 3)),
+        some.shape[-2:],
+        Located(_KNOTS, preset.channels, _WIDTH, LINES) if row.moved else FullyConnected(preset.widths),
+        None if row.moved else preset.latent,
+        () if row.moved else preset.decoder,
+        preset.activation,
+        components,
+        (0.0, 1.0) if row.moved else (round(float(some.mean()), 3), round(float(some.std()), 3)),
         key=jax.random.key(seed),
     )
     params = fitted(primitive, row.training.paths[:FITTED])
-    if preset.components:
+    if components:
         return model.with_principal_movements(params, jnp.asarray(TS))
     return model.with_scaling(params)
 
@@ -97,7 +95,7 @@ def finer(model: EncoderDecoder, row: Row, basis: int = 50, components: int = 64
         model.brightness,
     ).with_principal_movements(fitted(primitive, row.training.paths[:FITTED]), jnp.asarray(TS))
     (old_slope, old_mean), (slope, mean) = _linear(model), _linear(new)
-    last = model.layers[-1]
+    last = model.last
     weight, bias = np.asarray(last.weight, float), np.asarray(last.bias, float)
     weight, *_ = np.linalg.lstsq(slope, old_slope @ weight, rcond=None)
     bias, *_ = np.linalg.lstsq(slope, old_slope @ bias + old_mean - mean, rcond=None)
@@ -110,13 +108,14 @@ def finer(model: EncoderDecoder, row: Row, basis: int = 50, components: int = 64
 
 def _linear(model: EncoderDecoder):
     """Slope and value at zero of the movement, as a function of the last layer's outputs."""
+    primitive: Any = model.primitive
 
     def movement(outputs):
         numbers = outputs if model.mixing is None else model.mixing @ outputs
-        params = model.scaling.to_params(numbers, model.primitive.default_params())
-        return model.primitive.trajectory(params, jnp.asarray(TS)).ravel()
+        params = model.scaling.to_params(numbers, primitive.default_params())
+        return primitive.trajectory(params, jnp.asarray(TS)).ravel()
 
-    zero = jnp.zeros(model.layers[-1].out_features)
+    zero = jnp.zeros(model.width)
     return np.asarray(jax.jacfwd(movement)(zero), float), np.asarray(movement(zero), float)
 
 
@@ -133,13 +132,13 @@ class At:
 class Moved:
     """A loss on pairs that are moved about anew; the parameters of moved paths are fitted at once, being linear in them."""
 
-    def __init__(self, loss, primitive=None):
-        self.loss = loss
+    def __init__(self, loss, primitive=None, movement: Movement = Movement()):
+        self.loss, self.movement = loss, movement
         self.fit = None if primitive is None else _fit(primitive)
 
     def __call__(self, model, batch, key):
         keys = jax.random.split(key, len(batch["images"]))
-        move = jax.vmap(lambda image, path, key: moved_pair(image / 255.0, path, key=key))
+        move = jax.vmap(lambda image, path, key: moved_pair(image / 255.0, path, self.movement, key=key))
         images, paths = move(batch["images"], batch["paths"], keys)
         if self.fit is None:
             return self.loss(model, {"images": images, "paths": paths}, key)
@@ -170,19 +169,17 @@ def _train(
     rate: float,
 ):
     data = {"images": row.training.images}
-    if of_params and not row.framed:
+    if of_params and not row.moved:
         data["params"] = params
     else:
         data["paths"] = row.training.paths if of_params else row.training.paths[:, ::2]
     loss = loss if of_params else At(TS[::2], loss)
-    if row.framed:
-        loss = Moved(loss, model.primitive if of_params else None)
+    if row.moved:
+        loss = Moved(loss, model.primitive if of_params else None, _MOVEMENT)
         rate = min(rate, 1e-3)
     schedule = optax.warmup_cosine_decay_schedule(0.0, rate, max(1, steps // 20), steps)
-    adam = (
-        optax.adamw(schedule, b2=0.99, weight_decay=_DECAY) if row.framed else optax.adam(schedule, b2=0.99)
-    )
-    batch = preset.batch // 2 if row.framed else preset.batch
+    adam = optax.adamw(schedule, b2=0.99, weight_decay=_DECAY) if row.moved else optax.adam(schedule, b2=0.99)
+    batch = preset.batch // 4 if row.moved else preset.batch
     return train(
         model,
         loss,

@@ -1,4 +1,4 @@
-"""Principal movements, the standard frame, the cascade and the mixture."""
+"""Principal movements, the cascade and the mixture."""
 
 import equinox as eqx
 import jax
@@ -14,14 +14,11 @@ from ideomotor_encoder_decoder import (
     EncoderDecoder,
     FullyConnected,
     Mixture,
-    Normalised,
     cascade_loss,
     cascade_parameter_loss,
     mixture_loss,
-    normalised_pairs,
     trajectory_loss,
 )
-from ideomotor_encoder_decoder._normalised import ink_frame
 from ideomotor_encoder_decoder.digits import Pairs, synthetic_digits
 
 TS = jnp.linspace(0, 3, 61)
@@ -87,29 +84,6 @@ def test_whole_numbers_count_to_255(model, digits):
     batch = {"images": jnp.asarray(digits.images[:4]), "paths": jnp.asarray(digits.paths[:4]), "ts": TS}
     grey = {**batch, "images": batch["images"] / 255.0}
     np.testing.assert_allclose(trajectory_loss(model, batch)[0], trajectory_loss(model, grey)[0], rtol=1e-6)
-
-
-def test_the_frame_follows_the_ink(digits):
-    image = jnp.asarray(digits.images[0] / 255.0, jnp.float32)
-    matrix, offset = ink_frame(image)
-    there, to = ink_frame(jnp.roll(image, (2, -3), (0, 1)))
-    np.testing.assert_allclose(there, matrix, atol=1e-5)
-    np.testing.assert_allclose(to, offset + jnp.array([-3.0, 2.0]), atol=1e-3)
-    assert matrix[1, 0] == 0 and matrix[0, 0] > 0 and matrix[1, 1] > 0  # upright stays upright
-    again = ink_frame(jnp.asarray(normalised_pairs(digits.take(slice(1))).images[0] / 255.0, jnp.float32))
-    np.testing.assert_allclose(again[0], np.eye(2), atol=0.12)  # what is in the frame is in its own
-    assert np.all(np.isfinite(ink_frame(jnp.zeros((40, 40)))[0]))
-
-
-def test_movements_go_back_from_the_frame(model, digits):
-    framed = normalised_pairs(digits.take(slice(20)))
-    inside, outside = paths_of(model, framed.images), paths_of(Normalised(model), digits.images[:20])
-    for image, path, back, truth, moved in zip(
-        digits.images[:20], inside, outside, digits.paths[:20], framed.paths, strict=True
-    ):
-        matrix, offset = ink_frame(jnp.asarray(image / 255.0, jnp.float32))
-        np.testing.assert_allclose(moved @ np.asarray(matrix).T + np.asarray(offset), truth, atol=2e-3)
-        np.testing.assert_allclose(path @ np.asarray(matrix).T + np.asarray(offset), back, atol=0.1)
 
 
 def test_an_untrained_cascade_changes_nothing(model, digits):
@@ -238,7 +212,7 @@ def test_all_of_them_come_back_from_a_folder(model, digits, tmp_path):
     last = made.layers[0][-1]
     noise = 0.01 * jax.random.normal(jax.random.key(1), last.weight.shape)
     made = eqx.tree_at(lambda m: m.layers[0][-1].weight, made, noise)
-    for i, whole in enumerate((Normalised(made), Mixture(model, 2, 1.5, key=jax.random.key(3)))):
+    for i, whole in enumerate((made, Mixture(model, 2, 1.5, key=jax.random.key(3)))):
         ideomotor.save(whole, tmp_path / str(i))
         again = ideomotor.load(tmp_path / str(i), kind="perception")
         for one, other in zip(jax.tree.leaves(whole(image)), jax.tree.leaves(again(image)), strict=True):

@@ -31,7 +31,7 @@ def digits():
 
 
 def arrays(pairs):
-    return {"images": pairs.images, "traj": pairs.paths, "labels": pairs.labels, "mnist_index": pairs.index}
+    return {"images": pairs.images, "traj": pairs.paths, "labels": pairs.labels, "mnist_index": pairs.numbers}
 
 
 def write(tmp_path, **changed):
@@ -179,7 +179,7 @@ def test_the_public_files(tmp_path):
     assert [s[0].tolist() for s in strokes][:1] == [[18, 4]] and len(strokes) == 2
     pairs = mnist_pairs(tmp_path)
     assert (
-        pairs.index.tolist() == [0, 1]
+        pairs.numbers.tolist() == [0, 1]
         and pairs.labels.tolist() == [3, 5]
         and pairs.paths.shape == (2, 100, 2)
     )

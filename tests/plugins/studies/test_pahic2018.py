@@ -46,7 +46,11 @@ def digits():
 def file(digits, tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "pairs.npz"
     np.savez(
-        path, images=digits.images, traj=digits.paths[:, ::2], labels=digits.labels, mnist_index=digits.index
+        path,
+        images=digits.images,
+        traj=digits.paths[:, ::2],
+        labels=digits.labels,
+        mnist_index=digits.numbers,
     )
     return path
 
@@ -145,8 +149,8 @@ def test_bad_data_are_one_sentence_and_leave_nothing(tmp_path, digits):
 
 def test_mnist_is_held_out_by_index(file, digits):
     row = mnist_row(file, Sizes(50, 8, 0, 0))
-    assert len(row.testing.images) == 8 and len(row.training.images) == 50 and row.framed
-    assert row.testing.index.min() > row.training.index.max()
+    assert len(row.testing.images) == 8 and len(row.training.images) == 50 and row.moved
+    assert row.testing.numbers.min() > row.training.numbers.max()
     apart = np.linalg.norm(row.testing.paths - digits.paths[-8:], axis=-1)
     assert apart.mean() < 0.1  # px; only the sampling was changed, which cuts a corner here and there
     with pytest.raises(DataError, match="same index"):
