@@ -16,9 +16,11 @@ def dense(inputs: int, outputs: int, key: PRNGKeyArray) -> eqx.nn.WeightNorm:
     return eqx.nn.WeightNorm(_glorot(eqx.nn.Linear(inputs, outputs, key=key), inputs, outputs, key))
 
 
-def convolution(inputs: int, outputs: int, kernel: int, key: PRNGKeyArray) -> eqx.nn.WeightNorm:
-    """A weight-normalised convolution that keeps the size of the picture."""
-    layer = eqx.nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, key=key)
+def convolution(
+    inputs: int, outputs: int, kernel: int, key: PRNGKeyArray, stride: int = 1
+) -> eqx.nn.WeightNorm:
+    """A weight-normalised convolution that keeps the size of the picture, or divides it by the stride."""
+    layer = eqx.nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, key=key)
     return eqx.nn.WeightNorm(_glorot(layer, inputs * kernel**2, outputs * kernel**2, key))
 
 

@@ -25,6 +25,8 @@ class NetworkInNetwork(AbstractTower):
     - `channels`, `kernels`: of the convolutions; the defaults are those of Veres et al. 2017, section IV-B.
     - `pool_after`: after which convolutions (counted from 1) the picture is halved by its maximum.
     - `mixed`: channels of the 1x1 convolution; `width`: features.
+    - `stride`: of the first convolution; 2 costs a quarter.
+    - `cells`: the mean is taken in so many by so many parts of the picture; 1 is the paper's, more keep where things are.
 
     Observations are (height, width, channels).
     """
@@ -34,6 +36,8 @@ class NetworkInNetwork(AbstractTower):
     pool_after: tuple[int, ...] = eqx.field(static=True, default=(2, 4))
     mixed: int = eqx.field(static=True, default=64)
     width: int = eqx.field(static=True, default=64)
+    stride: int = eqx.field(static=True, default=1)
+    cells: int = eqx.field(static=True, default=1)
 
     def __post_init__(self):
         for name in ("channels", "kernels", "pool_after"):
@@ -45,8 +49,8 @@ class NetworkInNetwork(AbstractTower):
             )
         if even := [k for k in self.kernels if k % 2 == 0 or k < 1]:
             raise ValueError(f"kernels must be odd, so that they have a centre, and one is {even[0]}.")
-        if min(self.channels) < 1 or self.mixed < 1 or self.width < 1:
-            raise ValueError("channels, mixed and width must be at least 1.")
+        if min(self.channels) < 1 or min(self.mixed, self.width, self.stride, self.cells) < 1:
+            raise ValueError("channels, mixed, width, stride and cells must be at least 1.")
 
     def make(self, shape: tuple[int, ...], key: PRNGKeyArray) -> tuple[eqx.Module, int]:
         """The network for pictures (height, width, channels)."""
@@ -54,11 +58,16 @@ class NetworkInNetwork(AbstractTower):
             raise ValueError(
                 f"pictures are (height, width, channels), and the observation's shape is {shape}."
             )
-        smallest = 2 ** sum(1 <= n <= len(self.channels) for n in self.pool_after)
-        if min(shape[:2]) < smallest:
+        halvings = sum(1 <= n <= len(self.channels) for n in self.pool_after)
+        left = min(-(-side // self.stride) // 2**halvings for side in shape[:2])
+        if left < 1:
             raise ValueError(
-                f"a picture of {shape[0]}x{shape[1]} cannot be halved {int(math.log2(smallest))} times; give "
-                f"fewer pool_after."
+                f"a picture of {shape[0]}x{shape[1]} cannot be halved {halvings} times; give fewer pool_after."
+            )
+        if left < self.cells:
+            raise ValueError(
+                f"a picture of {shape[0]}x{shape[1]} is {left} pixels wide in the end, which {self.cells} cells cannot "
+                f"share; give fewer cells or fewer pool_after."
             )
         return _Convolutions(self, shape[2], key), self.width
 
@@ -90,15 +99,18 @@ class _Convolutions(eqx.Module):
     mix: eqx.nn.WeightNorm
     dense: Perceptron
     pool_after: tuple[int, ...] = eqx.field(static=True)
+    cells: int = eqx.field(static=True)
 
     def __init__(self, recipe: NetworkInNetwork, channels: int, key: PRNGKeyArray):
         *keys, mix, last = jax.random.split(key, len(recipe.channels) + 2)
         sizes = (channels, *recipe.channels)
         steps = zip(sizes, recipe.channels, recipe.kernels, keys, strict=False)
-        self.layers = tuple(convolution(a, b, size, k) for a, b, size, k in steps)
+        self.layers = tuple(
+            convolution(a, b, size, k, 1 if i else recipe.stride) for i, (a, b, size, k) in enumerate(steps)
+        )
         self.mix = convolution(sizes[-1], recipe.mixed, 1, mix)
-        self.dense = Perceptron(recipe.mixed, (recipe.width,), key=last)
-        self.pool_after = recipe.pool_after
+        self.dense = Perceptron(recipe.mixed * recipe.cells**2, (recipe.width,), key=last)
+        self.pool_after, self.cells = recipe.pool_after, recipe.cells
 
     def __call__(self, picture: Float[Array, "height width channels"]) -> Float[Array, " features"]:
         x = jnp.moveaxis(picture, -1, 0)
@@ -106,7 +118,15 @@ class _Convolutions(eqx.Module):
             x = leaky(layer(x))
             if i in self.pool_after:
                 x = _halved(x)
-        return self.dense(leaky(self.mix(x)).mean((-2, -1)))
+        return self.dense(_means(leaky(self.mix(x)), self.cells))
+
+
+def _means(x: Float[Array, "channels height width"], cells: int) -> Array:
+    """Means over parts of the picture, `cells` along each side, as one vector; rows and columns left over are left out."""
+    channels, height, width = x.shape
+    rows, columns = height // cells, width // cells
+    parts = x[:, : cells * rows, : cells * columns].reshape(channels, cells, rows, cells, columns)
+    return parts.mean((2, 4)).ravel()
 
 
 def _halved(x: Float[Array, "channels height width"]) -> Array:

@@ -3,12 +3,13 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from ideomotor.errors import DataError
-from ideomotor_mujoco.grasping import TRAINING, UNSEEN, Job, View, object_frame, to_frame
+from ideomotor_mujoco.grasping import TRAINING, UNSEEN, Camera, Job, View, object_frame, to_frame
 
 from ._settings import Settings
 
@@ -18,22 +19,24 @@ SETS = ("training", "similar", "different")
 def jobs(settings: Settings, seed: int = 0) -> dict[str, list[Job]]:
     """The objects of each set: 161 to learn from at full size, one more of each family, and families never seen.
 
-    One family has an instance more than the others, as 20 families and 161 objects want it.
+    One family has an instance more than the others, as 20 families and 161 objects want it. The first pose of every
+    object comes before the second of any, so that the beginning of a collection knows them all.
     """
     known, others = list(TRAINING)[: settings.families], list(UNSEEN)[: settings.unseen]
 
-    def of(family: str, instance: int) -> list[Job]:
+    def of(things: list[tuple[str, int]], wanted: int) -> list[Job]:
         return [
-            Job(family, instance, settings.trials, seed * 100 + pose, wanted=settings.wanted)
+            Job(family, instance, settings.trials, seed * 100 + pose, wanted=wanted)
             for pose in range(settings.poses)
+            for family, instance in things
         ]
 
     extra = [(known[0], settings.instances + 2)] if settings.families == 20 else []
     train = [(f, i) for f in known for i in range(1, settings.instances + 1)] + extra
     return {
-        "training": [job for family, i in train for job in of(family, i)],
-        "similar": [job for family in known for job in of(family, settings.instances + 1)],
-        "different": [job for family in others for job in of(family, 1)],
+        "training": of(train, settings.wanted),
+        "similar": of([(f, settings.instances + 1) for f in known], settings.tested),
+        "different": of([(f, 1) for f in others], settings.tested),
     }
 
 
@@ -41,12 +44,12 @@ def jobs(settings: Settings, seed: int = 0) -> dict[str, list[Job]]:
 class Grasps:
     """Successful grasps of one set; arrays lead with the grasp.
 
-    - `observations`: red, green, blue from 0 to 1, depth (m), mask; `contacts`, `normals`: in the object's frame (m).
+    - `observations`: see `seen`; `contacts`, `normals`: in the object's frame (m).
     - `frames`: that frame in the world, 4x4; `approach`: the direction in which the palm came.
     - `labels`: the family's number; `jobs`: which of `names` each grasp belongs to.
     """
 
-    observations: Float[np.ndarray, "grasps height width 5"]
+    observations: Float[np.ndarray, "grasps height width channels"]
     contacts: Float[np.ndarray, "grasps tips 3"]
     normals: Float[np.ndarray, "grasps tips 3"]
     frames: Float[np.ndarray, "grasps 4 4"]
@@ -62,6 +65,20 @@ class Grasps:
     def params(self) -> dict[str, np.ndarray]:
         """What the networks predict."""
         return {"contacts": self.contacts, "normals": self.normals}
+
+    def mirrored(self) -> "Grasps":
+        """What a mirror shows: pictures with left and right exchanged, and the two fingers that spread with them.
+
+        Only for grasps in the camera's axes, of which y points to the left, and of three fingers whose first two spread.
+        """
+        sides = np.array([1.0, -1.0, 1.0], np.float32)
+        fingers = [1, 0, *range(2, self.contacts.shape[1])]
+        return dataclasses.replace(
+            self,
+            observations=self.observations[:, :, ::-1],
+            contacts=self.contacts[:, fingers] * sides,
+            normals=self.normals[:, fingers] * sides,
+        )
 
     def take(self, rows: np.ndarray) -> "Grasps":
         """Some of them."""
@@ -84,7 +101,7 @@ def gather(folder: Path | str, wanted: list[Job], settings: Settings) -> Grasps:
             )
         with np.load(path, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
-        for i in range(len(found.get("wrist", ()))):
+        for i in range(min(job.wanted, len(found.get("wrist", ())))):
             rows.append(_row(found, i, job, number, families, settings))
     if not rows:
         raise DataError(f"No grasp in {folder} held; try more poses or other objects.")
@@ -99,7 +116,7 @@ def _row(found, i, job, number, families, settings) -> dict[str, np.ndarray]:
     frame = object_frame(view, camera, settings.frame)
     grasp = to_frame(frame, found["contacts"][i], found["normals"][i])
     return {
-        "observations": _shrunk(view.observation, settings.pixels).astype(np.float16),
+        "observations": seen(view, camera, settings.pixels, settings.colours).astype(np.float16),
         "contacts": grasp["contacts"].astype(np.float32),
         "normals": grasp["normals"].astype(np.float32),
         "frames": frame,
@@ -107,6 +124,20 @@ def _row(found, i, job, number, families, settings) -> dict[str, np.ndarray]:
         "labels": np.array(families.index(job.family)),
         "jobs": np.array(number),
     }
+
+
+def seen(
+    view: View, camera: Camera, pixels: int, colours: bool
+) -> Float[np.ndarray, "pixels pixels channels"]:
+    """What the networks see of a picture, shrunk to so many pixels along each side.
+
+    Depth (m), mask and relief: how much further than the middle of the hand's aim each point of the object is (m; 0
+    off the object). With `colours` red, green and blue (0 to 1) come first.
+    """
+    mask = view.mask[..., None].astype(np.float32)
+    depth = view.depth[..., None]
+    layers = [depth, mask, mask * (depth - camera.distance)]
+    return _shrunk(np.concatenate([view.rgb / 255.0, *layers] if colours else layers, -1), pixels)
 
 
 def _shrunk(picture: np.ndarray, pixels: int) -> np.ndarray:
@@ -117,12 +148,14 @@ def _shrunk(picture: np.ndarray, pixels: int) -> np.ndarray:
     return picture.reshape(pixels, factor, pixels, factor, -1).mean((1, 3))
 
 
-def yields(folder: Path | str) -> dict[str, dict[str, int]]:
-    """How often each reason came up, for each family in a collection's folder."""
-    found: dict[str, dict[str, int]] = {}
-    for path in sorted(Path(folder).glob("*-[0-9][0-9][0-9]-[0-9][0-9][0-9].json")):
-        about = json.loads(path.read_text(encoding="utf-8"))
-        reasons = found.setdefault(about["family"], {})
-        for reason, count in about["reasons"].items():
-            reasons[reason] = reasons.get(reason, 0) + count
-    return found
+def equal_parts(count: int, size: int) -> np.ndarray:
+    """Rows in parts of one size, `(parts, size)`; the last row fills up the last part."""
+    return np.minimum(np.arange(-(-count // size) * size), count - 1).reshape(-1, size)
+
+
+def records(folder: Path | str) -> list[dict[str, Any]]:
+    """What the collection in a folder says of each object and pose: `family`, `reasons`, `cpu_seconds` and more."""
+    paths = sorted(Path(folder).glob("*-[0-9][0-9][0-9]-[0-9][0-9][0-9].json"))
+    return [
+        json.loads(path.read_text(encoding="utf-8")) for path in paths if path.with_suffix(".npz").exists()
+    ]

@@ -47,10 +47,10 @@ def figure_modes(model: Any, grasps: Grasps, rows: int = 4, samples: int = 400) 
         outputs = model.components(model.see(observation), jax.random.key(i), samples).mean
         found = jax.vmap(model.to_params)(outputs)
         picture = figure.add_subplot(rows, 3, 3 * row + 1)
-        picture.imshow(np.clip(np.asarray(grasps.observations[i][..., :3], float), 0, 1))
+        picture.imshow(np.asarray(grasps.observations[i][..., -1], float), cmap="coolwarm")  # relief
         picture.set_title(grasps.names[grasps.jobs[i]].family, fontsize=9)
         picture.axis("off")
-        _grasps_in_space(figure.add_subplot(rows, 3, 3 * row + 2, projection="3d"), found, grasps, i)
+        _grasps_seen(figure.add_subplot(rows, 3, 3 * row + 2), found, grasps, i)
         flat = TSNE(perplexity=15, learning_rate="auto", random_state=0).fit_transform(np.asarray(outputs))
         plane = figure.add_subplot(rows, 3, 3 * row + 3)
         plane.hexbin(*flat.T, gridsize=18, cmap="Blues")
@@ -59,18 +59,23 @@ def figure_modes(model: Any, grasps: Grasps, rows: int = 4, samples: int = 400) 
     return figure
 
 
-def _grasps_in_space(axis: Any, found: Any, grasps: Grasps, i: int) -> None:
-    """Contacts and normals of a dozen samples and, in black, of the grasp that held; the object's frame, cm."""
+def _grasps_seen(axis: Any, found: Any, grasps: Grasps, i: int) -> None:
+    """Contacts and normals of a dozen samples and, in black, of the grasp that held, as the camera sees them (cm)."""
     for k in range(12):
         _arrows(axis, np.asarray(found["contacts"][k]), np.asarray(found["normals"][k]), _COLOURS, 0.6)
     _arrows(axis, grasps.contacts[i], grasps.normals[i], ("black",) * 3, 1.0)
-    axis.set_xlabel("x")
-    axis.set_ylabel("y")
-    axis.tick_params(labelsize=5)
-    axis.set_aspect("equal")
+    axis.autoscale_view()
+    axis.invert_xaxis()  # y points to the left
+    axis.set_xlabel("y (cm)", fontsize=7)
+    axis.set_ylabel("z (cm)", fontsize=7)
+    axis.tick_params(labelsize=6)
+    axis.set_aspect("equal", "datalim")
 
 
 def _arrows(axis, contacts, normals, colours, alpha) -> None:
+    """Each contact as a dot, with its normal as a line of up to 2 cm."""
     for contact, normal, colour in zip(contacts, normals, colours, strict=False):
-        unit = normal / max(np.linalg.norm(normal), 1e-9)
-        axis.quiver(*(100 * contact), *(2.0 * unit), color=colour, alpha=alpha, linewidth=1.0)
+        start = 100 * contact[1:]
+        end = start + 2.0 * normal[1:] / max(np.linalg.norm(normal), 1e-9)
+        axis.plot(*np.stack([start, end], 1), color=colour, alpha=alpha, linewidth=1.2)
+        axis.plot(*start, "o", color=colour, alpha=alpha, markersize=3)

@@ -1,5 +1,6 @@
 """Predicted grasps tried in simulation: placed, closed, lifted, held."""
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,6 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from ideomotor_mujoco.grasping import (
     GraspObject,
@@ -19,9 +21,11 @@ from ideomotor_mujoco.grasping import (
     to_world,
 )
 
-from ._data import Grasps
+from ._data import Grasps, equal_parts
 
-TRIES = ("mean", "one sample", "first of ten")
+# What is proposed, and how: "plain" takes the one best placement of eq. (7) as it is, as the paper does; otherwise the
+# planner may choose another way, open the fingers further or start further back where that collides.
+TRIES = ("mean, plain", "one sample, plain", "mean", "mode", "one sample", "first of ten")
 
 
 def lift(
@@ -29,10 +33,13 @@ def lift(
     proposals: dict[str, np.ndarray],
     placement: WristPlacement,
     map: Callable[..., Iterator[Any]] = map,
+    *,
+    plain: bool = False,
 ) -> Counter[str]:
     """Try, for each test grasp, its proposals in turn until one can be placed free of collisions.
 
     - `proposals`: `contacts` and `normals`, `(grasps, proposals, tips, 3)`, in the object's frame.
+    - `plain`: each is placed in the one best way, and collisions are failures.
 
     Returns how often each reason came up; `held` is success.
     """
@@ -49,57 +56,78 @@ def lift(
         rows = np.flatnonzero(grasps.jobs == number)
         tasks.append((grasps.names[number], [part[rows] for part in placed]))
     reasons: Counter[str] = Counter()
-    for found in map(_lift_one_object, tasks):
+    for found in map(functools.partial(_lift_one_object, plain), tasks):
         reasons.update(found)
     return reasons
 
 
-def _in_parts(placement, contacts, normals, approach, size=64):
+def _in_parts(placement, contacts, normals, approach):
     """The same number of grasps each time, so that the solver is compiled once."""
-    count = len(contacts)
-    padded = -(-count // size) * size
-    rows = np.minimum(np.arange(padded), count - 1)
-    parts = [placement(contacts[r], normals[r], approach[r]) for r in rows.reshape(-1, size)]
-    return [np.concatenate([getattr(p, name) for p in parts])[:count] for name in ("wrist", "shape", "error")]
+    flat = [x.reshape(-1, *x.shape[2:]) for x in (contacts, normals, approach)]
+    parts = [placement(*(x[rows] for x in flat)) for rows in equal_parts(len(flat[0]), 64)]
+    found = [np.concatenate([getattr(p, name) for p in parts]) for name in ("wrist", "shape", "error")]
+    return [x[: len(flat[0])].reshape(*contacts.shape[:2], *x.shape[1:]) for x in found]
 
 
-def _lift_one_object(task: tuple[Job, list[np.ndarray]]) -> list[str]:
-    job, (wrists, shapes, errors) = task
+@functools.lru_cache(maxsize=400)
+def _scene(job: Job) -> PickingScene:
     hand = three_finger_hand() if job.hand is None else job.hand
     thing = GraspObject(job.family, job.instance, job.settings.mass, job.settings.friction)
-    scene = PickingScene(settled(thing, seed=job.seed, settings=job.settings), hand, job.settings)
+    return PickingScene(settled(thing, seed=job.seed, settings=job.settings), hand, job.settings)
+
+
+def _lift_one_object(plain: bool, task: tuple[Job, list[np.ndarray]]) -> list[str]:
+    """The first proposal that starts free of collisions, or else the best of them, is tried."""
+    job, (wrists, shapes, errors) = task
+    scene = _scene(job)
     found = []
     for wrist, shape, error in zip(wrists, shapes, errors, strict=True):
-        reason = "missed"
-        for proposal in range(len(wrist)):
-            pick = scene.pick_placed(wrist[proposal], shape[proposal], error[proposal])
-            reason = pick.reason
-            if np.isfinite(pick.contacts).any():
+        best = None
+        for proposal in zip(wrist, shape, error, strict=True):
+            ways = [part[:1] for part in proposal] if plain else proposal
+            start = scene.choose(*ways, rescue=not plain)
+            if start is not None and (best is None or start.price < best.price):
+                best = start
+            if best is not None and best.price < 1:
                 break
-        found.append(reason)
+        found.append("start collision" if best is None else scene.pick(best.wrist, best.shape).reason)
     return found
 
 
+_PART = 50  # pictures at a time; always as many, so that the networks are compiled once
+
+
+@eqx.filter_jit
+def _proposals(model: Any, observations: Array, keys: Array, what: str) -> Any:
+    def one(observation, key):
+        if what == "mode":
+            return jax.tree.map(lambda y: y[None], model.most_likely(observation, key, 50))
+        seen = model.see(observation)
+        if what == "mean":
+            return jax.vmap(model.to_params)(model.central(seen)[None])
+        first, second = jax.random.split(key)
+        outputs = model.components(seen, first, 10 if what == "first of ten" else 1).mean
+        if len(outputs) > 1:
+            # The likeliest first, by the network's own distribution.
+            mixture = model.components(seen, second, 50)
+            density = jax.vmap(lambda y: jax.nn.logsumexp(mixture.log_density(y[None])))(outputs)
+            outputs = outputs[jnp.argsort(-density)]
+        return jax.vmap(model.to_params)(outputs)
+
+    return jax.vmap(one)(observations, keys)
+
+
 def propose(model: Any, grasps: Grasps, tries: str, seed: int = 0) -> dict[str, np.ndarray]:
-    """What a network proposes for each test picture: its mean, one sample, or ten samples in turn."""
-    count = {"mean": 1, "one sample": 1, "first of ten": 10}[tries]
-
-    @eqx.filter_jit
-    def some(model, observations, keys):
-        def one(observation, keys):
-            seen = model.see(observation)
-            if tries == "mean":
-                return jax.vmap(model.to_params)(model.central(seen)[None])
-            return jax.vmap(model.to_params)(model.components(seen, keys, count).mean)
-
-        return jax.vmap(one)(observations, keys)
-
-    parts = []
-    for rows in np.array_split(np.arange(len(grasps)), max(1, len(grasps) // 50)):
-        keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), int(rows[0])), len(rows))
-        made = some(model, jnp.asarray(grasps.observations[rows], float), keys)
-        parts.append({name: np.asarray(array) for name, array in made.items()})
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    """What a network proposes for each test picture: its mean, its mode, one sample, or ten, the likeliest first."""
+    keys = jax.random.split(jax.random.key(seed), len(grasps))
+    what = tries.removesuffix(", plain")
+    parts = [
+        _proposals(model, jnp.asarray(grasps.observations[rows], float), keys[rows], what)
+        for rows in equal_parts(len(grasps), _PART)
+    ]
+    return {
+        name: np.concatenate([np.asarray(part[name]) for part in parts])[: len(grasps)] for name in parts[0]
+    }
 
 
 def baselines(training: Grasps, grasps: Grasps, seed: int = 0) -> dict[str, dict[str, np.ndarray]]:

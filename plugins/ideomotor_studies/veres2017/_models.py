@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Array
 
 import ideomotor
 from ideomotor_cvae import (
@@ -21,7 +22,7 @@ from ideomotor_cvae import (
     negative_bound,
 )
 
-from ._data import Grasps
+from ._data import Grasps, equal_parts
 from ._settings import Settings
 
 KINDS = ("CNN", "GSNN", "CVAE", "R-CVAE")
@@ -30,13 +31,28 @@ _PRIORS = {"GSNN": SharedPrior, "CVAE": ImagePrior, "R-CVAE": RecurrentPrior}
 
 def build(kind: str, settings: Settings, tips: int, seed: int) -> CVAE | GaussianRegression:
     """A network of the paper's family, untrained."""
-    tower = NetworkInNetwork(settings.channels, settings.kernels, settings.pool_after)
+    tower = NetworkInNetwork(
+        settings.channels,
+        settings.kernels,
+        settings.pool_after,
+        width=settings.features,
+        stride=settings.stride,
+        cells=settings.cells,
+    )
     output = {"contacts": (tips, 3), "normals": (tips, 3)}
-    shape = (settings.pixels, settings.pixels, 5)
+    shape = (settings.pixels, settings.pixels, 6 if settings.colours else 3)
     key = jax.random.key(seed)
     if kind == "CNN":
         return GaussianRegression(output, shape, tower, key=key)
-    return CVAE(output, shape, _PRIORS[kind](), tower, share_tower=settings.share_tower, key=key)
+    return CVAE(
+        output,
+        shape,
+        _PRIORS[kind](),
+        tower,
+        generator=settings.generator,
+        share_tower=settings.share_tower,
+        key=key,
+    )
 
 
 def fit(kind: str, grasps: Grasps, settings: Settings, *, seed: int, run: Path, resume: bool = False) -> Any:
@@ -44,11 +60,18 @@ def fit(kind: str, grasps: Grasps, settings: Settings, *, seed: int, run: Path, 
     model = build(kind, settings, grasps.contacts.shape[1], seed)
     model = model.with_scaling(grasps.params, grasps.observations)
     data = {"observations": grasps.observations, "params": grasps.params}
-    optimiser = optax.chain(optax.clip_by_global_norm(5.0), optax.adam(settings.rate, b2=0.99))
+    labels = grasps.labels
+    if settings.mirrored:
+        mirrored = grasps.mirrored()
+        other = {"observations": mirrored.observations, "params": mirrored.params}
+        data = jax.tree.map(lambda one, two: np.concatenate([one, two]), data, other)
+        labels = np.concatenate([labels, labels])
+    rate = optax.cosine_decay_schedule(settings.rate, settings.steps) if settings.decay else settings.rate
+    optimiser = optax.chain(optax.clip_by_global_norm(5.0), optax.adam(rate, b2=0.99))
     return ideomotor.train(
         model,
         negative_bound,
-        balanced_batches(data, grasps.labels, settings.batch),
+        balanced_batches(data, labels, settings.batch),
         optimiser,
         steps=settings.steps,
         where=_trained,
@@ -71,22 +94,28 @@ def negative_log_likelihood(model: Any, grasps: Grasps, count: int, seed: int = 
     CNN; on at most `count` grasps drawn at random.
     """
     samples = 1000 if isinstance(model, CVAE) and model.prior_network is None else 100
-    rows = np.random.default_rng(seed).permutation(len(grasps))[:count]
+    some = grasps.take(np.random.default_rng(seed).permutation(len(grasps))[:count])
+    keys = jax.random.split(jax.random.key(seed), len(some))
+    found = [
+        _likelihoods(
+            model, jnp.asarray(some.observations[rows], float), _rows(some.params, rows), keys[rows], samples
+        )
+        for rows in equal_parts(len(some), 50)
+    ]
+    return -float(np.mean(np.concatenate(found)[: len(some)]))
 
-    @eqx.filter_jit
-    def some(model, observations, params, keys):
-        def one(observation, params, key):
-            output = model.scaling.to_output(params)
-            return model.log_likelihood(model.see(observation), output, key, samples)
 
-        return jax.vmap(one)(observations, params, keys)
+@eqx.filter_jit
+def _likelihoods(model: Any, observations: Array, params: Any, keys: Array, samples: int) -> Array:
+    def one(observation, params, key):
+        output = model.scaling.to_output(params)
+        return model.log_likelihood(model.see(observation), output, key, samples)
 
-    total = []
-    for part in np.array_split(rows, max(1, len(rows) // 50)):
-        taken = grasps.take(part)
-        keys = jax.random.split(jax.random.key(seed), len(part))
-        total.append(some(model, jnp.asarray(taken.observations, float), taken.params, keys))
-    return -float(np.mean(np.concatenate(total)))
+    return jax.vmap(one)(observations, params, keys)
+
+
+def _rows(arrays: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: array[rows] for name, array in arrays.items()}
 
 
 def constant_likelihood(training: Grasps, grasps: Grasps) -> float:

@@ -10,12 +10,13 @@ import numpy as np
 from ideomotor import load, make_pool, save, write_json, write_text
 from ideomotor_mujoco.grasping import WristPlacement
 
+from ._checkpoint import GraspModel, save_grasp_model
 from ._collection import collect_all
 from ._data import SETS, Grasps, gather, jobs
 from ._figures import figure_histograms, figure_modes
 from ._judge import TRIES, baselines, lift, propose
 from ._models import KINDS, constant_likelihood, fit, negative_log_likelihood
-from ._report import table_1, table_2, table_3
+from ._report import summary, table_1, table_2, table_3
 from ._settings import Settings
 
 
@@ -35,6 +36,7 @@ def reproduce(
 
     out = Path("runs") / f"veres2017-{strftime('%Y%m%d-%H%M%S')}" if out is None else out
     out.mkdir(parents=True, exist_ok=True)
+    card = f"Trained by `ideomotor reproduce veres2017 --preset {preset} --seed {seed}`."
     folder = out / "grasps" if data is None else data
     click.echo(f"Collecting grasps into {folder}/ (what is there is kept).")
     collect_all(folder, settings, seed, workers, ray)
@@ -45,8 +47,10 @@ def reproduce(
     with make_pool(workers, ray) as pool:
         placement = WristPlacement()
 
-        def success(grasps: Grasps, proposals: dict[str, np.ndarray]) -> dict[str, float]:
-            reasons = lift(grasps, proposals, placement, pool.map)
+        def success(
+            grasps: Grasps, proposals: dict[str, np.ndarray], plain: bool = False
+        ) -> dict[str, float]:
+            reasons = lift(grasps, proposals, placement, pool.map, plain=plain)
             return {reason: count / len(grasps) for reason, count in reasons.items()}
 
         click.echo("Trying the baselines.")
@@ -57,34 +61,42 @@ def reproduce(
         found["models"] = []
         for size in settings.sizes:
             training = _some(sets["training"], size, seed)
-            for kind in KINDS:
-                for number in range(settings.seeds):
-                    name = f"{kind}-{len(training)}-{seed + number}"
-                    measured = out / name / "measures.json"
-                    if resume and measured.exists():
-                        found["models"].append(json.loads(measured.read_text(encoding="utf-8")))
-                        continue
-                    click.echo(f"{name}: training")
-                    model = fit(kind, training, settings, seed=seed + number, run=out / name, resume=resume)
-                    measures: dict[str, Any] = {"kind": kind, "size": len(training), "seed": seed + number}
-                    for test, grasps in held_out.items():
-                        measures[test] = {
-                            "nll": negative_log_likelihood(model, sets[test], settings.likelihoods),
-                            **{t: success(grasps, propose(model, grasps, t)) for t in TRIES},
-                        }
-                    card = f"Trained by `ideomotor reproduce veres2017 --preset {preset} --seed {seed}`."
-                    save(model, out / name / "network", metrics=_flat(measures), card=card, overwrite=True)
-                    write_json(measured, measures)
-                    found["models"].append(measures)
+            again = settings.seeds - 1 if size == settings.sizes[-1] else 0
+            networks = [(kind, 0) for kind in KINDS]
+            networks += [(kind, 1 + number) for number in range(again) for kind in ("CNN", "R-CVAE")]
+            for kind, number in networks:
+                name = f"{kind}-{len(training)}-{seed + number}"
+                measured = out / name / "measures.json"
+                if resume and measured.exists():
+                    found["models"].append(json.loads(measured.read_text(encoding="utf-8")))
+                    continue
+                click.echo(f"{name}: training")
+                model = fit(kind, training, settings, seed=seed + number, run=out / name, resume=resume)
+                measures: dict[str, Any] = {"kind": kind, "size": len(training), "seed": seed + number}
+                for test, grasps in held_out.items():
+                    measures[test] = {
+                        "nll": negative_log_likelihood(model, sets[test], settings.likelihoods),
+                        **{t: success(grasps, propose(model, grasps, t), "plain" in t) for t in TRIES},
+                    }
+                    shown = ", ".join(f"{t} {measures[test][t].get('held', 0.0):.2f}" for t in TRIES)
+                    click.echo(f"{name}: {test} objects: {measures[test]['nll']:.2f} nats; lifted: {shown}")
+                save(model, out / name / "network", metrics=_flat(measures), card=card, overwrite=True)
+                write_json(measured, measures)
+                found["models"].append(measures)
     write_json(out / "measures.json", found)
-    tables = "\n\n".join([table_1(found), table_2(found), table_3(found)])
+    tables = "\n\n".join([table_1(found), table_2(found), table_3(found), summary(found)])
     write_text(out / "table.md", tables + "\n")
-    largest = len(_some(sets["training"], settings.sizes[-1], seed))
-    best = load(out / f"R-CVAE-{largest}-{seed}" / "network", kind="perception")
+    size = max(m["size"] for m in found["models"])
+    best = load(out / f"R-CVAE-{size}-{seed}" / "network", kind="perception")
+    chosen = next(m for m in found["models"] if (m["kind"], m["size"], m["seed"]) == ("R-CVAE", size, seed))
+    job = sets["training"].names[0]
+    physics = json.loads((folder / "header.json").read_text(encoding="utf-8"))["physics"]
+    model = GraspModel(best, settings.frame, settings.pixels, settings.colours, job.camera, physics)
+    save_grasp_model(model, out / "grasp", metrics=_flat(chosen), card=f"{card}\n\n{tables}")
     figure_histograms(best, held_out["similar"]).savefig(out / "figure_4.png", dpi=120)
     for number, name in ((5, "similar"), (6, "different")):
         figure_modes(best, held_out[name]).savefig(out / f"figure_{number}.png", dpi=120)
-    return f"{tables}\n\nWritten to {out}/: table.md, measures.json, figure_4.png, figure_5.png, figure_6.png"
+    return f"{tables}\n\nWritten to {out}/: table.md, measures.json, figure_4.png, figure_5.png, figure_6.png; grasp/ is the R-CVAE"
 
 
 def _some(grasps: Grasps, count: int, seed: int) -> Grasps:

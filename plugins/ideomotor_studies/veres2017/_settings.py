@@ -3,36 +3,50 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Sizes of one run of the study.
+    """Sizes of one run of the study; by default what two ordinary processors can do.
 
     - `families`, `unseen`: how many of the 20 and 53; `instances`: training objects of each family.
-    - `poses`: resting poses of each object; `trials`: picks tried in each pose; `wanted`: successes kept of each pose.
-    - `pixels`: of a side of the pictures the networks see; `share_tower`, `channels`, `kernels`, `pool_after`: networks.
+    - `poses`: resting poses of each object; `trials`: picks tried in each pose; `wanted`: successes kept of each pose,
+      `tested` of those of test objects.
+    - `pixels`: of a side of the pictures the networks see; `colours`: whether they see red, green and blue, which in
+      simulation tell one object from another, but nothing about shapes.
+    - `share_tower`, `channels`, `kernels`, `pool_after`, `stride`, `cells`, `features`, `generator`: of the networks; see
+      `NetworkInNetwork` and `CVAE`.
     - `sizes`: numbers of training grasps to compare (the paper's three); the largest stands for all there are.
-    - `steps`, `batch`, `rate`: of Adam. `seeds`: how many networks of each kind.
+    - `steps`, `batch`, `rate`: of Adam; with `decay` the rate falls to nothing along a cosine.
+    - `seeds`: how many networks are trained with all grasps, of the two kinds that are compared: CNN and R-CVAE.
+    - `mirrored`: whether the mirror images of the training grasps are learnt from too (in the camera's axes only).
     - `judged`: test grasps whose predictions are tried in simulation, for each of the two test sets.
     - `frame`: axes in which grasps are written: the paper's `principal`, or the `camera`'s.
     """
 
-    families: int
-    unseen: int
-    instances: int
-    poses: int
-    trials: int
-    wanted: int
-    pixels: int
-    share_tower: bool
-    channels: tuple[int, ...]
-    kernels: tuple[int, ...]
-    pool_after: tuple[int, ...]
-    sizes: tuple[int, ...]
-    steps: int
-    batch: int
-    rate: float
-    seeds: int
-    judged: int
-    likelihoods: int = 2000
-    frame: str = "principal"
+    families: int = 20
+    unseen: int = 53
+    instances: int = 8
+    poses: int = 4
+    trials: int = 600
+    wanted: int = 25
+    tested: int = 6
+    pixels: int = 32
+    colours: bool = False
+    share_tower: bool = True
+    channels: tuple[int, ...] = (16, 32)
+    kernels: tuple[int, ...] = (5, 3)
+    pool_after: tuple[int, ...] = (1,)
+    stride: int = 2
+    cells: int = 4
+    features: int = 128
+    generator: tuple[int, ...] = (128,)
+    sizes: tuple[int, ...] = (4096, 8192, 10**9)
+    steps: int = 1000
+    batch: int = 100
+    rate: float = 1e-3
+    decay: bool = True
+    seeds: int = 3
+    judged: int = 150
+    likelihoods: int = 1000
+    frame: str = "camera"
+    mirrored: bool = True
 
 
 PRESETS = {
@@ -43,11 +57,13 @@ PRESETS = {
         poses=1,
         trials=150,
         wanted=20,
+        tested=20,
         pixels=16,
-        share_tower=True,
         channels=(8, 16),
         kernels=(3, 3),
         pool_after=(1, 2),
+        stride=1,
+        cells=1,
         sizes=(10**9,),
         steps=60,
         batch=50,
@@ -56,43 +72,27 @@ PRESETS = {
         judged=6,
         likelihoods=40,
     ),
-    "cpu": Settings(
-        families=20,
-        unseen=53,
-        instances=8,
-        poses=3,
-        trials=900,
-        wanted=30,
-        pixels=32,
-        share_tower=True,
-        channels=(16, 32, 32, 64, 64),
-        kernels=(3, 3, 3, 3, 3),
-        pool_after=(1, 3),
-        sizes=(4096, 8192, 10**9),
-        steps=3000,
-        batch=100,
-        rate=1e-3,
-        seeds=1,
-        judged=300,
-    ),
+    "cpu": Settings(),
     "paper": Settings(
-        families=20,
-        unseen=53,
-        instances=8,
-        poses=4,
         trials=2000,
         wanted=80,
+        tested=80,
         pixels=64,
+        colours=True,
         share_tower=False,
         channels=(16, 32, 32, 64, 64),
         kernels=(7, 5, 5, 5, 3),
         pool_after=(2, 4),
+        stride=1,
+        cells=1,
+        features=64,
+        generator=(),
         sizes=(16384, 32768, 10**9),
         steps=21200,
-        batch=100,
-        rate=1e-3,
-        seeds=3,
+        decay=False,
         judged=2000,
         likelihoods=5000,
+        frame="principal",
+        mirrored=False,
     ),
 }

@@ -241,11 +241,12 @@ def test_the_papers_network_has_the_papers_size():
     assert params["contacts"].shape == (3, 3) and params["normals"].shape == (3, 3)
 
 
-def test_the_tower_against_the_same_network_in_pytorch():
+@pytest.mark.parametrize(("stride", "cells"), [(1, 1), (2, 2)])
+def test_the_tower_against_the_same_network_in_pytorch(stride, cells):
     torch = pytest.importorskip("torch")
-    recipe = NetworkInNetwork((4, 6), (5, 3), (1,), 8, 7)
-    network, width = recipe.make((12, 10, 3), jax.random.key(0))
-    picture = np.random.default_rng(0).normal(size=(12, 10, 3)).astype(np.float32)
+    recipe = NetworkInNetwork((4, 6), (5, 3), (1,), 8, 7, stride, cells)
+    network, width = recipe.make((16, 8, 3), jax.random.key(0))
+    picture = np.random.default_rng(0).normal(size=(16, 8, 3)).astype(np.float32)
 
     def weights(layer):
         v = np.asarray(layer.layer.weight)
@@ -255,9 +256,9 @@ def test_the_tower_against_the_same_network_in_pytorch():
     act = torch.nn.functional.leaky_relu
     conv = torch.nn.functional.conv2d
     x = torch.tensor(picture).permute(2, 0, 1)[None]
-    x = torch.nn.functional.max_pool2d(act(conv(x, *weights(network.layers[0]), padding=2), 0.2), 2)
+    x = torch.nn.functional.max_pool2d(act(conv(x, *weights(network.layers[0]), stride, 2), 0.2), 2)
     x = act(conv(x, *weights(network.layers[1]), padding=1), 0.2)
-    x = act(conv(x, *weights(network.mix)), 0.2).mean((-2, -1))
+    x = torch.nn.functional.adaptive_avg_pool2d(act(conv(x, *weights(network.mix)), 0.2), cells).flatten(1)
     x = act(torch.nn.functional.linear(x, *weights(network.dense.layers[0])), 0.2)
     assert width == 7
     np.testing.assert_allclose(eqx.filter_jit(network)(jnp.asarray(picture)), x[0].numpy(), atol=2e-6)
@@ -291,6 +292,8 @@ def test_bad_input_is_refused_in_one_sentence():
         CVAE(GRASP, (3,))
     with pytest.raises(ValueError, match="cannot be halved 2 times"):
         CVAE(GRASP, (3, 3, 1))
+    with pytest.raises(ValueError, match="4 pixels wide in the end, which 5 cells cannot share"):
+        CVAE(GRASP, (16, 16, 1), tower=NetworkInNetwork((4,), (3,), (1,), stride=2, cells=5))
     with pytest.raises(ValueError, match="kernels must be odd"):
         NetworkInNetwork((4,), (2,), ())
     with pytest.raises(DataError, match="99 labels for"):
