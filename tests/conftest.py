@@ -12,15 +12,20 @@ def pytest_addoption(parser):
     parser.addoption(
         "--benchmarks", action="store_true", help="run tests/benchmarks: speed and accuracy against peers"
     )
+    parser.addoption(
+        "--thorough", action="store_true", help="run also further cases of what other tests show already"
+    )
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.getoption("--benchmarks"):
-        return
-    skip = pytest.mark.skip(reason="benchmarks run with --benchmarks (and the extra `bench`)")
-    for item in items:
-        if "benchmark_suite" in item.keywords:
-            item.add_marker(skip)
+    skips = {
+        "benchmark_suite": ("--benchmarks", "benchmarks run with --benchmarks (and the extra `bench`)"),
+        "thorough": ("--thorough", "a further case of what other tests show; runs with --thorough"),
+    }
+    for keyword, (option, reason) in skips.items():
+        for item in items if not config.getoption(option) else ():
+            if keyword in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 _MAPS = Path("/proc/self/maps")

@@ -50,11 +50,16 @@ def _one_by_one(task, policy, trials):
 @pytest.mark.parametrize(
     ("make", "plant", "cell"),
     [
-        (ReachTask, MuscleArm(), RateCell(4)),
+        pytest.param(ReachTask, MuscleArm(), RateCell(4), marks=pytest.mark.thorough),
         (CircleTask, MuscleArm(), RateCell(4)),
         (ReachTask, arm26(), GRUCell(4)),
         (ReachTask, Delayed(CurlField(MuscleArm(), 5.0), 0.02, samples=4), RateCell(4)),
-        (partial(ReachTask, holding=1.0), PulseLoad(MuscleArm(), onset=0.05), RateCell(4)),
+        pytest.param(
+            partial(ReachTask, holding=1.0),
+            PulseLoad(MuscleArm(), onset=0.05),
+            RateCell(4),
+            marks=pytest.mark.thorough,
+        ),
     ],
     ids=["reach", "circle", "arm26-gru", "delayed-field", "hold-pulse"],
 )

@@ -120,8 +120,18 @@ def test_cvar_refuses():
         cvar(jnp.asarray(COSTS), 1.0)
 
 
-@pytest.mark.parametrize("noisy", [False, True])
-@pytest.mark.parametrize("command", [ReachCommand(), CircleCommand()])
+THOROUGH = pytest.mark.thorough
+
+
+@pytest.mark.parametrize(
+    ("command", "noisy"),
+    [
+        (ReachCommand(), False),
+        (CircleCommand(), True),
+        pytest.param(ReachCommand(), True, marks=THOROUGH),
+        pytest.param(CircleCommand(), False, marks=THOROUGH),
+    ],
+)
 def test_costates_give_the_gradient_of_rollout(noisy, command):
     """Pontryagin's principle is back-propagation through time: the paper's theorem, to rounding error."""
     with jax.enable_x64(True):
@@ -224,7 +234,7 @@ def test_training_reduces_the_cost_and_leaves_the_rest_alone():
     assert eqx.tree_equal(trained.command, policy.command)
 
 
-@pytest.mark.parametrize("method", ["cg", "l-bfgs"])
+@pytest.mark.parametrize("method", ["cg", pytest.param("l-bfgs", marks=THOROUGH)])
 def test_frozen_sample(method):
     """As in the paper: the sample of starts, commands and noise stays the same; every iteration lowers its risk."""
     task = ReachTask(MuscleArm(), hold=0.05, duration=0.3, d0=0.2)
