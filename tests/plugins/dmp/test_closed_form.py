@@ -79,7 +79,10 @@ def test_acceleration_is_the_derivative_of_velocity(x64):
     np.testing.assert_allclose((up - down) / 2e-5, acceleration, atol=1e-5 * np.abs(acceleration).max())
 
 
-@pytest.mark.parametrize(("scaling", "duration"), [("none", None), ("goal", None), ("amplitude", 1.3)])
+@pytest.mark.parametrize(
+    ("scaling", "duration"),
+    [("none", None), pytest.param("goal", None, marks=pytest.mark.thorough), ("amplitude", 1.3)],
+)
 def test_diffrax_agrees(x64, scaling, duration):
     closed = DMP(scaling=scaling, duration=duration)
     method = Integrated(rtol=1e-9, atol=1e-9)

@@ -52,7 +52,7 @@ def _one_by_one(task, policy, trials):
     [
         pytest.param(ReachTask, MuscleArm(), RateCell(4), marks=pytest.mark.thorough),
         (CircleTask, MuscleArm(), RateCell(4)),
-        (ReachTask, arm26(), GRUCell(4)),
+        pytest.param(ReachTask, arm26(), GRUCell(4), marks=pytest.mark.thorough),
         (ReachTask, Delayed(CurlField(MuscleArm(), 5.0), 0.02, samples=4), RateCell(4)),
         pytest.param(
             partial(ReachTask, holding=1.0),

@@ -158,7 +158,7 @@ def test_costates_give_the_gradient_of_rollout(noisy, command):
         assert max(np.abs(leaf).max() for leaf in jax.tree.leaves(wanted)) > 1e-4
 
 
-@pytest.mark.parametrize("task", [ReachTask, CircleTask])
+@pytest.mark.parametrize("task", [pytest.param(ReachTask, marks=THOROUGH), CircleTask])
 def test_gradient_of_a_task_equals_finite_differences(task):
     with jax.enable_x64(True):
         as64 = partial(jax.tree.map, lambda x: x.astype(float) if eqx.is_inexact_array(x) else x)

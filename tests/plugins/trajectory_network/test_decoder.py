@@ -51,7 +51,7 @@ def test_scaling_goes_there_and_back(decoder):
     )
 
 
-@pytest.mark.parametrize("basis", [Samples(21), Splines(8)])
+@pytest.mark.parametrize("basis", [pytest.param(Samples(21), marks=pytest.mark.thorough), Splines(8)])
 def test_imitation_finds_the_movement_again(basis):
     decoder = TrajectoryDecoder(3, (20,), basis, output="linear", key=jax.random.key(2))
     movement = decoder.movement(TrajectoryCode(jnp.array([0.1, 0.8, 0.4]), jnp.asarray(1.2)))
