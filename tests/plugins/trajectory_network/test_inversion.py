@@ -88,6 +88,7 @@ def learned(reaches):
     return function, inversion, reaches[125:], inputs[125:]
 
 
+@pytest.mark.thorough
 def test_the_path_of_the_hand_gives_torques_and_field(learned):
     """Of the function's own movements: features that only fit the path would have other torques."""
     function, inversion, some, inputs = learned
@@ -112,6 +113,7 @@ def test_the_path_of_the_hand_gives_torques_and_field(learned):
     assert jnp.sqrt(jnp.mean(miss**2)) < 0.2 * jnp.sqrt(jnp.mean(torques**2))
 
 
+@pytest.mark.thorough
 def test_torques_alone_give_the_path(learned):
     """Small noise and many values: what float32 cannot do by the normal equations."""
     function, inversion, some, _ = learned
@@ -125,6 +127,7 @@ def test_torques_alone_give_the_path(learned):
     assert miss < 0.01 * jnp.abs(values[:, 4:]).max()
 
 
+@pytest.mark.thorough
 def test_too_few_movements(learned, reaches):
     function = learned[0]
     observed = conditions_of(reaches.start[:5], reaches.target[:5], reaches.field[:5])
