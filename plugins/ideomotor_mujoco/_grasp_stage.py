@@ -27,7 +27,6 @@ from .grasping import (
 )
 
 _APPROACH = (0.25, 0.6, -0.76)
-_CLOSE, _LIFT = 0.8, 1.2  # s, of what is played
 
 
 class GraspStage:
@@ -111,7 +110,7 @@ class GraspStage:
     def poses(self, grasp: dict[str, Any]) -> Float[np.ndarray, "bodies 7"]:
         """Poses of the bodies with the hand where its tips reach the contacts; raises a `DataError` for what is no grasp."""
         placed = self._placed(grasp)
-        self.picking._place(np.asarray(placed.wrist[0], float), np.asarray(placed.shape[0], float))
+        self.picking.place(np.asarray(placed.wrist[0], float), np.asarray(placed.shape[0], float))
         return self._now()
 
     def marks(self, grasp: dict[str, Any]) -> dict[str, Float[np.ndarray, "tips 3"]]:
@@ -121,26 +120,26 @@ class GraspStage:
     def simulate(self, grasp: dict[str, Any]) -> dict[str, Any]:
         """Try a grasp: place, close, lift, hold.
 
-        Returns `text`, what came of it; `success`; and what to play: `ts` (s) and `poses` `(time, bodies, 7)`, which are
-        the open hand, the closed hand and the end.
+        Returns `text`, what came of it; `success`; and what to play: `ts` (s) and `poses` `(time, bodies, 7)`. Of a grasp
+        that cannot begin these show the hand where it would be.
         """
         picking, placed = self.picking, self._placed(grasp)
         start = picking.choose(placed.wrist, placed.shape, placed.error)
         if start is None:
             pick = picking.pick_placed(placed.wrist, placed.shape, placed.error)
-            picking._place(np.asarray(placed.wrist[0], float), np.asarray(placed.shape[0], float))
-            now = self._now()
-            return {"text": _SAID.get(pick.reason, pick.reason), "success": False, "ts": np.array([0.0, 1.0]),
-                    "poses": np.stack([now, now])}  # fmt: skip
-        picking._place(start.wrist, start.shape)
-        poses = [self._now()]
-        picking._close(start.shape)
-        poses.append(self._now())
-        pick = picking.pick(start.wrist, start.shape)  # the same bits again, to its end
-        poses.append(self._now() if np.isfinite(picking._data.qpos).all() else poses[-1])
-        ts = np.cumsum([0.0, _CLOSE, _LIFT])
+            picking.place(np.asarray(placed.wrist[0], float), np.asarray(placed.shape[0], float))
+            ts, poses = [0.0, 1.0], [self._now()] * 2
+        else:
+            ts, poses = [], []
+
+            def watch(data):
+                if np.isfinite(data.qpos).all():
+                    ts.append(data.time)
+                    poses.append(self._now())
+
+            pick = picking.pick(start.wrist, start.shape, watch=watch)
         text = _SAID.get(pick.reason, pick.reason)
-        return {"text": text, "success": pick.held, "ts": ts, "poses": np.stack(poses)}
+        return {"text": text, "success": pick.held, "ts": np.array(ts), "poses": np.stack(poses)}
 
     def _placed(self, grasp: dict[str, Any]):
         if not isinstance(grasp, dict) or not {"contacts", "normals"} <= set(grasp):
@@ -149,7 +148,7 @@ class GraspStage:
         return self._placement(world["contacts"], world["normals"], np.asarray(self.approach, float))
 
     def _now(self) -> np.ndarray:
-        return body_poses(self.picking.model, self.picking._data)
+        return body_poses(self.picking.model, self.picking.data)
 
 
 _SAID = {

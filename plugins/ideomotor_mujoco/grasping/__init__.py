@@ -43,12 +43,12 @@ from ._perception import GraspPerception as GraspPerception
 from ._picking import REASONS as REASONS
 from ._picking import Pick as Pick
 from ._picking import PickingScene as PickingScene
-from ._picking import Settings as Settings
-from ._picking import settled as settled
 from ._placement import Placement as Placement
 from ._placement import WristPlacement as WristPlacement
 from ._planner import Chosen as Chosen
 from ._planner import GraspPlanner as GraspPlanner
 from ._reach import ReachPlanner as ReachPlanner
+from ._table import Settings as Settings
+from ._table import settled as settled
 from ._task import PickingTask as PickingTask
 from ._task import picking_scene as picking_scene

@@ -22,7 +22,8 @@ from ._candidates import candidates
 from ._frame import object_frame
 from ._hand import Hand, three_finger_hand
 from ._object import GraspObject
-from ._picking import Pick, PickingScene, Settings, settled, table
+from ._picking import Pick, PickingScene
+from ._table import Settings, settled, table
 
 Arrays = dict[str, np.ndarray]
 

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from .._model import compile_spec
 from ._camera import Camera, View
 from ._object import GraspObject, turned_points
-from ._picking import Settings, table
+from ._table import Settings, table
 
 
 def look_at(

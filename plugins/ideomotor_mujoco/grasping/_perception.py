@@ -86,17 +86,15 @@ class GraspPerception:
                 f"the layers that it was trained with."
             )
         small = _shrunk(seen, int(wanted[0]))
-        # This runs on numbers, also where JAX is tracing what surrounds it, as when a pipeline is assembled.
-        with jax.ensure_compile_time_eval():
-            if isinstance(network, AbstractPerception):
-                small = jnp.asarray(small)
-            if key is None:
-                return [_arrays(network(small, key=None))]
-            if isinstance(network, AbstractPerception):
-                drawn = _arrays(_draw(network, small, jax.random.split(jax.random.key(key), self.samples)))
-                return [{name: array[i] for name, array in drawn.items()} for i in range(self.samples)]
-            seeds = np.random.default_rng(key).integers(2**31, size=self.samples)
-            return [_arrays(network(small, key=int(seed))) for seed in seeds]
+        if isinstance(network, AbstractPerception):
+            small = jnp.asarray(small)
+        if key is None:
+            return [_arrays(network(small, key=None))]
+        if isinstance(network, AbstractPerception):
+            drawn = _arrays(_draw(network, small, jax.random.split(jax.random.key(key), self.samples)))
+            return [{name: array[i] for name, array in drawn.items()} for i in range(self.samples)]
+        seeds = np.random.default_rng(key).integers(2**31, size=self.samples)
+        return [_arrays(network(small, key=int(seed))) for seed in seeds]
 
 
 @eqx.filter_jit

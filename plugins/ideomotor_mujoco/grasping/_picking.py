@@ -4,7 +4,7 @@
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import mujoco
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from .._model import compile_spec, read_spec
 from ._hand import Hand, three_finger_hand
 from ._object import CONTACT, GraspObject
+from ._table import Settings, settled, table
 
 REASONS = (
     "held",
@@ -30,25 +31,6 @@ REASONS = (
 # Anchor, relative pose (zeros: as the model is built), weight of the turning. MjSpec's own default puts the anchor a
 # metre away, and the wrist then swings.
 _WELD = [0.0] * 10 + [1.0, 0.0]
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How a pick is simulated; part of every data set's header. Lengths in m, times in s."""
-
-    timestep: float | int = 0.002
-    lift: float | int = 0.3
-    lift_speed: float | int = 0.3
-    hold: float | int = 0.5
-    close: float | int = 1.4
-    noslip: int = 3
-    impratio: float | int = 10.0
-    held_while_closing: bool = True  # the authors keep the object still until all fingers have closed
-    # A stalled finger resists this many times the force it closes with: its gears do not turn backwards (the closing
-    # actuators' force limit is that of closing, 2 N m; the Barrett hand's published effort is 5 N m).
-    backdrive: float | int = 2.5
-    mass: float | int = 1.0
-    friction: float | int = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +119,8 @@ class PickingScene:
         return compile_spec(self.spec(), f"{self.hand.name} with {self.thing.family!r}")
 
     @functools.cached_property
-    def _data(self) -> mujoco.MjData:
+    def data(self) -> mujoco.MjData:
+        """The simulation's present state."""
         return mujoco.MjData(self.model)
 
     @functools.cached_property
@@ -173,18 +156,22 @@ class PickingScene:
         self,
         wrist: Sequence[float] | Float[np.ndarray, "7"],
         preshape: Sequence[float] | Float[np.ndarray, " actuators"],
+        *,
+        watch: Callable[[mujoco.MjData], Any] = lambda data: None,
     ) -> Pick:
         """Place the palm, close the fingers until they stall, let go of the object, lift, hold.
 
         - `wrist`: the palm's pose, `(x, y, z, qw, qx, qy, qz)`, m, in the world; `preshape`: commands of all actuators.
+        - `watch`: is shown the simulation's state at the start and then every 20 ms (lifting: 10 ms) or so.
         """
         wrist, shape = np.asarray(wrist, float), np.asarray(preshape, float)
         none = np.full((len(self.hand.tips), 3), np.nan)
         touched = (none, none)
-        self._place(wrist, shape)
+        self.place(wrist, shape)
+        watch(self.data)
         reason = "" if self._touching() == (set(), set(), False) else "start collision"
         if not reason:
-            self._close(shape)
+            self._close(shape, watch)
             tips, others, on_table = self._touching()
             touched = self._contacts()
             if on_table:
@@ -194,8 +181,8 @@ class PickingScene:
             elif len(tips) < len(self.hand.tips):
                 reason = "missed"
             else:
-                reason = self._lift()
-        if not np.isfinite(self._data.qpos).all():
+                reason = self._lift(watch)
+        if not np.isfinite(self.data.qpos).all():
             reason = "diverged"
         return Pick(reason, wrist, shape, *touched)
 
@@ -214,7 +201,6 @@ class PickingScene:
         - `wrists`, `shapes`, `error`: a `Placement` of one grasp, the best way first.
         - `opening`: how far the closing commands are opened before closing, rad (m for slides).
         - `tolerance`: ways whose tips miss their contacts by more are not tried, m.
-
         - `rescue`: where every way collides, open the fingers further or start with the palm up to 45 mm back.
 
         `None` if all that collides.
@@ -235,11 +221,11 @@ class PickingScene:
             wrist = np.array(wrists[i], float)
             wrist[:3] -= back * self.forward(wrist)
             shape = _opened(shapes[i], indices, low, opening * wide)
-            if not self._clear(wrist, shape):
+            if not self.clear(wrist, shape):
                 continue
             # Half closed nothing may touch, and nearly closed nothing but tips: else the grasp is pushed aside.
-            half = self._clear(wrist, _opened(shapes[i], indices, low, 0.5 * opening))
-            tips_only = self._clear(wrist, _opened(shapes[i], indices, low, 0.02), tips=True)
+            half = self.clear(wrist, _opened(shapes[i], indices, low, 0.5 * opening))
+            tips_only = self.clear(wrist, _opened(shapes[i], indices, low, 0.02), tips=True)
             price += 1.5 * (not half) + 1.5 * (not tips_only)
             if best is None or price < best.price:
                 best = Start(price, wrist, shape)
@@ -272,14 +258,17 @@ class PickingScene:
         mujoco.mju_rotVecQuat(forward, np.array([0.0, 0.0, 1.0]), quaternion)
         return forward
 
-    def _clear(self, wrist: np.ndarray, shape: np.ndarray, *, tips: bool = False) -> bool:
-        """Whether nothing touches, or with `tips` nothing but tips."""
-        self._place(wrist, shape)
+    def clear(
+        self, wrist: Float[np.ndarray, "7"], shape: Float[np.ndarray, " actuators"], *, tips: bool = False
+    ) -> bool:
+        """Whether nothing touches with the hand placed there, or with `tips` nothing but tips."""
+        self.place(wrist, shape)
         touching, others, on_table = self._touching()
         return not (others or on_table or (touching and not tips))
 
-    def _place(self, wrist: np.ndarray, shape: np.ndarray) -> None:
-        model, data = self.model, self._data
+    def place(self, wrist: Float[np.ndarray, "7"], shape: Float[np.ndarray, " actuators"]) -> None:
+        """Begin anew: the palm at `wrist`, the fingers as the commands `shape` say, the object where it was."""
+        model, data = self.model, self.data
         mujoco.mj_resetData(model, data)
         data.joint("wrist").qpos[:] = wrist
         data.mocap_pos[0], data.mocap_quat[0] = wrist[:3], wrist[3:]
@@ -289,7 +278,7 @@ class PickingScene:
         mujoco.mj_forward(model, data)
 
     def _set_fingers(self, shape: np.ndarray) -> None:
-        model, data = self.model, self._data
+        model, data = self.model, self.data
         for i, command in enumerate(shape):
             data.qpos[model.jnt_qposadr[model.actuator_trnid[i, 0]]] = command
         for i in np.flatnonzero(model.eq_type == int(mujoco.mjtEq.mjEQ_JOINT)):
@@ -298,7 +287,7 @@ class PickingScene:
 
     def _touching(self) -> tuple[set[int], set[int], bool]:
         """Tips that touch the object, other parts of the hand that do, and whether the hand touches the table."""
-        data, geoms = self._data, self._geoms
+        data, geoms = self.data, self._geoms
         tips, others, on_table = set(), set(), False
         for one, two in data.contact.geom[: data.ncon].tolist():
             if geoms["table"] in (one, two):
@@ -310,7 +299,7 @@ class PickingScene:
 
     def _contacts(self) -> tuple[np.ndarray, np.ndarray]:
         """Where each tip touches, and the object's outward normal there; means over a tip's contacts."""
-        data, tips = self._data, self._geoms["tips"]
+        data, tips = self.data, self._geoms["tips"]
         places, normals = np.zeros((len(tips), 3)), np.zeros((len(tips), 3))
         counts = np.zeros(len(tips))
         objects = set(self._geoms["object"].tolist())
@@ -325,9 +314,9 @@ class PickingScene:
         with np.errstate(invalid="ignore", divide="ignore"):
             return places / counts[:, None], normals / np.linalg.norm(normals, axis=1, keepdims=True)
 
-    def _close(self, shape: np.ndarray) -> None:
+    def _close(self, shape: np.ndarray, watch: Callable[[mujoco.MjData], Any]) -> None:
         """Commands advance at the hand's speed, but never run further ahead of a finger than its force needs."""
-        model, data, hand = self.model, self._data, self.hand
+        model, data, hand = self.model, self.data, self.hand
         indices = [model.actuator(name).id for name in hand.closing]
         goal = np.array(hand.closed)
         chunk = 10
@@ -339,6 +328,7 @@ class PickingScene:
             command = np.minimum(np.minimum(command + hand.speed * dt, data.qpos[places] + self.lead), goal)
             data.ctrl[indices] = command
             mujoco.mj_step(model, data, chunk)
+            watch(data)
             # At rest while the commands are ahead: stalled, or closed on nothing.
             lag = command - data.qpos[places]
             if (
@@ -348,8 +338,8 @@ class PickingScene:
             ):
                 return
 
-    def _lift(self) -> str:
-        model, data, settings = self.model, self._data, self.settings
+    def _lift(self, watch: Callable[[mujoco.MjData], Any]) -> str:
+        model, data, settings = self.model, self.data, self.settings
         data.eq_active[model.eq("still").id] = False
         start, wrist = data.body("object").xpos[2], data.mocap_pos[0, 2]
         chunk = 5
@@ -358,6 +348,7 @@ class PickingScene:
         for step in range(round((rising + settings.hold) / dt)):
             data.mocap_pos[0, 2] = wrist + min(settings.lift_speed * dt * (step + 1), settings.lift)
             mujoco.mj_step(model, data, chunk)
+            watch(data)
             if step % 4 == 3 and len(self._touching()[0]) < len(self.hand.tips):
                 return "lost tip"
         tips, others, _ = self._touching()
@@ -372,51 +363,3 @@ def _opened(shape: np.ndarray, indices: list[int], low: np.ndarray, opening: flo
     opened = np.array(shape, float)
     opened[indices] = np.maximum(opened[indices] - opening, low[indices])
     return opened
-
-
-def table(settings: Settings) -> mujoco.MjSpec:
-    """An empty table at z = 0, with the physics of the picking task."""
-    spec = mujoco.MjSpec()
-    option = spec.option
-    option.timestep, option.impratio, option.noslip_iterations = (
-        settings.timestep,
-        settings.impratio,
-        settings.noslip,
-    )
-    option.cone, option.integrator = mujoco.mjtCone.mjCONE_ELLIPTIC, mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    spec.compiler.degree = True
-    geom = spec.worldbody.add_geom(name="table", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1, 1, 0.1])
-    geom.contype, geom.conaffinity, geom.rgba = 0, 3, [0.86, 0.85, 0.82, 1.0]
-    geom.friction = [settings.friction, 0.005, 0.0001]
-    for name, value in CONTACT.items():
-        setattr(geom, name, value)
-    return spec
-
-
-def settled(thing: GraspObject, *, seed: int | None = None, settings: Settings | None = None) -> GraspObject:
-    """The object at rest on the table after a fall of a centimetre.
-
-    - `seed`: turns it at random first, about the vertical and, for one in three, onto another side.
-    """
-    settings = Settings() if settings is None else settings
-    pose = np.array(thing.pose)
-    pose[2] += 0.01
-    if seed is not None:
-        random = np.random.default_rng([seed, thing.instance, *thing.family.encode()])
-        axis, angle = np.array([0.0, 0.0, 1.0]), random.uniform(0, 2 * np.pi)
-        turn = np.array([np.cos(angle / 2), *(np.sin(angle / 2) * axis)])
-        if random.random() < 1 / 3:
-            side = random.normal(size=4)
-            turn, pose[2] = side / np.linalg.norm(side), 0.12
-        pose[3:] = turn
-    spec = table(settings)
-    spec.attach(thing.placed(pose).spec(), frame=spec.worldbody.add_frame(), prefix="")
-    model = compile_spec(spec, thing.family)
-    data = mujoco.MjData(model)
-    for _ in range(25):
-        mujoco.mj_step(model, data, 50)
-        # Heavy damping of what would roll for ever.
-        data.qvel[:] *= 0.5
-        if data.time > 0.3 and np.abs(data.qvel).max() < 1e-3:
-            break
-    return thing.placed(data.qpos[:7].copy())

@@ -70,7 +70,7 @@ class ReachPlanner:
     ) -> bool:
         """Whether the way in touches nothing."""
         way = self._way(start, wrist, np.linspace(0.0, 1.0, _CHECKED))
-        return all(self.task.scene._clear(pose, shape) for pose in way)
+        return all(self.task.scene.clear(pose, shape) for pose in way)
 
     def _way(self, start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarray:
         """Poses of the palm; it has turned when three quarters of the way are done."""

@@ -10,7 +10,8 @@ from ._camera import upright
 from ._hand import Hand, three_finger_hand
 from ._object import GraspObject
 from ._palm import PalmAndFingers
-from ._picking import PickingScene, Settings
+from ._picking import PickingScene
+from ._table import Settings
 
 HOME = (0.0, 0.0, 0.6, 0.0, 1.0, 0.0, 0.0)  # above the table, looking down
 

@@ -75,8 +75,8 @@ def test_grasps_that_a_nudge_undoes_are_counted_and_left_out(monkeypatch):
     class Never(PickingScene):
         """Short lifts, which only repeats are, let go."""
 
-        def _lift(self):
-            return super()._lift() if self.settings.lift > 0.1 else "lost tip"
+        def _lift(self, watch):
+            return super()._lift(watch) if self.settings.lift > 0.1 else "lost tip"
 
     monkeypatch.setattr(collecting, "PickingScene", Never)
     arrays, reasons = collect_object(JOB)
@@ -166,7 +166,7 @@ def test_true_grasps_start_free_of_collisions_and_hold(scene, kept):
     for i in range(JOB.wanted):
         ways = [part[i] for part in found]
         start = scene.choose(*ways)
-        assert start is not None and scene._clear(start.wrist, start.shape)
+        assert start is not None and scene.clear(start.wrist, start.shape)
         reasons[scene.pick_placed(*ways).reason] += 1
     assert reasons["held"] >= 0.8 * JOB.wanted
 

@@ -32,7 +32,7 @@ from ideomotor_mujoco.grasping import (  # noqa: E402
     to_frame,
     to_world,
 )
-from ideomotor_mujoco.grasping._picking import table  # noqa: E402
+from ideomotor_mujoco.grasping._table import table  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +87,10 @@ def test_the_finger_tips_are_where_the_published_numbers_put_them(hand):
 def test_kinematics_agree_with_the_simulator(scene):
     kinematics = TipKinematics(scene.hand)
     shape = np.array([0.7, 0.4, 0.9, 1.3])
-    scene._place(np.array([0, 0, 0.6, 1, 0, 0, 0.0]), shape)
+    scene.place(np.array([0, 0, 0.6, 1, 0, 0, 0.0]), shape)
     ends = np.asarray(kinematics.tips(jnp.asarray(shape)))
     for name, (inner, outer) in zip(scene.hand.tips, ends, strict=True):
-        geom = scene._data.geom(name)
+        geom = scene.data.geom(name)
         np.testing.assert_allclose(geom.xpos - [0, 0, 0.6], (inner + outer) / 2, atol=1e-6)
         axis = np.abs(geom.xmat.reshape(3, 3)[:, 2] @ (outer - inner))
         np.testing.assert_allclose(axis, np.linalg.norm(outer - inner), atol=1e-6)
@@ -98,9 +98,9 @@ def test_kinematics_agree_with_the_simulator(scene):
 
 def test_the_wrist_stays_where_it_is_put(scene):
     wrist = np.array([0, 0, 0.5, 1, 0, 0, 0.0])
-    scene._place(wrist, np.zeros(4))
-    mujoco.mj_step(scene.model, scene._data, 300)
-    assert np.linalg.norm(scene._data.joint("wrist").qpos[:3] - wrist[:3]) < 5e-4
+    scene.place(wrist, np.zeros(4))
+    mujoco.mj_step(scene.model, scene.data, 300)
+    assert np.linalg.norm(scene.data.joint("wrist").qpos[:3] - wrist[:3]) < 5e-4
 
 
 def test_some_picks_hold_and_every_failure_has_a_reason(picks):
