@@ -24,7 +24,7 @@ def started(monkeypatch):
     found = []
 
     class Server:
-        def __init__(self, command):
+        def __init__(self, command, env):
             found.append(command)
             path = command[3]
             if path.endswith(".ipynb"):  # as it was at that moment
@@ -116,6 +116,25 @@ def test_it_starts_jupyterlab_on_the_folder(started):
     (command,) = started
     assert command[:4] == [sys.executable, "-m", "jupyterlab", "mine"]
     assert "--ServerApp.port=9000" in command and "--no-browser" in command
+    assert "--ServerApp.kernel_websocket_connection_class=ideomotor.jupyter.PromptConnection" in command
+
+
+def test_messages_of_a_kernel_do_not_wait_for_acknowledgements(monkeypatch):
+    """Nagle's algorithm is off for the socket, before the first message."""
+    channels = pytest.importorskip("jupyter_server.services.kernels.connection.channels")
+    from ideomotor.jupyter import PromptConnection
+
+    said = []
+    monkeypatch.setattr(
+        channels.ZMQChannelsWebsocketConnection,
+        "connect",
+        lambda self: said.append("connected") or "channels",
+    )
+    socket = channels.KernelWebsocketHandler.__new__(channels.KernelWebsocketHandler)
+    socket.set_nodelay = lambda on: said.append(f"no delay: {on}")
+    connection = PromptConnection.__new__(PromptConnection)
+    connection.websocket_handler = socket
+    assert connection.connect() == "channels" and said == ["no delay: True", "connected"]
 
 
 def test_the_default_folder(here, started):
@@ -130,6 +149,7 @@ def test_an_app_is_a_notebook_of_one_cell(here, started):
     assert result.exit_code == 0, result.output
     command, notebook = started
     assert command[1:3] == ["-m", "voila"] and "--port=9001" in command
+    assert "--Voila.kernel_websocket_connection_class=ideomotor.jupyter.PromptConnection" in command
     (cell,) = notebook.cells
     assert cell.source.endswith("ideomotor_widgets.PrimitiveEditor()")
     assert not list(here.iterdir()), "the folder of the app is a temporary one"
@@ -175,7 +195,7 @@ def test_ctrl_c_is_left_to_the_server(monkeypatch):
     answers = iter([KeyboardInterrupt, KeyboardInterrupt, 7])
 
     class Server:
-        def __init__(self, command):
+        def __init__(self, command, env):
             pass
 
         def wait(self):
@@ -194,7 +214,7 @@ def test_the_server_ends_with_us(tmp_path):
     code = (
         "import sys, subprocess; from ideomotor.cli import _lab; real = subprocess.Popen\n"
         "sleep = [sys.executable, '-c', 'import time; print(1, flush=True); time.sleep(60)']\n"
-        "_lab.subprocess.Popen = lambda command: real(sleep)\n"
+        "_lab.subprocess.Popen = lambda command, env: real(sleep)\n"
         "from pathlib import Path; sys.exit(100 + _lab._serve('voila', Path('x'), None, True))"
     )
     ours = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

@@ -17,6 +17,12 @@ import click
 from ..errors import IdeomotorError, UnknownNameError, did_you_mean
 
 _COPIED = ".ideomotor.json"  # in the folder: what was put there, by its hash
+# Voilà's page without the style sheets that it asks of a server elsewhere; it has the same icons itself.
+_PAGE = """{%- extends "lab/index.html.j2" -%}
+{%- block notebook_css -%}
+{{ super() | replace('rel="stylesheet" href="https://', 'rel="elsewhere" href="https://') }}
+{%- endblock notebook_css -%}
+"""
 _MISSING = "{0} is not installed; `pip install ideomotor[lab]` brings it."
 
 
@@ -42,7 +48,12 @@ def lab(folder: str, port: int | None, no_browser: bool, app: str | None) -> Non
     with tempfile.TemporaryDirectory(prefix="ideomotor-app-") as temporary:
         notebook = Path(temporary) / f"{_check_app(app)}.ipynb"
         notebook.write_text(app_notebook(app), encoding="utf-8")
-        raise click.exceptions.Exit(_serve("voila", notebook, port, no_browser))
+        template = Path(temporary) / "voila" / "templates" / "ideomotor"
+        template.mkdir(parents=True)
+        (template / "conf.json").write_text('{"base_template": "lab"}', encoding="utf-8")
+        (template / "index.html.j2").write_text(_PAGE, encoding="utf-8")
+        paths = os.pathsep.join(filter(None, (temporary, os.environ.get("JUPYTER_PATH"))))
+        raise click.exceptions.Exit(_serve("voila", notebook, port, no_browser, JUPYTER_PATH=paths))
 
 
 def notebooks_folder() -> Path:
@@ -134,16 +145,20 @@ def _read(path: Path) -> dict[str, str]:
     return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
 
 
-def _serve(module: str, path: Path, port: int | None, no_browser: bool) -> int:
+def _serve(module: str, path: Path, port: int | None, no_browser: bool, **environment: str) -> int:
     """Run a Jupyter server until it ends; Ctrl-C goes to it, and it asks back."""
     command = [sys.executable, "-m", module, str(path)]
+    if module == "voila":
+        command.append("--template=ideomotor")
+    kind = "Voila" if module == "voila" else "ServerApp"
+    command.append(f"--{kind}.kernel_websocket_connection_class=ideomotor.jupyter.PromptConnection")
     if port is not None:
         command += [f"--port={port}"] if module == "voila" else [f"--ServerApp.port={port}"]
     if no_browser:
         command.append("--no-browser")
     if module == "jupyterlab" and getattr(os, "geteuid", lambda: 1)() == 0:
         command.append("--allow-root")  # in a container; the server listens on this machine only
-    server = subprocess.Popen(command)
+    server = subprocess.Popen(command, env=os.environ | environment)
     before = signal.signal(signal.SIGTERM, lambda *_: server.terminate())  # it is not to outlive us
     try:
         while True:

@@ -54,6 +54,8 @@ def jupyter(home: Path) -> Iterator[tuple[str, Path]]:
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         *("--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"),
         *("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"),
+        # As `ideomotor lab` does.
+        "--ServerApp.kernel_websocket_connection_class=ideomotor.jupyter.PromptConnection",
     ]
     folders = {f"JUPYTER_{name.upper()}_DIR": str(home / name) for name in ("config", "data", "runtime")}
     env = os.environ | folders | {"IPYTHONDIR": str(home / "ipython"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
@@ -146,6 +148,22 @@ class Tab:
                 await app.commands.execute('notebook:run-all-cells');
             }"""
         )
+        self.settle()
+
+    def settle(self, still: float = 1.0, timeout: float = 180) -> None:
+        """Wait until all cells have run and the notebook has kept its height: what moves cannot be clicked on."""
+        size, since, deadline = None, time.monotonic(), time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            now = self.page.evaluate(
+                """() => [...document.querySelectorAll('.jp-Notebook .jp-Cell')].map(cell =>
+                    [cell.offsetHeight, cell.querySelector('.jp-InputPrompt')?.textContent.includes('*')])"""
+            )
+            if now != size or any(busy for _, busy in now):
+                size, since = now, time.monotonic()
+            elif time.monotonic() - since > still:
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"The notebook did not come to rest within {timeout} s.")
 
     def command(self, name: str, **arguments) -> None:
         """A command of JupyterLab."""
@@ -182,11 +200,15 @@ class Tab:
         self.page.mouse.move(x + dx, y + dy, steps=steps)
         self.page.mouse.up()
 
-    def changed(self, locator, before: bytes, timeout: float = 30) -> bytes:
+    def picture(self, locator) -> str:
+        """What an image or a canvas shows; unlike a screenshot also while the page round it still moves."""
+        return locator.evaluate("e => e.toDataURL ? e.toDataURL() : e.src")
+
+    def changed(self, locator, before: str, timeout: float = 30) -> str:
         """A picture of an element once it differs from `before`: one that has not changed yet proves nothing."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            now = locator.screenshot()
+            now = self.picture(locator)
             if now != before:
                 return now
             time.sleep(0.1)
