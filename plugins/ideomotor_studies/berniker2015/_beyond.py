@@ -38,7 +38,7 @@ def _timed(study) -> dict[str, Any]:
     function = study.trainer().function(conditions, decoder, *numbers(conditions, decoder, training))
     moved, _ = study.played(function, rest)
     end = 100 * np.linalg.norm(moved.end - rest.target, axis=1)
-    study.run.keep("timed", function, {})
+    study.keep("timed", function, {})
     return {
         f"validation error, {DURATIONS[0]} to {DURATIONS[1]} s": error(function, rest),
         "end error (cm), random reaches": float(end.mean()),
@@ -67,7 +67,7 @@ def _splines(study) -> dict[str, Any]:
 
 def _inverted(study) -> dict[str, Any]:
     """Torques from the hand's path alone, and how often the truth lies within what the posterior allows."""
-    function = study.run.kept("network")
+    function = study.kept("network")
     # Slack and noise from some reaches, the test on others; the function was trained on neither.
     half = len(study.validation.start) // 2
     given, some = study.validation[:half], study.validation[half:][:200]

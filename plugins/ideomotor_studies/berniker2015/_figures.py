@@ -48,7 +48,7 @@ def functions(study) -> Figure:
     fig = _new(11, 7.4)
     grid = fig.subplots(2, 3, sharex=True, sharey=True)
     for row, (name, label) in zip(grid, (("pca", "PCA"), ("network", "deep network")), strict=True):
-        moved, expected = study.played(study.run.kept(name), study.test)
+        moved, expected = study.played(study.kept(name), study.test)
         ends = study.run.results[name]["end"]
         for axes, rows, field, end in zip(
             row,
@@ -95,7 +95,7 @@ def optimised(study) -> Figure:
 
 def _tests(study, name, axes, commands) -> None:
     reaches = study.null_test()
-    moved, expected = study.played(study.run.kept(name), reaches)
+    moved, expected = study.played(study.kept(name), reaches)
     result = study.run.results[name]
     show_reaches(axes, expected, moved.states, reaches.target, reaches.states)
     axes.set_title(f"{name}: {result['end']:.2g} cm from the target", fontsize=10)
@@ -113,7 +113,7 @@ def _tests(study, name, axes, commands) -> None:
 
 def _speed(study, name, axes) -> None:
     reaches = study.null_test()
-    moved, _ = study.played(study.run.kept(name), reaches)
+    moved, _ = study.played(study.kept(name), reaches)
     ts = np.linspace(0, reaches.duration[0], reaches.commands.shape[1])
     axes.plot(ts, 100 * np.linalg.norm(reaches.states[..., 2:], axis=-1).T, color=OPTIMAL, linewidth=1.8)
     axes.plot(ts, 100 * np.linalg.norm(moved.states[..., 2:], axis=-1).T, color=ACTUAL, linewidth=1.0)

@@ -45,7 +45,7 @@ def optimised(study) -> dict[str, Any]:
     """By Gauss-Newton steps through the arm."""
     function = improve_through_plant(
         study.free,
-        study.run.kept(study.named("self-trained")),
+        study.kept(study.named("self-trained")),
         study.trainer(own=True),
         rounds=study.preset.improve_rounds,
         count=study.preset.self_count,
@@ -62,7 +62,7 @@ def optimised_gradient(study) -> dict[str, Any]:
     softer = ReachProblem(study.free.plant, terminal=min(study.constants.terminal, 1e4))
     function = optimise_through_plant(
         softer,
-        study.run.kept(study.named("self-trained")),
+        study.kept(study.named("self-trained")),
         steps=study.preset.gradient_steps,
         seed=study.seed,
     )
@@ -73,7 +73,7 @@ def optimised_forward(study) -> dict[str, Any]:
     """Through a learned model of the arm, as the paper does."""
     function = improve_through_forward_model(
         study.free,
-        study.run.kept(study.named("self-trained")),
+        study.kept(study.named("self-trained")),
         study.trainer(own=True),
         rounds=study.preset.forward_rounds,
         count=study.preset.self_count,
@@ -84,5 +84,5 @@ def optimised_forward(study) -> dict[str, Any]:
 
 def _kept(study, name: str, function: Pipeline, result: dict[str, Any]) -> dict[str, Any]:
     result = {**result, **_measures.distance(study.free, function, study.null_test(), study.span())}
-    study.run.keep(study.named(name), function, result)
+    study.keep(study.named(name), function, result)
     return result

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 import ideomotor
+from ideomotor import Pipeline, write_json, write_text
 from ideomotor.errors import UnknownNameError, did_you_mean
 from ideomotor_trajectory_network import (
     ConditionsNetwork,
@@ -24,8 +25,8 @@ from ideomotor_trajectory_network import (
     sample_reaches,
 )
 
+from .._run import Run
 from . import _beyond, _figures, _measures, _report, _self_taught, _supervised
-from ._run import Run
 from ._settings import CONSTANTS, PRESETS, Constants, Preset
 
 FIELDS = ("counter-clockwise", "null", "clockwise")  # c < 0, 0, > 0, as the paper names them
@@ -60,15 +61,16 @@ def reproduce(
     for name, known in ((preset, PRESETS), (constants, CONSTANTS)):
         if name not in known:
             raise UnknownNameError(f"There is no setting {name!r}.{did_you_mean(name, known)}")
-    run = Run(Path(folder), {"preset": preset, "constants": constants, "seed": seed}, resume, say)
+    config = {"preset": preset, "constants": constants, "seed": seed}
+    run = Run(folder, config, resume=resume, say=say, line=_report.line)
     study = Study(PRESETS[preset], CONSTANTS[constants], seed, run)
     study.data()
     for name in STAGES:
         if name != "optimised-gradient" or study.preset.gradient_steps:
             study.stage(name)
     _figures.write(study)
-    run.write_json("results.json", run.results)
-    (run.folder / "table.md").write_text(_report.table(run.results, preset, constants))
+    write_json(run.folder / "results.json", run.results)
+    write_text(run.folder / "table.md", _report.table(run.results, preset, constants))
     return run.results
 
 
@@ -116,6 +118,15 @@ class Study:
         """The name of a stage, and of the function it makes, in this repetition."""
         return f"{name}-seed-{self.seed}" if self.repetition else name
 
+    def keep(self, name: str, function: Pipeline, metrics: dict[str, Any]) -> None:
+        """Save a trajectory function."""
+        numbers = {key: value for key, value in metrics.items() if isinstance(value, float)}
+        ideomotor.save(function, self.run.folder / name, metrics=numbers, overwrite=True)
+
+    def kept(self, name: str) -> Pipeline:
+        """A saved trajectory function."""
+        return ideomotor.load(self.run.folder / name)
+
     def data(self) -> None:
         """Optimal reaches to train on and to test on, from the folder if they are there."""
         path, rng = self.run.folder / "data.npz", np.random.default_rng(self.first_seed)
@@ -144,9 +155,8 @@ class Study:
                 "optimal_end": _measures.by_field(_measures.end_errors(test.states, test.target)),
             }
 
-        stage = self.run.folder / "stages" / "data.json"
         if not path.exists():
-            stage.unlink(missing_ok=True)
+            self.run.forget("data")
         self.run.stage("data", make)
         with np.load(path) as file:
             names = OptimalReaches._fields

@@ -57,5 +57,5 @@ def network(study) -> dict[str, Any]:
 
 def _kept(study, name, function):
     result = _measures.judged(study.problem, function, study.training, study.validation, study.test)
-    study.run.keep(study.named(name), function, result)
+    study.keep(study.named(name), function, result)
     return result

@@ -21,8 +21,8 @@ from ideomotor_trajectory_network import (
     sample_reaches,
 )
 
-from . import _measures
-from ._run import Run
+from .._run import Run
+from . import _measures, _report
 from ._settings import CONSTANTS
 
 DURATIONS = (0.6, 1.4)
@@ -66,7 +66,8 @@ def train_one(
     """
     if preset not in SIZES:
         raise UnknownNameError(f"There is no preset {preset!r}.{did_you_mean(preset, SIZES)}")
-    run = Run(out, {"train": "trajectory-network", "preset": preset, "seed": seed}, resume, say)
+    config = {"train": "trajectory-network", "preset": preset, "seed": seed}
+    run = Run(out, config, resume=resume, say=say, folders=(), line=_report.line)
     reaches, fresh = _reaches(run, SIZES[preset].reaches, seed)
     return run.stage("network", lambda: _function(run, SIZES[preset], preset, seed, reaches, fresh))
 
@@ -88,7 +89,7 @@ def _reaches(run: Run, count: int, seed: int) -> tuple[OptimalReaches, OptimalRe
         return {"reaches": every, "converged": float(found.converged.mean())}
 
     if not path.exists():
-        (run.folder / "stages" / "data.json").unlink(missing_ok=True)
+        run.forget("data")
     run.stage("data", make)
     with np.load(path) as file:
         reaches = OptimalReaches(*(file[name] for name in OptimalReaches._fields))

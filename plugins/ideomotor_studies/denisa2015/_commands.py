@@ -1,33 +1,23 @@
 """`ideomotor reproduce denisa2015`, `run pick-place`, `measure movement-database`."""
 
-import time
 from pathlib import Path
 
 import click
 
+from .. import _options
 from ._settings import PRESETS
 
 
 @click.command()
-@click.option(
-    "--preset", type=click.Choice(list(PRESETS)), default="cpu", show_default=True, help="Size of the study."
-)
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of demonstrations and starts."
-)
+@_options.preset(PRESETS)
+@_options.seed("demonstrations and starts")
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Recorded demonstrations to leave out one by one.  [default: leave that part out]",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Run folder.  [default: runs/denisa2015-TIME]",
-)
-@click.option("--resume", is_flag=True, help="Go on with the run in FOLDER; finished stages are kept.")
+@_options.resumed("denisa2015")
 def reproduce(preset: str, seed: int, data: Path | None, out: Path | None, resume: bool) -> None:
     """Repeat Deniša & Ude 2015: 30 demonstrations of putting objects on a shelf become movements from anywhere to any compartment.
 
@@ -35,13 +25,9 @@ def reproduce(preset: str, seed: int, data: Path | None, out: Path | None, resum
     executes all on a simulated KUKA LWR4+ before a shelf that can be hit, and writes the paper's numbers beside ours (table.md)
     and its figures 3, 6, 8, 10, 11 and 14.
     """
-    from ideomotor.errors import IdeomotorError
-
     from ._study import reproduce as study
 
-    if resume and out is None:
-        raise IdeomotorError("--resume needs the folder of the run; add --out FOLDER.")
-    out = out or Path("runs") / time.strftime("denisa2015-%Y%m%d-%H%M%S")
+    out = _options.run_folder("denisa2015", out, resume)
     study(out, preset=preset, seed=seed, data=data, resume=resume, say=click.echo, progress=_bar)
     click.echo((out / "table.md").read_text(encoding="utf-8"))
     click.echo(f"Written to {out}: table.md, results.json, metrics.jsonl, figures, movements")
@@ -73,19 +59,9 @@ def reproduce(preset: str, seed: int, data: Path | None, out: Path | None, resum
     show_default=True,
     help="What is searched: places or joint angles.",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the demonstrations."
-)
+@_options.seed("the demonstrations")
 @click.option("--gif", is_flag=True, help="Also write movement.gif, the robot at work.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default="pick-place",
-    show_default=True,
-    metavar="FOLDER",
-    help="Folder to write.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace the folder if it is not empty.")
+@_options.written("pick-place")
 def run(
     start: tuple[float, float],
     goal: int,

@@ -128,7 +128,7 @@ def _by_goal(study: Any, name: str) -> list[list[np.ndarray]]:
     """Movements of the object, by the compartment they end in."""
     space, goals = name.split("-")[0], SCENE.goals
     groups: list[list[np.ndarray]] = [[] for _ in goals]
-    for movement in study.run.kept(name):
+    for movement in study.kept(name):
         ys = place_of(space, movement.ys)
         groups[int(np.linalg.norm(goals - ys[-1], axis=1).argmin())].append(ys)
     return groups
@@ -167,7 +167,7 @@ def generalised(study: Any) -> Figure:
 
 def spaces(study: Any) -> Figure:
     """Figure 14: one movement found among places (blue) and the same found among joint angles (red)."""
-    both = [study.run.kept(f"{space}-flat") for space in ("cartesian", "joint")]
+    both = [study.kept(f"{space}-flat") for space in ("cartesian", "joint")]
     figure = new_figure(7, 6)
     rows = figure.subplots(3, 1, sharex=True)
     # The first that no demonstration makes.

@@ -28,7 +28,7 @@ def seen(places: Float[np.ndarray, "place 2"]) -> Float[np.ndarray, "place 2"]:
 def generalise(study: Any, space: str) -> dict[str, Any]:
     """New starts, each to one of the goals in turn, played by DMPs whose parameters a Gaussian process gives, and executed."""
     made, dmp = demonstrations(study.seed, space), dmp_for(space)
-    found = study.run.kept(f"{space}-flat")
+    found = study.kept(f"{space}-flat")
     starts = SCENE.starts(study.preset.starts, np.random.default_rng(1000 + study.seed))
     where = np.array([place_of(space, m.ys[0])[:2] for m in found])
     goals = np.array([item.ys[-1] for item in demonstrations(study.seed, "cartesian")])[::5]
@@ -38,7 +38,7 @@ def generalise(study: Any, space: str) -> dict[str, Any]:
     speeds = {"peak": Pace.of(made, chart).peak}
     if look is not None:
         speeds |= {"look": look, "look_peak": Pace.of(made, chart, look).peak}
-    before = study.run.kept("cartesian-generalised") if space == "joint" else []
+    before = study.kept("cartesian-generalised") if space == "joint" else []
     movements: list[Any] = [None] * len(starts)
     deviation, trusted, ways = np.zeros(len(starts)), np.zeros(len(starts), bool), []
     for goal in range(min(len(goals), len(starts))):
@@ -62,7 +62,7 @@ def generalise(study: Any, space: str) -> dict[str, Any]:
         deviation[mine], trusted[mine] = np.asarray(said.deviation), np.asarray(said.trusted)
         for i, t, y in zip(mine, np.asarray(ts, float), np.asarray(ys, float), strict=True):
             movements[i] = Trajectory(t, y)
-    study.run.keep(f"{space}-generalised", movements)
+    study.keep(f"{space}-generalised", movements)
     result = study.executed(movements, goals[np.arange(len(starts)) % len(goals)], space)
     begin = np.array([place_of(space, m.ys[0]) for m in movements])
     off = np.linalg.norm(begin - starts, axis=1)

@@ -25,11 +25,13 @@ from ideomotor_movement_database import (
     tree_features,
 )
 
+from .._run import Run
 from . import _figures, _generalise, _recorded, _report
 from ._data import SPACES, as_joints, demonstrations, place_of, planner_of, queries, tree_of
 from ._robot import execute, robot
-from ._run import Run
 from ._settings import PRESETS, Preset
+
+PACKAGES = ("mujoco", "scikit-learn", "scipy")
 
 
 def reproduce(
@@ -52,7 +54,7 @@ def reproduce(
         raise UnknownNameError(f"There is no setting {preset!r}.{did_you_mean(preset, PRESETS)}")
     recorded = None if data is None else _recorded.read(data)
     config = {"preset": preset, "seed": seed, "data": None if data is None else str(data)}
-    run = Run(Path(folder), config, resume, say)
+    run = Run(folder, config, resume=resume, say=say, folders=("figures", "movements"), packages=PACKAGES)
     study = Study(PRESETS[preset], seed, run, progress)
     run.stage("clustering", study.clustering)
     for i in range(study.preset.seeds):
@@ -80,6 +82,24 @@ class Study:
     seed: int
     run: Run
     progress: Callable[[Iterable[Any]], Iterable[Any]]
+
+    def keep(self, name: str, movements: list[Trajectory]) -> None:
+        """Write movements into the run, one after the other: ts, ys and offsets."""
+        path = self.run.folder / "movements" / f"{name}.npz"
+        temporary = path.with_name(f".{name}.part.npz")
+        np.savez_compressed(
+            temporary,
+            ts=np.concatenate([np.asarray(m.ts) for m in movements]),
+            ys=np.concatenate([np.asarray(m.ys) for m in movements]),
+            offsets=np.cumsum([0, *(len(m.ts) for m in movements)]),
+        )
+        temporary.replace(path)
+
+    def kept(self, name: str) -> list[Trajectory]:
+        """What `keep` wrote."""
+        with np.load(self.run.folder / "movements" / f"{name}.npz") as file:
+            ts, ys, offsets = file["ts"], file["ys"], file["offsets"]
+        return [Trajectory(ts[a:b], ys[a:b]) for a, b in zip(offsets, offsets[1:], strict=False)]
 
     @functools.cached_property
     def robot(self):
@@ -130,7 +150,7 @@ class Study:
                     gaps.append(float(path.gaps.max()))
                 movements.append(planner.movement(path, start, goal))
             if seed == self.seed:
-                self.run.keep(f"{space}-{kind}", movements)
+                self.keep(f"{space}-{kind}", movements)
             found[kind] = {
                 "found": len(movements),
                 "failed": failed,
@@ -152,7 +172,7 @@ class Study:
 
     def execute(self, space: str, kind: str) -> dict[str, Any]:
         """The movements found, by the robot."""
-        movements = self.run.kept(f"{space}-{kind}")
+        movements = self.kept(f"{space}-{kind}")
         goals = [np.asarray(m.ys)[-1] for m in movements]
         return self.executed(movements, place_of(space, np.array(goals)), space)
 

@@ -7,27 +7,11 @@ from typing import Any
 
 import click
 
-from ideomotor import new_folder, write_trajectory
+from ideomotor import write_trajectory
+
+from .. import _options
 
 _FILES = "figure.png, movement.gif, trajectory.csv, trajectory.npz, pipeline.yaml"
-
-
-def _numbers(count: int):
-    def convert(context, parameter, value):
-        def one(text):
-            try:
-                numbers = tuple(float(word) for word in text.split(","))
-            except ValueError:
-                numbers = ()
-            if len(numbers) != count:
-                raise click.BadParameter(
-                    f"{text!r} is not {count} numbers with commas between, such as 0.1,0.4"
-                )
-            return numbers
-
-        return tuple(one(text) for text in value) if isinstance(value, tuple) else one(value)
-
-    return convert
 
 
 def _objective(context, parameter, value):
@@ -40,34 +24,13 @@ def _objective(context, parameter, value):
     return value
 
 
-def _folder(*names: str, help: str, **kwargs: Any):
-    return click.option(*names, type=click.Path(path_type=Path), metavar="FOLDER", help=help, **kwargs)
-
-
-def _options(*options: Callable) -> Callable:
-    """Several options as one decorator, in this order."""
-
-    def decorate(function):
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-_LEARNING = _options(
-    click.option(
-        "--preset",
-        type=click.Choice(["tiny", "cpu", "paper"]),
-        default="cpu",
-        show_default=True,
-        help="Seconds, minutes or hours of training.",
-    ),
-    click.option("--seed", type=int, default=0, show_default=True, help="Of weights and trials."),
-    _folder("--out", help="The run. [default: a new one in runs/]"),
+_LEARNING = _options.together(
+    _options.preset(("tiny", "cpu", "paper"), "Seconds, minutes or hours of training."),
+    _options.seed("weights and trials"),
+    _options.folder("--out", help="The run. [default: a new one in runs/]"),
     click.option("--resume", is_flag=True, help="Go on with the run in --out."),
 )
-_TRAINING = _options(
+_TRAINING = _options.together(
     _LEARNING,
     click.option(
         "--objective",
@@ -84,18 +47,17 @@ _TRAINING = _options(
         show_default=True,
         help="Adam on new trials at each step; or, as in the paper, a frozen sample of trials.",
     ),
-    _folder("--checkpoint", help="Where to save the network. [default: OUT/network]"),
+    _options.folder("--checkpoint", help="Where to save the network. [default: OUT/network]"),
 )
 
 
 def _playing(name: str) -> Callable:
-    return _options(
+    return _options.together(
         click.option(
             "--noise", type=int, metavar="SEED", help="Draw 20 % noise with this seed. [default: none]"
         ),
-        _folder("--network", help="Another network than the shipped one."),
-        _folder("--out", default=name, show_default=True, help="Folder to write."),
-        click.option("--overwrite", is_flag=True, help="Replace the folder if it is not empty."),
+        _options.folder("--network", help="Another network than the shipped one."),
+        _options.written(name),
     )
 
 
@@ -147,7 +109,7 @@ def _play(play: Callable, out: Path, overwrite: bool, options: dict[str, Any]) -
     "targets",
     multiple=True,
     metavar="X,Y",
-    callback=_numbers(2),
+    callback=_options.numbers(2),
     help="Where the hand shall be, in m; give several for a sequence. [default: four targets]",
 )
 @click.option(
@@ -156,7 +118,7 @@ def _play(play: Callable, out: Path, overwrite: bool, options: dict[str, Any]) -
 @click.option("--track", is_flag=True, help="Follow a target that moves without a stop, for 12 s.")
 @click.option(
     "--push",
-    callback=_numbers(2),
+    callback=_options.numbers(2),
     default="0,0",
     metavar="X,Y",
     help="Perturb the hand for 0.1 s after 0.5 s, in N.",
@@ -173,7 +135,12 @@ def run_reach(out: Path, overwrite: bool, **options: Any) -> None:
 
 @click.command("circle")
 @click.option(
-    "--center", callback=_numbers(2), default="0.18,0.36", show_default=True, metavar="X,Y", help="In m."
+    "--center",
+    callback=_options.numbers(2),
+    default="0.18,0.36",
+    show_default=True,
+    metavar="X,Y",
+    help="In m.",
 )
 @click.option("--radius", type=float, default=0.07, show_default=True, help="In m.")
 @click.option("--speed", type=float, default=0.3, show_default=True, help="In m/s; positive is clockwise.")

@@ -1,16 +1,16 @@
 """What `ideomotor reproduce huh2009` and `ideomotor train reach | circle` do."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ideomotor import load, save
+from ideomotor import load, save, write_json, write_text
 from ideomotor_arm import MuscleArm
 from ideomotor_rnn import shipped as shipped_network
 
+from .._options import run_folder
 from ._figures import figure_6, figure_7, figure_8
 from ._measure import measure_circles, measure_reach, measure_tracking
 from ._train import PRESETS, train_circle, train_reach
@@ -38,7 +38,7 @@ def train_one(
     checkpoint: Path | None = None,
 ) -> str:
     """Train one network, save it with what was measured, and return what to say."""
-    out = _new_run(kind) if out is None else out
+    out = run_folder(kind, out, resume)
     started, cpu = time.perf_counter(), time.process_time()
     sizes = PRESETS[preset]
     click.echo(f"Training {kind} ({preset}) into {out}/")
@@ -61,9 +61,7 @@ def train_one(
     )
     checkpoint = out / "network" if checkpoint is None else checkpoint
     save(policy, checkpoint, metrics=metrics, seed=seed, card=card, overwrite=True)
-    _write_json(
-        out / "measures.json", {"seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1), **metrics}
-    )
+    write_json(out / "measures.json", {"seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1), **metrics})
     lines = [f"  {name}: {value:.3g}" for name, value in metrics.items()]
     return "\n".join([f"Trained in {seconds:.0f} s ({cpu:.0f} s of CPU); network in {checkpoint}/", *lines])
 
@@ -72,7 +70,7 @@ def reproduce(
     preset: str, seed: int, out: Path | None, *, resume: bool = False, shipped: bool = False
 ) -> str:
     """Train (or take the shipped networks), measure, draw; returns the table."""
-    out = _new_run("huh2009") if out is None else out
+    out = run_folder("huh2009", out, resume)
     out.mkdir(parents=True, exist_ok=True)
     sizes, plant = PRESETS[preset], MuscleArm()
 
@@ -100,7 +98,7 @@ def reproduce(
         "tracking, 20 % noise": measure_tracking(reach, plant, noise=True),
         "tracking, no noise": measure_tracking(reach, plant, noise=False),
     }
-    _write_json(out / "measures.json", {"preset": preset, "seed": seed, "shipped": shipped, **found})
+    write_json(out / "measures.json", {"preset": preset, "seed": seed, "shipped": shipped, **found})
     for name, fig in (
         ("figure_6", figure_6(reach, plant)),
         ("figure_7", figure_7(circle, plant)),
@@ -108,7 +106,7 @@ def reproduce(
     ):
         fig.savefig(out / f"{name}.png", dpi=120)
     table = _table(found)
-    (out / "table.md").write_text(table, encoding="utf-8")
+    write_text(out / "table.md", table)
     return f"{table}\nWritten to {out}/: figure_6.png, figure_7.png, figure_8.png, table.md, measures.json"
 
 
@@ -121,11 +119,3 @@ def _table(found: dict[str, dict[str, float]]) -> str:
             bar = _BARS.get((plain, name), "")
             lines.append(f"| {movement} | {name} | {value:.3g} | {bar} | {_PAPER.get(plain, '')} |")
     return "\n".join(lines) + "\n"
-
-
-def _new_run(name: str) -> Path:
-    return Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-
-
-def _write_json(path: Path, value: dict) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

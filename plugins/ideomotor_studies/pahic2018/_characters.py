@@ -17,7 +17,7 @@ from ideomotor.errors import DataError
 from ideomotor_encoder_decoder import EncoderDecoder, FullyConnected, Mixture, mixture_loss, trajectory_loss
 from ideomotor_encoder_decoder.digits import PEN, Characters, Pairs, transformed_pairs
 
-from ._run import Run
+from .._run import Run
 from ._training import At
 
 SIZES = {
@@ -99,14 +99,14 @@ class CharacterStudy:
             batch_size=min(self.batch, len(self.images)),
             where=where,
             seed=self.seed,
-            run=self.run.training(stage),
+            run=self.run.path("training", stage),
             resume=True,
             checkpoint_every=max(1, min(500, self.steps // 4)),
             log_every=max(1, min(100, self.steps // 10)),
         )
 
     def _measured(self, stage: str, model) -> dict[str, Any]:
-        ideomotor.save(model, self.run.network(stage), seed=self.seed, overwrite=True)
+        ideomotor.save(model, self.run.path("networks", stage), seed=self.seed, overwrite=True)
         scores, paths = seen(model, self.testing.images)
         found: dict[str, Any] = {
             "characters": self.known,

@@ -1,17 +1,15 @@
 """`ideomotor reproduce pahic2018`."""
 
-import time
 from pathlib import Path
 
 import click
 
+from .. import _options
 from ._settings import PRESETS, ROWS
 
 
 @click.command()
-@click.option(
-    "--preset", type=click.Choice(list(PRESETS)), default="cpu", show_default=True, help="Size of the study."
-)
+@_options.preset(PRESETS)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -32,16 +30,8 @@ from ._settings import PRESETS, ROWS
     multiple=True,
     help="Row of the table; may be given again.  [default: all that there are data for]",
 )
-@click.option(
-    "--seed", type=click.IntRange(0, 1000), default=0, show_default=True, help="Of data and weights."
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Run folder.  [default: runs/pahic2018-TIME]",
-)
-@click.option("--resume", is_flag=True, help="Go on with the run in FOLDER; what is finished is kept.")
+@_options.seed("data and weights")
+@_options.resumed("pahic2018")
 def reproduce(
     preset: str,
     data: Path | None,
@@ -57,13 +47,9 @@ def reproduce(
     threes and fives, measures on digits held out, and writes the paper's Table I beside ours (table.md), figures 3 and
     4, a table of robustness, and the trained networks.
     """
-    from ideomotor.errors import IdeomotorError
-
     from ._study import reproduce as study
 
-    if resume and out is None:
-        raise IdeomotorError("--resume needs the folder of the run; add --out FOLDER.")
-    out = out or Path("runs") / time.strftime("pahic2018-%Y%m%d-%H%M%S")
+    out = _options.run_folder("pahic2018", out, resume)
     study(
         out,
         preset=preset,

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from ideomotor_encoder_decoder.digits import Pairs
 
+from .._run import Run
 from ._measures import paths_seen
-from ._run import Run, slug
 
 FILES = {"ten digits": "figure_4.png", "digit 2": "digit_2.png", "MNIST 3 and 5": "figure_3.png"}
 TRUTH, SEEN = "#2f6fd0", "#d1342f"
@@ -49,7 +49,7 @@ def learning(run: Run) -> None:
     FigureCanvasAgg(fig)
     axes = fig.subplots()
     for stage in run.results:
-        file = run.folder / "training" / slug(stage) / "metrics.jsonl"
+        file = run.path("training", stage) / "metrics.jsonl"
         if stage.startswith("spread") or not file.exists():
             continue
         lines = [json.loads(line) for line in file.read_text().splitlines()]

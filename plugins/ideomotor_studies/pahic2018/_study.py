@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import ideomotor
+from ideomotor import write_json, write_text
 from ideomotor.errors import DataError, UnknownNameError, did_you_mean
 from ideomotor_encoder_decoder import Refined
 from ideomotor_encoder_decoder.digits import load_characters
 
+from .._run import Run
 from . import _figures, _report
 from ._characters import HEADS, SAMPLES, CharacterStudy
 from ._data import Row, fitted, load_any, mnist_row, synthetic_row
 from ._measures import measure, measure_by_label
 from ._robustness import KINDS, all_kinds, disturbed
-from ._run import Run
 from ._settings import PRESETS, ROWS, Preset
 from ._training import finer, train_cascade, train_network, untrained
 
@@ -64,16 +65,20 @@ def reproduce(
         "seed": seed,
         "sizes": json.loads(json.dumps(PRESETS[preset]._asdict())),
     }
-    run = Run(Path(folder), config, resume=resume, say=say)
+    run = Run(folder, config, resume=resume, say=say, folders=("figures", "training", "networks"))
     study = Study(PRESETS[preset], None if data is None else Path(data), seed, run, rows)
-    run.after = lambda: run.write("table.md", _report.table(run.results, preset))
     if drawings is not None:
         drawn = CharacterStudy(drawings, preset, seed, run)
         study.add("characters, one movement", drawn.one)
         study.add(f"characters, {HEADS} movements", drawn.several)
+
+    def table() -> None:
+        write_text(run.folder / "table.md", _report.table(run.results, preset))
+
+    run.after = table
     study.all()
-    run.write("results.json", run.results)
-    run.after()
+    write_json(run.folder / "results.json", run.results)
+    table()
     return run.results
 
 
@@ -125,7 +130,7 @@ class Study:
             row, steps = self._row(name), self.rows[name].steps
             model = untrained(self.preset, row, self.seed)
             params = self._params(model, name, loss)
-            training = self.run.training(stage)
+            training = self.run.path("training", stage)
             model = train_network(model, loss, row, params, self.preset, steps, self.seed, training)
             found = self._measured(stage, model, row)
             return {
@@ -144,11 +149,11 @@ class Study:
 
         def make():
             row, steps = self._row(name), self.rows[name].refining
-            first = ideomotor.load(self.run.network(f"{name}, {loss}"))
+            first = ideomotor.load(self.run.path("networks", f"{name}, {loss}"))
             if loss == "eq. (10)" and self.preset.components:
                 first = finer(first, row)
             params = self._params(first, name, loss)
-            training = self.run.training(stage)
+            training = self.run.path("training", stage)
             model = train_cascade(first, loss, row, params, self.preset, steps, self.seed, training)
             found = self._measured(stage, model, row)
             found["steps"] = steps
@@ -163,7 +168,7 @@ class Study:
         """Save a trained network with its distances."""
         on_training = measure(model, row.training.take(slice(1000)), row.zoom, warped=False)["mean"]
         found: dict[str, Any] = {**measure(model, row.testing, row.zoom)}
-        ideomotor.save(model, self.run.network(stage), metrics=found, seed=self.seed, overwrite=True)
+        ideomotor.save(model, self.run.path("networks", stage), metrics=found, seed=self.seed, overwrite=True)
         if row.unclean is not None:
             found["unclean pairs"] = len(row.unclean.images)
             found["mean on unclean"] = measure(model, row.unclean, row.zoom, warped=False)["mean"]
@@ -186,7 +191,7 @@ class Study:
             params = self._params(model, name, loss)
             steps = max(2, self.preset.seed_steps // (2 if row.moved else 1))
             model = train_network(
-                model, loss, row, params, self.preset, steps, seed, self.run.training(stage)
+                model, loss, row, params, self.preset, steps, seed, self.run.path("training", stage)
             )
             some = row.testing.take(slice(1000))
             return {
@@ -204,13 +209,20 @@ class Study:
             worse = Row(all_kinds(row.training.take(slice(60_000)), self.seed), row.testing)
             model = untrained(self.preset, worse, self.seed)
             model = train_network(
-                model, "eq. (10)", worse, None, self.preset, steps, self.seed, self.run.training(ROBUST)
+                model,
+                "eq. (10)",
+                worse,
+                None,
+                self.preset,
+                steps,
+                self.seed,
+                self.run.path("training", ROBUST),
             )
-            ideomotor.save(model, self.run.network(ROBUST), seed=self.seed, overwrite=True)
+            ideomotor.save(model, self.run.path("networks", ROBUST), seed=self.seed, overwrite=True)
             found: dict[str, Any] = {}
             models = {ROBUST: model}
             for stage in ("ten digits, eq. (10)", "ten digits, cascade, eq. (10)"):
-                models[stage] = ideomotor.load(self.run.network(stage))
+                models[stage] = ideomotor.load(self.run.path("networks", stage))
             for kind in KINDS:
                 testing = disturbed(row.testing.take(slice(1000)), kind, 10_000 + self.seed)
                 found[kind] = {stage: measure(m, testing, warped=True) for stage, m in models.items()}
@@ -223,6 +235,6 @@ class Study:
         file = self.run.folder / "figures" / _figures.FILES[name]
         if name not in _figures.FILES or file.exists():
             return
-        model = ideomotor.load(self.run.network(f"{name}, eq. (10)"))
+        model = ideomotor.load(self.run.path("networks", f"{name}, eq. (10)"))
         testing = self._row(name).testing
         _figures.examples(model, testing, file)

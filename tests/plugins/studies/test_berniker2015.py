@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from ideomotor import load, load_pipeline
 from ideomotor.cli import command
 from ideomotor.errors import UnknownNameError
+from ideomotor_studies._run import Run
 from ideomotor_studies.berniker2015 import CONSTANTS, PRESETS, _measures
-from ideomotor_studies.berniker2015._run import Run
 from ideomotor_studies.berniker2015._study import Study
 from ideomotor_studies.berniker2015._train import problem, train_one
 from ideomotor_trajectory_network import optimal_reaches, sample_reaches, shipped
@@ -105,7 +105,7 @@ def test_the_papers_preset_has_the_papers_sizes(tmp_path):
     paper = PRESETS["paper"]
     assert (paper.reaches, paper.training, paper.self_count, paper.rounds) == (6000, 5000, 4000, 3)
     few = paper._replace(reaches=300, training=250, steps=2, final=2, own_final=2)
-    run = Run(tmp_path / "run", {}, False, lambda text: None)
+    run = Run(tmp_path / "run", {}, resume=False, say=lambda text: None)
     study = Study(few, CONSTANTS["figures"], 0, run)
     for field, inputs in ((0.08, 5), (0.0, 4)):
         conditions, decoder = study.networks(field)

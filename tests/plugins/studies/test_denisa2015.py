@@ -15,9 +15,9 @@ pytest.importorskip("mujoco")
 pytest.importorskip("sklearn")
 
 from ideomotor_mujoco import forward_kinematics
+from ideomotor_studies._run import Run
 from ideomotor_studies.denisa2015 import SCENE, _recorded, execute, joints, place, reproduce, robot
 from ideomotor_studies.denisa2015._arm import HAND, PEDESTAL
-from ideomotor_studies.denisa2015._run import Run
 
 
 def _invoke(*arguments):
@@ -134,9 +134,9 @@ def test_a_killed_study_goes_on_to_the_same_result(study):
 def test_another_run_in_the_same_folder_is_refused(study):
     out, _ = study
     with pytest.raises(IdeomotorError, match="not empty"):
-        Run(out, {"preset": "tiny"}, False, print)
+        Run(out, {"preset": "tiny"}, resume=False, say=print)
     with pytest.raises(IdeomotorError, match="another seed"):
-        Run(out, {"preset": "tiny", "seed": 3}, True, print)
+        Run(out, {"preset": "tiny", "seed": 3}, resume=True, say=print)
     result = _invoke("reproduce", "denisa2015", "--resume")
     assert result.exit_code == 1 and "--out FOLDER" in result.output
     with pytest.raises(UnknownNameError, match="Did you mean 'tiny'"):

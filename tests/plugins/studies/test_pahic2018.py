@@ -13,11 +13,11 @@ from ideomotor.cli import command
 from ideomotor.errors import DataError, IdeomotorError, UnknownNameError
 from ideomotor_encoder_decoder import ink_distances
 from ideomotor_encoder_decoder.digits import Pairs, synthetic_digits
+from ideomotor_studies._run import slug
 from ideomotor_studies.pahic2018 import PAPER, PRESETS, _report, reproduce
 from ideomotor_studies.pahic2018 import _measures as measures
 from ideomotor_studies.pahic2018._data import TS, fitted, longest_leap, mnist_row
 from ideomotor_studies.pahic2018._robustness import KINDS, all_kinds, cropped, disturbed, motion_kernel
-from ideomotor_studies.pahic2018._run import slug
 from ideomotor_studies.pahic2018._settings import Sizes
 from ideomotor_studies.pahic2018._training import Moved, _fit, _linear, finer, untrained
 

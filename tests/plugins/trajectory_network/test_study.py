@@ -5,16 +5,16 @@ import pytest
 
 from ideomotor import load
 from ideomotor.errors import IdeomotorError, UnknownNameError
+from ideomotor_studies._run import Run
 from ideomotor_studies.berniker2015 import CONSTANTS, PRESETS, _measures, _study, reproduce
 from ideomotor_studies.berniker2015._report import line, table
-from ideomotor_studies.berniker2015._run import Run
 from ideomotor_studies.berniker2015._study import Study
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """The first stages of the smallest study."""
-    run = Run(tmp_path_factory.mktemp("berniker"), {"preset": "tiny"}, False, lambda text: None)
+    run = Run(tmp_path_factory.mktemp("berniker"), {"preset": "tiny"}, resume=False, say=lambda text: None)
     study = Study(PRESETS["tiny"], CONSTANTS["figures"], 0, run)
     study.data()
     study.stage("pca")
@@ -36,7 +36,7 @@ def test_the_linear_baseline_errs_as_in_the_paper(run):
 
 
 def test_finished_stages_are_kept_and_functions_come_back(run):
-    again = Run(run.run.folder, {"preset": "tiny"}, True, lambda text: None)
+    again = Run(run.run.folder, {"preset": "tiny"}, resume=True, say=lambda text: None)
     first = {key: value for key, value in run.run.results["network"].items() if key != "seeds"}
     assert again.stage("network", lambda: pytest.fail("made again")) == first
     assert len(run.run.results["network"]["seeds"]["validation"]) == 2
@@ -51,9 +51,9 @@ def test_finished_stages_are_kept_and_functions_come_back(run):
 
 def test_folders_of_other_runs_are_left_alone(run, tmp_path):
     with pytest.raises(IdeomotorError, match="not empty"):
-        Run(run.run.folder, {"preset": "tiny"}, False, print)
+        Run(run.run.folder, {"preset": "tiny"}, resume=False, say=print)
     with pytest.raises(IdeomotorError, match="choose another folder"):
-        Run(run.run.folder, {"preset": "cpu"}, True, print)
+        Run(run.run.folder, {"preset": "cpu"}, resume=True, say=print)
     with pytest.raises(UnknownNameError, match="Did you mean 'tiny'"):
         reproduce(tmp_path / "x", preset="tiney")
 
