@@ -20,7 +20,7 @@ import pytest
 
 from ideomotor_cvae import CVAE, NetworkInNetwork, RecurrentPrior, negative_bound
 
-pytestmark = pytest.mark.benchmark_suite
+pytestmark = [pytest.mark.benchmark_suite, pytest.mark.usefixtures("one_processor")]
 
 GRASP = {"contacts": (3, 3), "normals": (3, 3)}
 OUTPUTS, LATENT, WIDTH, BATCH = 18, 5, 64, 100
@@ -28,18 +28,6 @@ SIZES = {
     "preset cpu": (32, NetworkInNetwork((16, 32), (5, 3), (1,), width=128, stride=2, cells=4), (128,), True),
     "paper's towers, 32 px": (32, NetworkInNetwork(), (), False),
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_processor():
-    """XLA's thread pool outlives its flags; where the system can, one processor is all that either side gets."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    yield
-    os.sched_setaffinity(0, before)
 
 
 def _data(pixels):

@@ -31,19 +31,7 @@ from ideomotor_rnn import (
     reach_cost,
 )
 
-pytestmark = pytest.mark.benchmark_suite
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_processor():
-    """XLA's thread pool outlives its flags; where the system can, one processor is all that either side gets."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    yield
-    os.sched_setaffinity(0, before)
+pytestmark = [pytest.mark.benchmark_suite, pytest.mark.usefixtures("one_processor")]
 
 
 STEPS = 100
