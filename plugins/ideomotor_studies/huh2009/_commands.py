@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ideomotor import write_trajectory
+from ideomotor import new_folder, write_trajectory
 
 from .. import _options
 
