@@ -63,6 +63,7 @@ class Run:
         path = self._file(name)
         if path.exists():
             self.results[name] = json.loads(path.read_text(encoding="utf-8"))
+            self.say(f"{name}: kept from before")
             return self.results[name]
         self.say(f"{name} …")
         cpu, wall = time.process_time(), time.perf_counter()

@@ -8,6 +8,7 @@ from ._euler_lagrange import BoundaryValues as BoundaryValues
 from ._euler_lagrange import euler_lagrange as euler_lagrange
 from ._forward_model import ForwardModel as ForwardModel
 from ._forward_model import improve_through_forward_model as improve_through_forward_model
+from ._function import networks as networks
 from ._improving import improve_through_plant as improve_through_plant
 from ._inversion import Posterior as Posterior
 from ._inversion import TrajectoryInversion as TrajectoryInversion

@@ -21,7 +21,7 @@ class StackedAutoencoder(eqx.Module):
     ):
         key = jax.random.key(0) if key is None else key
         self.decoder, self.features = decoder, features
-        sizes = [layer.out_features for layer in decoder.layers[::-1]] + [decoder.latent]
+        sizes = [layer.weight.shape[0] for layer in decoder.layers[::-1]] + [decoder.latent]
         self.encoder = dense(sizes, key)
 
     def encode(self, numbers: Float[Array, " numbers"]) -> Float[Array, " latent"]:

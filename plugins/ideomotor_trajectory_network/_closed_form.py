@@ -67,18 +67,18 @@ def principal_pair(
 
     Where there are more features than inputs, the components are spread over them by a random rotation.
     """
-    x = np.asarray(x, np.float64)
-    mean = x.mean(0)
-    values, axes = np.linalg.eigh(np.cov(x, rowvar=False))
-    count = min(width, x.shape[1])
+    seen = np.asarray(x, np.float64)
+    mean = seen.mean(0)
+    values, axes = np.linalg.eigh(np.cov(seen, rowvar=False))
+    count = min(width, seen.shape[1])
     axes, widest = axes[:, ::-1][:, :count], np.sqrt(values[-1])
     rotation = np.linalg.qr(np.asarray(jax.random.normal(key, (width, count)), np.float64))[0]
     if width == count:
         rotation = np.eye(width)
     weight = SPREAD / widest * np.sqrt(width / count) * rotation @ axes.T
     encoder = linear(weight, -weight @ mean)
-    features = jax.vmap(lambda v: run_layers((encoder,), v, inner, inner))(jnp.asarray(x, jnp.float32))
-    decoder = linear(*least_squares(np.asarray(features), undo(outer, x)))
+    features = jax.vmap(lambda v: run_layers((encoder,), v, inner, inner))(jnp.asarray(seen, jnp.float32))
+    decoder = linear(*least_squares(np.asarray(features), undo(outer, seen)))
     return encoder, decoder
 
 
@@ -87,7 +87,7 @@ def spread_layers(layers: tuple[eqx.nn.Linear, ...], key: PRNGKeyArray) -> tuple
     first = layers[0]
     key_weight, key_bias = jax.random.split(key)
     weight = 2 * jax.random.normal(key_weight, first.weight.shape)
-    bias = jax.random.uniform(key_bias, first.bias.shape, minval=-2.0, maxval=2.0)
+    bias = jax.random.uniform(key_bias, weight.shape[:1], minval=-2.0, maxval=2.0)
     bias = bias - 0.5 * weight.sum(1)
     return (eqx.tree_at(lambda x: (x.weight, x.bias), first, (weight, bias)), *layers[1:])
 

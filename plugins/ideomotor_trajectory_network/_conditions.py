@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -49,24 +51,25 @@ class ConditionsNetwork(AbstractPerception[TrajectoryCode]):
         check_activation("ConditionsNetwork", activation=activation, output=output)
         (self.latent,) = widths("ConditionsNetwork", "latent", (latent,))
         self.hidden = widths("ConditionsNetwork", "hidden", hidden)
-        self.lower, self.upper = tuple(map(float, lower)), tuple(map(float, upper))
-        if (
-            len(self.lower) != 2
-            or len(self.upper) != 2
-            or not all(a < b for a, b in zip(self.lower, self.upper, strict=True))
-        ):
+        if not (len(lower) == len(upper) == 2 and all(a < b for a, b in zip(lower, upper, strict=True))):
             raise ValueError(
                 f"ConditionsNetwork: lower {lower} and upper {upper} must be opposite corners of the workspace, (x, y) in m."
             )
+        self.lower, self.upper = (float(lower[0]), float(lower[1])), (float(upper[0]), float(upper[1]))
         if not 0 <= field < float("inf"):
             raise ValueError(f"ConditionsNetwork: field must be a strength of at least 0, not {field!r}.")
         timed = not isinstance(durations, int | float)
-        ends = tuple(map(float, durations)) if timed else (float(durations),)
-        if not (0 < ends[0] < float("inf")) or (timed and not (len(ends) == 2 and ends[0] < ends[1])):
+        ends = tuple(durations) if timed else (durations, durations)
+        if (
+            len(ends) != 2
+            or not 0 < ends[0] < float("inf")
+            or (timed and not ends[0] < ends[1] < float("inf"))
+        ):
             raise ValueError(
                 f"ConditionsNetwork: durations must be a positive number of seconds, or two increasing ones, not {durations!r}."
             )
-        self.field, self.durations = float(field), ends if timed else ends[0]
+        self.field = float(field)
+        self.durations = (float(ends[0]), float(ends[1])) if timed else float(ends[0])
         self.activation, self.output = activation, output
         key = jax.random.key(0) if key is None else key
         self.layers = dense((4 + (self.field > 0) + timed, *self.hidden, self.latent), key)
@@ -86,7 +89,7 @@ class ConditionsNetwork(AbstractPerception[TrajectoryCode]):
             observation["duration"] = jnp.asarray(sum(self.durations) / 2)  # pyright: ignore
         return observation
 
-    def inputs(self, observation: dict[str, Float[ArrayLike, "..."]]) -> Float[Array, " inputs"]:
+    def inputs(self, observation: Mapping[str, Float[ArrayLike, "..."]]) -> Float[Array, " inputs"]:
         """The conditions as the network sees them, between 0 and 1."""
         low, high = jnp.asarray(self.lower), jnp.asarray(self.upper)
         parts = [(jnp.asarray(observation[name]) - low) / (high - low) for name in ("start", "target")]

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
 from ._problem import ReachProblem, check_reaches
 from ._shooting import OptimalReaches, _in_double
@@ -25,11 +25,11 @@ class BoundaryValues(NamedTuple):
     - `costate` at the start; `residual`: the boundary condition's, relative to the costate at the end.
     """
 
-    states: np.ndarray
-    commands: np.ndarray
-    cost: np.ndarray
-    costate: np.ndarray
-    residual: np.ndarray
+    states: np.ndarray | Array
+    commands: np.ndarray | Array
+    cost: np.ndarray | Array
+    costate: np.ndarray | Array
+    residual: np.ndarray | Array
 
 
 def euler_lagrange(
@@ -48,11 +48,13 @@ def euler_lagrange(
     given = check_reaches(problem, reaches.start, reaches.target, reaches.field, reaches.duration)
     with jax.enable_x64(True):
         arrays = [jnp.asarray(x, float) for x in (*given, reaches.costate)]
-        return jax.tree.map(np.asarray, _solve(_in_double(problem), *arrays, iterations, rtol, atol))
+        return jax.tree.map(
+            np.asarray, _solve(_in_double(problem), *arrays, iterations=iterations, rtol=rtol, atol=atol)
+        )
 
 
 @eqx.filter_jit
-def _solve(problem, start, target, field, duration, costate, iterations, rtol, atol):
+def _solve(problem, start, target, field, duration, costate, *, iterations, rtol, atol):
     def one(start, target, field, duration, costate):
         return solve_one(problem.in_field(field), start, target, duration, costate, iterations, rtol, atol)
 
@@ -63,7 +65,7 @@ def solve_one(
     problem: ReachProblem,
     start: Float[Array, "2"],
     target: Float[Array, "2"],
-    duration: Float[ArrayLike, ""],
+    duration: Float[Array, ""],
     costate: Float[Array, "4"],
     iterations: int,
     rtol: float,
@@ -86,7 +88,7 @@ def solve_one(
         return slope, -pull(costate)[0], 0.5 * problem.effort * u @ u
 
     def integrate(costate):
-        return diffrax.diffeqsolve(
+        solution = diffrax.diffeqsolve(
             diffrax.ODETerm(equations),
             diffrax.Tsit5(scan_kind="lax"),
             0.0,
@@ -98,7 +100,9 @@ def solve_one(
             adjoint=diffrax.ForwardMode(),
             max_steps=4096,
             throw=False,
-        ).ys
+        )
+        assert solution.ys is not None
+        return solution.ys
 
     def terminal(x):
         miss = problem.hand_state(unravel(x)) - wanted

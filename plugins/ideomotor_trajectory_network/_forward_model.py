@@ -13,6 +13,7 @@ from ideomotor import Pipeline
 from ideomotor.errors import DataError, TrainingError
 
 from ._closed_form import linear
+from ._function import networks
 from ._movements import conditions_of, play_all
 from ._problem import ReachProblem, mass
 from ._sampling import sample_reaches
@@ -106,7 +107,8 @@ def improve_through_forward_model(
     - `noise`: standard deviation of each wave of the disturbance, in N m.
     - `callback(round, metrics, function)`: a true result stops.
     """
-    if min(rounds, commands, versions, hidden) < 1 or not noise > 0 or count <= function.primitive.latent:
+    network, decoder = networks(function)
+    if min(rounds, commands, versions, hidden) < 1 or not noise > 0 or count <= decoder.latent:
         raise DataError(
             f"rounds, commands, versions, hidden and noise must be positive and count more than the features, not "
             f"{rounds}, {commands}, {versions}, {hidden}, {noise:g} and {count}."
@@ -129,10 +131,11 @@ def improve_through_forward_model(
         us = np.einsum("mku,kt->mtu", better.reshape(count, WAVES, 2), waves(problem.samples))
         moved = play_all(problem, start, us)
         good = np.isfinite(moved.states).all((1, 2))
-        decoder = function.primitive.scaled_to(moved.states[good], moved.commands[good])
-        inputs = jax.vmap(function.perception.inputs)(conditions_of(start[good], target[good]))
+        decoder = decoder.scaled_to(moved.states[good], moved.commands[good])
+        inputs = jax.vmap(network.inputs)(conditions_of(start[good], target[good]))
         numbers = decoder.scaled(jnp.asarray(moved.states[good]), jnp.asarray(us[good], jnp.float32))
-        function = trainer.function(function.perception, decoder, inputs, numbers)
+        function = trainer.function(network, decoder, inputs, numbers)
+        network, decoder = networks(function)
         metrics = {
             "end_error": float(np.linalg.norm(moved.states[good, -1, :2] - target[good], axis=1).mean())
         }

@@ -7,6 +7,7 @@ from tqdm import tqdm
 from ideomotor import Pipeline
 from ideomotor.errors import DataError
 
+from ._function import networks
 from ._movements import conditions_of, play_all
 from ._problem import ReachProblem
 from ._sampling import sample_reaches
@@ -35,7 +36,8 @@ def improve_through_plant(
     plays the improved commands and trains the function on what came of them. The rounds can only come to rest where the
     gradient vanishes. No optimal reach is used.
     """
-    if rounds < 1 or count <= function.primitive.latent:
+    conditions, decoder = networks(function)
+    if rounds < 1 or count <= decoder.latent:
         raise DataError(
             f"rounds must be at least 1 and count more than the features, not {rounds} and {count}."
         )
@@ -44,7 +46,7 @@ def improve_through_plant(
     for _ in bar:
         start, target = sample_reaches(rng, count)
         us = np.asarray(commands_and_states(function, conditions_of(start, target), problem.samples)[0])
-        span = np.asarray(function.primitive.high - function.primitive.low)[4:]
+        span = np.asarray(decoder.high - decoder.low)[4:]
         better = np.concatenate(
             [
                 np.asarray(
@@ -61,12 +63,13 @@ def improve_through_plant(
         good = np.isfinite(moved.states).all((1, 2))
         # The conditions are the targets that were asked for: the cost is about them, wherever the hand went.
         observed = conditions_of(start[good], target[good])
-        decoder = function.primitive.scaled_to(moved.states[good], moved.commands[good])
-        inputs = jax.vmap(function.perception.inputs)(observed)
+        decoder = decoder.scaled_to(moved.states[good], moved.commands[good])
+        inputs = jax.vmap(conditions.inputs)(observed)
         numbers = decoder.scaled(
             jnp.asarray(moved.states[good]), jnp.asarray(moved.commands[good], jnp.float32)
         )
-        function = trainer.function(function.perception, decoder, inputs, numbers)
+        function = trainer.function(conditions, decoder, inputs, numbers)
+        conditions, decoder = networks(function)
         bar.set_postfix({"to optimum": f"{float(np.median(away)):.2g}"}, refresh=False)
     return function
 

@@ -11,6 +11,7 @@ from ideomotor.errors import DataError
 
 from ._conditions import ConditionsNetwork
 from ._decoder import CHANNELS, TrajectoryCode, TrajectoryDecoder
+from ._function import networks
 from ._layers import run_layers
 
 MIDDLE, SPREAD = 0.5, 0.3  # of scaled conditions, which are between 0 and 1
@@ -99,7 +100,7 @@ class TrajectoryInversion(AbstractPerception[TrajectoryCode]):
         Raises a `DataError` for fewer movements than features.
         """
         both = jnp.concatenate([jnp.asarray(states, jnp.float32), jnp.asarray(commands, jnp.float32)], -1)
-        conditions, decoder = function.perception, function.primitive
+        conditions, decoder = networks(function)
         if both.shape[0] <= decoder.latent:
             raise DataError(f"{both.shape[0]} movements are too few for {decoder.latent} features.")
         both, observed = both[:ENOUGH], jax.tree.map(lambda x: x[:ENOUGH], observed)

@@ -1,4 +1,4 @@
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -25,7 +25,7 @@ class Movements(NamedTuple):
     commands: np.ndarray
 
 
-def play_all(problem: ReachProblem, start, commands, field=0.0, duration=1.0) -> Movements:
+def play_all(problem: ReachProblem, start, commands, field: Any = 0.0, duration: Any = 1.0) -> Movements:
     """Play many command sequences on the problem's plant, from rest."""
     count = len(start)
     field, duration = np.broadcast_to(field, (count,)), np.broadcast_to(duration, (count,))

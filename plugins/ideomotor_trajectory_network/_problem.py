@@ -5,14 +5,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from ideomotor import AbstractODEPlant, quantity
 from ideomotor.errors import DataError
-
-
-def _number(value):
-    return jnp.asarray(value, float)
 
 
 def mass(samples: int) -> np.ndarray:
@@ -37,14 +33,26 @@ class ReachProblem(eqx.Module):
     """
 
     plant: Any
-    terminal: Float[Array, ""] = quantity(unit="1/m²", bounds=(0.0, None), default=100.0, converter=_number)
-    effort: Float[Array, ""] = quantity(unit="1/(N m)² s", bounds=(0.0, None), default=1.0, converter=_number)
+    terminal: Float[Array, ""] = quantity(unit="1/m²", bounds=(0.0, None))
+    effort: Float[Array, ""] = quantity(unit="1/(N m)² s", bounds=(0.0, None))
     samples: int = eqx.field(static=True, default=101)
+
+    def __init__(
+        self,
+        plant: Any,
+        terminal: Float[ArrayLike, ""] = 100.0,
+        effort: Float[ArrayLike, ""] = 1.0,
+        samples: int = 101,
+    ):
+        self.plant, self.samples = plant, samples
+        self.terminal, self.effort = jnp.asarray(terminal, float), jnp.asarray(effort, float)
 
     def __check_init__(self):
         for name in ("terminal", "effort"):
             value = getattr(self, name)
-            if not isinstance(value, jax.core.Tracer) and not (np.isfinite(value) and value > 0):
+            if isinstance(value, jax.core.Tracer):  # pyright: ignore[reportAttributeAccessIssue]
+                continue
+            if not (np.isfinite(value) and value > 0):
                 raise ValueError(f"ReachProblem: {name} must be a positive number, not {float(value):g}.")
         if self.samples < 3:
             raise ValueError(f"ReachProblem: samples must be at least 3, not {self.samples}.")
@@ -87,7 +95,7 @@ class ReachProblem(eqx.Module):
         dt = duration / (commands.shape[0] - 1)
 
         def body(x, us):
-            new = self.advance(x, *us, dt, unravel)
+            new = self.advance(x, us[0], us[1], dt, unravel)
             return new, new
 
         _, xs = jax.lax.scan(body, x0, (commands[:-1], commands[1:]))

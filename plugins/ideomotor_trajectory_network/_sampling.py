@@ -21,11 +21,11 @@ def sample_reaches(
     """
     if count < 1:
         raise DataError(f"count must be at least 1, not {count}.")
-    lower, upper = np.asarray(lower, float), np.asarray(upper, float)
-    if not ((upper > lower).all() and 0 < distance[0] <= distance[1] and distance[0] < (upper - lower).max()):
+    low, high = np.asarray(lower, float), np.asarray(upper, float)
+    if not ((high > low).all() and 0 < distance[0] <= distance[1] and distance[0] < (high - low).max()):
         raise DataError(
-            f"There is no reach of {distance[0]:g} to {distance[1]:g} m between the corners {lower.tolist()} and "
-            f"{upper.tolist()}; the second corner and the second distance must be larger than the first."
+            f"There is no reach of {distance[0]:g} to {distance[1]:g} m between the corners {low.tolist()} and "
+            f"{high.tolist()}; the second corner and the second distance must be larger than the first."
         )
     start = rng.uniform(lower, upper, (count, 2))
     target = np.full((count, 2), np.nan)

@@ -88,7 +88,15 @@ def optimal_reaches(
         problem = _in_double(problem)
         solved = _solve_all(problem, given, tolerance, max_iterations, progress)
     states, commands, cost, residual, costate = solved
-    return OptimalReaches(*given, states, commands, cost, residual, residual < tolerance, costate)
+    return OptimalReaches(
+        *given[:4],
+        states=states,
+        commands=commands,
+        cost=cost,
+        residual=residual,
+        converged=residual < tolerance,
+        costate=costate,
+    )
 
 
 def _in_double(tree):

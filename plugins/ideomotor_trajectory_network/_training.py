@@ -17,6 +17,7 @@ from ._autoencoder import StackedAutoencoder, activations, pair, replaced, run_p
 from ._closed_form import fitted_last, principal_pair, spread_layers
 from ._conditions import ConditionsNetwork
 from ._decoder import CHANNELS, TrajectoryDecoder
+from ._function import networks
 from ._layers import run_layers
 
 SCALE = 1e4  # so that the loss of a good function is of order 0.01, and a progress bar shows digits
@@ -29,9 +30,9 @@ def adam(steps: int, rate: float = 2e-5) -> optax.GradientTransformation:
 
 def joined_outputs(function: Pipeline, inputs: Float[Array, " inputs"]) -> Float[Array, " numbers"]:
     """What the joined network gives for scaled conditions: scaled movements."""
-    conditions = function.perception
+    conditions, decoder = networks(function)
     latent = run_layers(conditions.layers, inputs, conditions.activation, conditions.output)
-    return function.primitive.outputs(latent)
+    return decoder.outputs(latent)
 
 
 def autoencoder_loss(model, batch, key):
@@ -84,12 +85,14 @@ class Compressed(NamedTuple):
     def inner(self, decoder: TrajectoryDecoder) -> TrajectoryDecoder:
         """A decoder of scores instead of movements."""
         last = decoder.layers[-1]
+        assert last.bias is not None
         new = (self.axes.T @ last.weight / self.length, self.axes.T @ (last.bias - self.mean) / self.length)
         return _with_last(decoder, *new)
 
     def outer(self, decoder: TrajectoryDecoder) -> TrajectoryDecoder:
         """A decoder of movements from one of scores."""
         last = decoder.layers[-1]
+        assert last.bias is not None
         return _with_last(decoder, self.axes @ last.weight, self.axes @ last.bias + self.mean)
 
 
@@ -166,7 +169,7 @@ class Trainer:
             # Each hidden width gets a loss of its own, because `train` compiles once for each loss.
             loss = _pair_loss(inner, outer)
             layers = principal_pair(
-                x, pair(model, depth)[0].out_features, inner, outer, jax.random.fold_in(key, depth)
+                x, pair(model, depth)[0].weight.shape[0], inner, outer, jax.random.fold_in(key, depth)
             )
             layers = self.phase(f"layer {depth + 1}", layers, loss, (x,), None, self.steps)
             model = replaced(model, depth, layers)
@@ -197,7 +200,8 @@ class Trainer:
             function = self._function(
                 conditions, small.inner(decoder), inputs, small.compress(numbers), pretrained
             )
-            return Pipeline(function.perception, small.outer(function.primitive))
+            conditions, decoder = networks(function)
+            return Pipeline(conditions, small.outer(decoder))
         return self._function(conditions, decoder, inputs, numbers, pretrained)
 
     def _function(self, conditions, decoder, inputs, numbers, pretrained) -> Pipeline:
@@ -254,20 +258,20 @@ def linear_function(
 
     `conditions` and `decoder` give workspace, basis and scale; their layers are replaced by linear ones.
     """
-    inputs, numbers = np.asarray(inputs, np.float64), np.asarray(numbers, np.float64)
-    mean = numbers.mean(0)
+    x, y = np.asarray(inputs, np.float64), np.asarray(numbers, np.float64)
+    mean = y.mean(0)
     # Of the covariance, because the movements are more than the numbers in each.
-    _, axes = np.linalg.eigh((numbers - mean).T @ (numbers - mean))
+    _, axes = np.linalg.eigh((y - mean).T @ (y - mean))
     axes = axes[:, ::-1][:, :components]
-    ones = np.concatenate([inputs, np.ones((len(inputs), 1))], 1)
-    fit = np.linalg.lstsq(ones, (numbers - mean) @ axes, rcond=None)[0]
+    ones = np.concatenate([x, np.ones((len(x), 1))], 1)
+    fit = np.linalg.lstsq(ones, (y - mean) @ axes, rcond=None)[0]
     low, high = np.asarray(decoder.low), np.asarray(decoder.high)
     timing = conditions.durations
     first = ConditionsNetwork(
         components, (), conditions.lower, conditions.upper, conditions.field, timing, "linear", "linear"
     )
     last = TrajectoryDecoder(components, (), decoder.basis, "linear", "linear", low, high)
-    assert last.basis.count * CHANNELS == numbers.shape[1]
+    assert last.basis.count * CHANNELS == y.shape[1]
     return Pipeline(_with_layer(first, fit[:-1].T, fit[-1]), _with_layer(last, axes, mean))
 
 

@@ -14,6 +14,7 @@ from ideomotor_trajectory_network import (
     ReachProblem,
     commands_and_states,
     conditions_of,
+    networks,
     play_all,
 )
 
@@ -32,9 +33,10 @@ def numbers(conditions, decoder, reaches: OptimalReaches) -> tuple[jax.Array, ja
 
 def error(function: Pipeline, reaches: OptimalReaches) -> float:
     """Root mean square over scaled states and commands, of what the function says."""
-    _, wanted = numbers(function.perception, function.primitive, reaches)
-    codes = jax.vmap(function.perception)(observed(function.perception, reaches))
-    found = jax.vmap(function.primitive.outputs)(codes.latent)
+    conditions, decoder = networks(function)
+    _, wanted = numbers(conditions, decoder, reaches)
+    codes = jax.vmap(conditions)(observed(conditions, reaches))
+    found = jax.vmap(decoder.outputs)(jnp.asarray(codes.latent))
     return float(jnp.sqrt(jnp.mean((found - wanted) ** 2)))
 
 
@@ -43,7 +45,7 @@ def played(
 ) -> tuple[Movements, np.ndarray]:
     """What the function's commands do to the arm, and the states that it expects."""
     samples = reaches.commands.shape[1]
-    us, expected = commands_and_states(function, observed(function.perception, reaches), samples)
+    us, expected = commands_and_states(function, observed(networks(function)[0], reaches), samples)
     moved = play_all(problem, reaches.start, np.asarray(us), reaches.field, reaches.duration)
     return moved, np.asarray(expected)
 

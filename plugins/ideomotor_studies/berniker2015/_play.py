@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from ideomotor import Pipeline, Trajectory, load, rollout, save_pipeline
 from ideomotor.errors import DataError
 from ideomotor_arm import draw_arm
-from ideomotor_trajectory_network import ConditionsNetwork, optimal_reaches, shipped
+from ideomotor_trajectory_network import ConditionsNetwork, networks, optimal_reaches, shipped
 
 from ._figures import ACTUAL, EXPECTED, OPTIMAL, START
 from ._train import problem
@@ -29,17 +29,19 @@ def play_optimal_reach(
 ) -> tuple[Trajectory, str]:
     """Play one reach and find the optimal one, write figure and pipeline; returns the movement and what to say."""
     function = shipped() if network is None else load(network, kind="pipeline")
-    if not isinstance(function.perception, ConditionsNetwork):
+    try:
+        conditions, decoder = networks(function)
+    except DataError:
         raise DataError(
             f"{network} holds no trajectory function; give one that `train trajectory-network` made."
-        )
-    observation = _observation(function.perception, start, target, field, duration)
+        ) from None
+    observation = _observation(conditions, start, target, field, duration)
     best = optimal_reaches(problem(), start, target, field=field, duration=duration, progress=False)
     reach = problem().in_field(jnp.asarray(field))
-    code = function.perception(observation)
+    code = conditions(observation)
     ts = np.linspace(0.0, duration, FINE * (reach.samples - 1) + 1, dtype=np.float32)
-    movement = rollout(function.primitive, code, ts, plant=reach.plant, x0=reach.plant.at(jnp.asarray(start)))
-    torques = function.primitive.torques(code, jnp.linspace(0.0, duration, reach.samples))
+    movement = rollout(decoder, code, ts, plant=reach.plant, x0=reach.plant.at(jnp.asarray(start)))
+    torques = decoder.torques(code, jnp.linspace(0.0, duration, reach.samples))
     states = reach.play(jnp.asarray(start), torques, duration)
     cost = float(reach.cost(states[-1], jnp.asarray(target), torques, duration))
     free = eqx.tree_at(lambda p: p.terminal, reach, jnp.asarray(0.0))
@@ -47,12 +49,10 @@ def play_optimal_reach(
     optimum = float(
         free.cost(*(jnp.asarray(x) for x in (best.states[0, -1], target, best.commands[0], duration)))
     )
-    expected = np.asarray(function.primitive.states(code, jnp.asarray(ts)))
+    expected = np.asarray(decoder.states(code, jnp.asarray(ts)))
     fig = _figure(reach.plant, movement, expected, best, np.asarray(target))
     fig.savefig(folder / "figure.png", dpi=110)
-    save_pipeline(
-        Pipeline(function.perception, function.primitive, plant=reach.plant), folder / "pipeline.yaml"
-    )
+    save_pipeline(Pipeline(conditions, decoder, plant=reach.plant), folder / "pipeline.yaml")
     miss = 100 * float(np.linalg.norm(movement.ys["hand"][-1] - np.asarray(target)))
     known = " of one that is optimal" if best.converged[0] else " of the best that was found"
     return movement, (

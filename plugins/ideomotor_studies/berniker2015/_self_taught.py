@@ -11,6 +11,7 @@ from ideomotor_trajectory_network import (
     conditions_of,
     improve_through_forward_model,
     improve_through_plant,
+    networks,
     optimise_through_plant,
     self_train,
 )
@@ -34,7 +35,8 @@ def self_trained(study) -> dict[str, Any]:
     path = study.run.folder / study.named("own_movements")
     np.savez(path.with_suffix(".npz"), first=rounds[0].states[:60], last=last.states[:60])
     us, expected = commands_and_states(function, conditions_of(last.start, last.end), study.free.samples)
-    span = np.asarray(function.primitive.high - function.primitive.low)
+    decoder = networks(function)[1]
+    span = np.asarray(decoder.high - decoder.low)
     wrong = (np.concatenate([expected - last.states, us - last.commands], -1) / span) ** 2
     moved = [float(100 * np.linalg.norm(m.end - m.start, axis=1).mean()) for m in rounds]
     result = {"training": float(np.sqrt(wrong.mean())), "displacement": moved}

@@ -44,15 +44,16 @@ def oracle(study) -> dict[str, Any]:
 
 def pca(study) -> dict[str, Any]:
     """The paper's linear baseline."""
-    pair = study.scaled_networks()
-    return _kept(study, "pca", linear_function(*pair, *_measures.numbers(*pair, study.training)))
+    conditions, decoder = study.scaled_networks()
+    inputs, numbers = _measures.numbers(conditions, decoder, study.training)
+    return _kept(study, "pca", linear_function(conditions, decoder, inputs, numbers))
 
 
 def network(study) -> dict[str, Any]:
     """The deep network."""
-    pair = study.scaled_networks()
-    function = study.trainer().function(*pair, *_measures.numbers(*pair, study.training))
-    return _kept(study, "network", function)
+    conditions, decoder = study.scaled_networks()
+    inputs, numbers = _measures.numbers(conditions, decoder, study.training)
+    return _kept(study, "network", study.trainer().function(conditions, decoder, inputs, numbers))
 
 
 def _kept(study, name, function):

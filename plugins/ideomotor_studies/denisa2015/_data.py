@@ -69,7 +69,7 @@ def as_joints(movement: Trajectory, space: str) -> Trajectory:
 
 def place_of(space: str, ys: np.ndarray) -> np.ndarray:
     """Where the object is."""
-    return place(np.asarray(ys, float)) if space == "joint" else np.asarray(ys, float)
+    return np.asarray(place(np.asarray(ys, float))) if space == "joint" else np.asarray(ys, float)
 
 
 def dmp_for(space: str) -> Any:

@@ -35,7 +35,7 @@ def generalise(study: Any, space: str) -> dict[str, Any]:
     ends = np.array([place_of(space, m.ys[-1]) for m in found])
     nearest = np.linalg.norm(ends[:, None] - goals, axis=-1).argmin(axis=1)
     chart, look = Chart.of(space, made.ys, 0.1), look_of(space)
-    speeds = {"peak": Pace.of(made, chart).peak}
+    speeds: dict[str, Any] = {"peak": Pace.of(made, chart).peak}
     if look is not None:
         speeds |= {"look": look, "look_peak": Pace.of(made, chart, look).peak}
     before = study.kept("cartesian-generalised") if space == "joint" else []

@@ -74,7 +74,7 @@ def draw_digit(
     Raises a `DataError` where no digit can be found in the picture.
     """
     pipeline = standard_pipeline() if pipeline is None else pipeline
-    plant = pipeline.plant
+    plant: Any = pipeline.plant
     if not (hasattr(plant, "at") and hasattr(plant, "to_pixels")):
         raise AssemblyError(
             f"Drawing needs a plant with a sheet, such as `plant: {{use: sheet}}`, and this pipeline's plant is "
@@ -92,6 +92,7 @@ def draw_digit(
     hand = np.asarray(movement.ys["hand"])
     height, width = normalised.image.shape
     corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], float)
+    to_path, to_ink = ink_distances(hand, normalised.image)
     return DigitDrawing(
         name=name,
         picture=grey,
@@ -104,7 +105,7 @@ def draw_digit(
         angles=np.asarray(movement.ys["angle"]),
         plant=plant,
         movement=movement,
-        misses=ink_distances(hand, normalised.image)[::-1],
+        misses=(to_ink, to_path),
         lag=float(np.linalg.norm(hand - np.asarray(wanted), axis=-1).mean()),
     )
 

@@ -70,7 +70,7 @@ def test_a_folder_in_use_is_left_alone(played):
     "given, words",
     [
         (("--target", "0.5,0.5"), "not in the workspace"),
-        (("--start", "0.1"), "not two numbers"),
+        (("--start", "0.1"), "not 2 numbers"),
         (("--target", "nan,0.3"), "not in the workspace"),
         (("--start", "0.2,0.5", "--target", "-0.2,0.5"), "40 cm apart"),
         (("--field", "5"), "choose from -0.08 to 0.08"),
@@ -115,4 +115,4 @@ def test_the_papers_preset_has_the_papers_sizes(tmp_path):
     study.data()
     found = study.stage("network")
     assert np.isfinite([found["training"], found["validation"], *found["end"]]).all()
-    assert jax.tree.leaves(run.kept("network"))
+    assert jax.tree.leaves(study.kept("network"))

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ideomotor import Pipeline, Trajectory, load, rollout, save
+from ideomotor import Pipeline, Trajectory, load, make, rollout, save
 from ideomotor.errors import DataError
 from ideomotor_trajectory_network import (
     ConditionsNetwork,
@@ -11,6 +11,7 @@ from ideomotor_trajectory_network import (
     Splines,
     TrajectoryCode,
     TrajectoryDecoder,
+    networks,
 )
 
 
@@ -122,3 +123,8 @@ def test_bad_decoders(kwargs, words):
 def test_movements_without_a_scale(decoder):
     with pytest.raises(DataError, match="constant"):
         decoder.scaled_to(np.zeros((2, 21, 4)), np.zeros((2, 21, 2)))
+
+
+def test_another_pipeline_is_no_trajectory_function():
+    with pytest.raises(DataError, match="ConditionsNetwork and a TrajectoryDecoder, not of NoneType and DMP"):
+        networks(Pipeline(None, make("dmp")))
