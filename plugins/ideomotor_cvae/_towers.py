@@ -113,7 +113,7 @@ class _Convolutions(eqx.Module):
         self.pool_after, self.cells = recipe.pool_after, recipe.cells
 
     def __call__(self, picture: Float[Array, "height width channels"]) -> Float[Array, " features"]:
-        x = jnp.moveaxis(picture, -1, 0)
+        x = picture
         for i, layer in enumerate(self.layers, 1):
             x = leaky(layer(x))
             if i in self.pool_after:
@@ -121,16 +121,17 @@ class _Convolutions(eqx.Module):
         return self.dense(_means(leaky(self.mix(x)), self.cells))
 
 
-def _means(x: Float[Array, "channels height width"], cells: int) -> Array:
+def _means(x: Float[Array, "height width channels"], cells: int) -> Array:
     """Means over parts of the picture, `cells` along each side, as one vector; rows and columns left over are left out."""
-    channels, height, width = x.shape
+    height, width, channels = x.shape
     rows, columns = height // cells, width // cells
-    parts = x[:, : cells * rows, : cells * columns].reshape(channels, cells, rows, cells, columns)
-    return parts.mean((2, 4)).ravel()
+    parts = x[: cells * rows, : cells * columns].reshape(cells, rows, cells, columns, channels)
+    return jnp.moveaxis(parts.mean((1, 3)), -1, 0).ravel()
 
 
-def _halved(x: Float[Array, "channels height width"]) -> Array:
+def _halved(x: Float[Array, "height width channels"]) -> Array:
     """The maximum of each 2x2 block; an odd last row or column is left out."""
-    channels, height, width = x.shape
-    blocks = x[:, : height // 2 * 2, : width // 2 * 2].reshape(channels, height // 2, 2, width // 2, 2)
-    return blocks.max((2, 4))
+    height, width, channels = x.shape
+    x = x[: height // 2 * 2, : width // 2 * 2].reshape(height // 2, 2, width // 2 * 2, channels)
+    x = jnp.maximum(x[:, 0], x[:, 1]).reshape(height // 2, width // 2, 2, channels)
+    return jnp.maximum(x[:, :, 0], x[:, :, 1])
