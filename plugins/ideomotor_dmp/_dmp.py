@@ -218,10 +218,13 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         self.check(params)
         tau = self.tau(params)
         ts = jnp.asarray(ts, jnp.result_type(ts, params.weights))
-        y, z = self.method.solve(
-            self.system, self.forcing(params), params.goal, params.start, tau, ts, self.duration is not None
-        )
-        return y, z, tau
+        return *_play(self, params, tau, ts), tau
+
+
+@eqx.filter_jit
+def _play(dmp: DMP, params: DMPParams, tau, ts):
+    fixed = dmp.duration is not None
+    return dmp.method.solve(dmp.system, dmp.forcing(params), params.goal, params.start, tau, ts, fixed)
 
 
 @eqx.filter_jit

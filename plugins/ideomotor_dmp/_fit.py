@@ -1,5 +1,6 @@
 """Imitation: linear least squares for the forcing of a DMP."""
 
+import equinox as eqx
 import jax
 import jax.core
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ from ._system import System
 from ._table import spline_table
 
 
+@eqx.filter_jit
 def forcing_weights(
     system: System,
     s: Float[Array, " time"],
@@ -32,6 +34,7 @@ def forcing_weights(
     return least_squares(design[:, :-1], ys - unforced, ridge)
 
 
+@eqx.filter_jit
 def forces(
     system: System, s: Float[Array, " time"], ys: Float[Array, "time dof"], ridge: float
 ) -> Float[Array, "dof basis"]:
@@ -44,6 +47,7 @@ def forces(
     return least_squares(system.forcing_basis(s), wanted, ridge)
 
 
+@eqx.filter_jit
 def least_squares(
     design: Float[Array | np.ndarray, "time basis"], target: Float[Array, "time dof"], ridge: float
 ) -> Float[Array, "dof basis"]:

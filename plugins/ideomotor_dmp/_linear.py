@@ -7,6 +7,7 @@ any solution of the unforced equation, which `System.propagate` gives from one i
 
 from functools import lru_cache
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -16,6 +17,7 @@ from ._system import System
 from ._table import columns
 
 
+@eqx.filter_jit
 def solve_from(
     dmp: DMP,
     forcing: Float[Array | np.ndarray, "dof basis"],

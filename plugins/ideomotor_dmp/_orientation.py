@@ -156,23 +156,7 @@ class OrientationDMP(AbstractFeedforwardPrimitive[OrientationDMPParams]):
         dtype = params.weights.dtype
         tau = duration_of(params, self.duration)
         ts = jnp.asarray(ts, jnp.result_type(ts, dtype))
-        start, goal = (quaternion.normalise(jnp.asarray(q, ts.dtype)) for q in (params.start, params.goal))
-        if self.turn == "shortest":
-            goal = quaternion.towards(goal, start)
-        system = self.system
-
-        def slope(t, state, args):
-            weights, goal, tau = args
-            q, eta = state
-            left = quaternion.multiply(goal, quaternion.conjugate(quaternion.normalise(q)))
-            push = system.forcing_basis(t / tau) @ weights.T
-            pull = system.alpha * (system.alpha / 4 * quaternion.rotation_vector(left) - eta)
-            turning = jnp.concatenate([jnp.zeros_like(eta[:1]), eta])
-            return quaternion.multiply(turning, q) / (2 * tau), (pull + push) / tau
-
-        rest = jnp.zeros(3, ts.dtype)
-        q, eta = self.method.integrate(slope, (start, rest), (params.weights, goal, tau), ts)
-        return quaternion.normalise(q), eta, tau
+        return *_play(self, params, tau, ts), tau
 
 
 def check_quaternions(ys) -> Array:
@@ -205,6 +189,27 @@ def _angular(qs, s):
 
 def _identity(dtype):
     return jnp.asarray([1.0, 0.0, 0.0, 0.0], dtype)
+
+
+@eqx.filter_jit
+def _play(dmp: OrientationDMP, params: OrientationDMPParams, tau, ts):
+    start, goal = (quaternion.normalise(jnp.asarray(q, ts.dtype)) for q in (params.start, params.goal))
+    if dmp.turn == "shortest":
+        goal = quaternion.towards(goal, start)
+    system = dmp.system
+
+    def slope(t, state, args):
+        weights, goal, tau = args
+        q, eta = state
+        left = quaternion.multiply(goal, quaternion.conjugate(quaternion.normalise(q)))
+        push = system.forcing_basis(t / tau) @ weights.T
+        pull = system.alpha * (system.alpha / 4 * quaternion.rotation_vector(left) - eta)
+        turning = jnp.concatenate([jnp.zeros_like(eta[:1]), eta])
+        return quaternion.multiply(turning, q) / (2 * tau), (pull + push) / tau
+
+    rest = jnp.zeros(3, ts.dtype)
+    q, eta = dmp.method.integrate(slope, (start, rest), (params.weights, goal, tau), ts)
+    return quaternion.normalise(q), eta
 
 
 @eqx.filter_jit

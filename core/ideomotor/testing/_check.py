@@ -243,9 +243,10 @@ def _same_structure(case: Case, what: str, before, after) -> None:
 
 
 def _leads_with_time(case: Case, outputs) -> None:
-    for n, movement in ((6, outputs), (3, None)):
-        if movement is None:
-            movement = case.function(case.component, case.inputs, jax.random.key(0), n)
+    inputs = case.component, case.inputs, jax.random.key(0), 3
+    # Without running it, where JAX can tell the shapes.
+    three = case.function(*inputs) if case.host else eqx.filter_eval_shape(case.function, *inputs)
+    for n, movement in ((6, outputs), (3, three)):
         for leaf in jax.tree.leaves(movement):
             if np.ndim(leaf) < 1 or np.shape(leaf)[0] != n:
                 what = f"for {n} times a leaf has shape {np.shape(leaf)}"
@@ -255,7 +256,7 @@ def _leads_with_time(case: Case, outputs) -> None:
 def _fits(case: Case, primitive, dtype, command=None) -> None:
     ts = jnp.asarray(np.linspace(0.0, 1.0, 40), dtype)
     if isinstance(primitive, AbstractFeedforwardPrimitive):
-        ys = case.function(primitive, case.inputs, jax.random.key(0), 40)
+        ys = case.quick(primitive, case.inputs, jax.random.key(0), 40)
     else:
         # What a policy does depends on the plant; without one, the outputs are its commands.
         # One whole cycle, so that rhythms can be imitated too.

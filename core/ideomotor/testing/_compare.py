@@ -30,6 +30,13 @@ def cast(tree: PyTree, dtype) -> PyTree:
     return jax.tree.map(one, tree)
 
 
+def on_host(tree: PyTree) -> PyTree:
+    """Numbers as NumPy arrays, for which arithmetic and indexing need no compilation; keys stay."""
+    return jax.tree.map(
+        lambda leaf: leaf if jnp.issubdtype(_dtype(leaf), jax.dtypes.prng_key) else np.asarray(leaf), tree
+    )
+
+
 def other_structure(one: PyTree, other: PyTree, *, dtypes: bool = True) -> str:
     """How the second tree differs from the first in structure, shapes or dtypes; empty if it does not."""
     if jax.tree.structure(one) != jax.tree.structure(other):

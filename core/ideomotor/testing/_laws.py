@@ -1,7 +1,7 @@
 """What every method of every component keeps to, whatever its kind."""
 
 import dataclasses
-import operator
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from ._compare import copied, is_float, not_finite, other_structure, other_values, shift
+from ._compare import copied, is_float, not_finite, on_host, other_structure, other_values, shift
 from ._errors import fail, one_line
 
 
@@ -29,6 +29,16 @@ class Case:
     differentiable: bool = True
     again: bool = False  # the second precision of two: what does not depend on it is not checked again
 
+    @functools.cached_property
+    def compiled(self) -> Callable[..., PyTree]:
+        """The function inside of jit; one for all checks, so that it is compiled once."""
+        return eqx.filter_jit(self.function)
+
+    @property
+    def quick(self) -> Callable[..., PyTree]:
+        """The function as it runs fastest: what is on the host gains nothing inside of jit."""
+        return self.function if self.host else self.compiled
+
     def fail(self, law: str, what: str, mend: str, cause: BaseException | None = None):
         """Raise the `ConformanceError`."""
         fail(self.title, law, f"{self.call}: {what}", mend, cause)
@@ -38,7 +48,7 @@ def check_laws(case: Case) -> PyTree:
     """All laws, the plainest first; returns what the defaults give."""
     if case.again:
         # Compiled, because calling one operation after the other is slow and has been checked already.
-        case = dataclasses.replace(case, function=eqx.filter_jit(case.function))
+        case = dataclasses.replace(case, function=case.compiled)
     outputs, key = defaults_accepted(case)
     if not case.again:
         pure(case, outputs, key)
@@ -47,9 +57,9 @@ def check_laws(case: Case) -> PyTree:
     if not case.host:
         _precision(case, outputs)
     if not case.again:
-        jitted = _jit_is_eager(case, outputs, key)
-        _vmap_is_loop(case, jitted, key)
-        _keys(case, jitted, key)
+        _jit_is_eager(case, outputs, key)
+        _vmap_is_loop(case, key)
+        _keys(case, key)
     _gradient(case, key)
     return outputs
 
@@ -92,21 +102,19 @@ def _names(dtypes) -> str:
     return " and ".join(sorted(str(dtype) for dtype in dtypes))
 
 
-def _jit_is_eager(case: Case, outputs: PyTree, key) -> Callable:
-    jitted = eqx.filter_jit(case.function)
+def _jit_is_eager(case: Case, outputs: PyTree, key) -> None:
     mend = "keep Python's `if`, `float()` and NumPy off traced values"
     try:
-        inside = jitted(case.component, case.inputs, key)
+        inside = case.compiled(case.component, case.inputs, key)
     except Exception as error:
         case.fail("jit = eager", f"inside jit it raised {one_line(error)}", mend, error)
     if problem := other_structure(outputs, inside, dtypes=not case.host):
         case.fail("jit = eager", f"inside jit, {problem}", mend)
     if problem := other_values(outputs, inside, tolerance=case.tolerance):
         case.fail("jit = eager", f"outside and inside of jit, {problem}", mend)
-    return jitted
 
 
-def _vmap_is_loop(case: Case, jitted: Callable, key) -> None:
+def _vmap_is_loop(case: Case, key) -> None:
     examples = [shift(case.inputs, seed, 0.05) for seed in (1, 2)]
     batch = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *examples)
     if not jax.tree.leaves(batch):
@@ -119,23 +127,23 @@ def _vmap_is_loop(case: Case, jitted: Callable, key) -> None:
         return eqx.filter(outputs, eqx.is_array_like)
 
     try:
-        together = jax.jit(jax.vmap(one))(batch)
+        together = on_host(jax.jit(jax.vmap(one))(batch))
     except Exception as error:
         case.fail("vmap = loop", f"inside vmap it raised {one_line(error)}", mend, error)
     for i, example in enumerate(examples):
-        alone = eqx.filter(jitted(case.component, example, key), eqx.is_array_like)
-        from_batch = jax.tree.map(operator.itemgetter(i), together)
+        alone = eqx.filter(case.compiled(case.component, example, key), eqx.is_array_like)
+        from_batch = jax.tree.map(lambda leaf: leaf[i], together)  # noqa: B023
         problem = other_structure(alone, from_batch, dtypes=False)
         problem = problem or other_values(alone, from_batch, tolerance=case.tolerance)
         if problem:
             case.fail("vmap = loop", f"alone and in a batch, {problem}", mend)
 
 
-def _keys(case: Case, jitted: Callable, key) -> None:
+def _keys(case: Case, key) -> None:
     """What samples draws anew for each key; what does not sample takes no notice of keys."""
     try:
         one, again, *others = (
-            jitted(case.component, case.inputs, jax.random.key(i)) for i in (1, 1, 2, 3, 4)
+            case.compiled(case.component, case.inputs, jax.random.key(i)) for i in (1, 1, 2, 3, 4)
         )
     except Exception as error:
         mend = "accept `*, key=None` and pass it on, or leave it alone"
@@ -149,7 +157,7 @@ def _keys(case: Case, jitted: Callable, key) -> None:
     if key is not None:
         what = "without a key it raises, and with four different keys the result is one and the same"
         case.fail("another key, another result", what, "use the key for sampling, or do not ask for one")
-    without = jitted(case.component, case.inputs, None)
+    without = case.compiled(case.component, case.inputs, None)
     if problem := other_values(without, one, tolerance=case.tolerance):
         what = f"four different keys give one result, and no key another: {problem}"
         case.fail(
@@ -162,13 +170,8 @@ def _gradient(case: Case, key) -> None:
 
     def loss(dynamic, static):
         component, inputs = eqx.combine(dynamic, static)
-        outputs = [leaf for leaf in jax.tree.leaves(case.function(component, inputs, key)) if is_float(leaf)]
-        # Random weights, so that no direction of the output is overlooked; of order one, and the same each
-        # time.
-        draws = [np.random.default_rng(i).uniform(0.5, 1.5, leaf.shape) for i, leaf in enumerate(outputs)]
-        return sum(
-            (jnp.sum(jnp.asarray(w, x.dtype) * x) for w, x in zip(draws, outputs, strict=True)), jnp.zeros(())
-        )
+        pairs = _weighted(case.function(component, inputs, key))
+        return sum((jnp.sum(jnp.asarray(w, x.dtype) * x) for w, x in pairs), jnp.zeros(()))
 
     def split(inputs):
         # An adapter has no numbers of its own; its inputs are NumPy arrays.
@@ -202,7 +205,16 @@ def _gradient(case: Case, key) -> None:
             "gradient", f"at the defaults, the gradient with respect to (component, inputs){problem}", mend
         )
     if jax.dtypes.canonicalize_dtype(np.float64) == np.float64:
-        _gradient_is_slope(case, eqx.filter_jit(loss), gradient, split)
+        _gradient_is_slope(case, gradient, split, key)
+
+
+def _weighted(outputs: PyTree) -> list[tuple[np.ndarray, Any]]:
+    """Random weights and the numbers they are for, so that no direction of the output is overlooked.
+
+    Of order one, and the same each time.
+    """
+    leaves = [leaf for leaf in jax.tree.leaves(outputs) if is_float(leaf)]
+    return [(np.random.default_rng(i).uniform(0.5, 1.5, x.shape), x) for i, x in enumerate(leaves)]
 
 
 def _refusal(case: Case, error: Exception) -> None:
@@ -211,16 +223,16 @@ def _refusal(case: Case, error: Exception) -> None:
         case.fail("gradient refused", f"it raised {one_line(error)}", mend, error)
 
 
-def _gradient_is_slope(case: Case, loss: Callable, gradient: Callable, split: Callable) -> None:
+def _gradient_is_slope(case: Case, gradient: Callable, split: Callable, key) -> None:
     """Directional derivatives at three points near the defaults, away from what is special there."""
     for seed in (11, 12, 13):
         dynamic, static = split(shift(case.inputs, seed, 0.05))
         rng = np.random.default_rng(seed)
         direction = jax.tree.map(
-            lambda leaf: jnp.asarray(rng.normal(size=leaf.shape) * (np.abs(leaf) + 0.1), leaf.dtype),  # noqa: B023
+            lambda leaf: rng.normal(size=leaf.shape) * (np.abs(leaf) + 0.1),  # noqa: B023
             dynamic,
         )
-        slopes = gradient(dynamic, static)
+        slopes = on_host(gradient(dynamic, static))
         # Fields with no gradient at all are held on purpose (statistics, frozen weights); inputs are not.
         held = jax.tree.map(lambda d, g: d * np.any(g), direction[0], slopes[0])
         direction = (held, direction[1])
@@ -229,7 +241,10 @@ def _gradient_is_slope(case: Case, loss: Callable, gradient: Callable, split: Ca
         ours, size = sum(terms), np.sqrt(sum(term**2 for term in terms))
 
         def at(h):
-            return float(loss(jax.tree.map(lambda x, d: x + h * d, dynamic, direction), static))  # noqa: B023
+            steps = jax.tree.map(lambda d: h * d, direction)  # noqa: B023
+            moved = jax.tree.map(lambda x, s: jnp.asarray(np.asarray(x) + s, x.dtype), dynamic, steps)  # noqa: B023
+            outputs = case.compiled(*eqx.combine(moved, static), key)  # noqa: B023
+            return float(sum(np.vdot(w, np.asarray(x)) for w, x in _weighted(outputs)))
 
         # Truncation and kinks (a network of ReLUs has many) spoil large steps, and rounding small ones.
         rounding, measured = 1e-14 * (1.0 + abs(at(0.0))), 0.0

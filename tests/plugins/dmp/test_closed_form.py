@@ -95,13 +95,14 @@ def test_diffrax_agrees(x64, scaling, duration):
         params = eqx.tree_at(lambda p: p.amplitude, params, amplitude, is_leaf=lambda x: x is None)
     ts = jnp.linspace(0.0, 2.6, 53)
 
-    def loss(params, dmp):
-        return jnp.sum(jnp.sin(dmp.trajectory(params, ts)))
+    @eqx.filter_jit
+    def slope(params, dmp):
+        return jax.grad(lambda params: jnp.sum(jnp.sin(dmp.trajectory(params, ts))))(params)
 
     np.testing.assert_allclose(closed.trajectory(params, ts), solved.trajectory(params, ts), atol=1e-7)
     for ours, theirs in zip(
-        jax.tree.leaves(jax.grad(loss)(params, closed)),
-        jax.tree.leaves(jax.grad(loss)(params, solved)),
+        jax.tree.leaves(slope(params, closed)),
+        jax.tree.leaves(slope(params, solved)),
         strict=True,
     ):
         # The sum over samples cancels, so that this is looser than the errors of the movement; the sharp test
@@ -125,6 +126,6 @@ def test_forward_mode_of_the_integrated_method(x64):
     params, ts = random_params(np.random.default_rng(6), basis=5), jnp.linspace(0.0, 1.3, 5)
     both = DMP(basis=5, method=Integrated(steps=300, derivatives="both"))
     tangent = jax.tree.map(jnp.ones_like, params)
-    ours = jax.jvp(lambda p: DMP(basis=5).trajectory(p, ts), (params,), (tangent,))[1]
-    theirs = jax.jvp(lambda p: both.trajectory(p, ts), (params,), (tangent,))[1]
+    along = lambda dmp: jax.jvp(lambda p: dmp.trajectory(p, ts), (params,), (tangent,))[1]  # noqa: E731
+    ours, theirs = (eqx.filter_jit(along)(dmp) for dmp in (DMP(basis=5), both))
     np.testing.assert_allclose(ours, theirs, atol=1e-4 * np.abs(theirs).max())

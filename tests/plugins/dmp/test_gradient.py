@@ -80,7 +80,7 @@ def test_gradient_is_that_of_the_papers_sensitivity_equations(x64, three, tau):
     )
     params = eqx.tree_at(lambda p: p.tau, params, jnp.asarray(tau))
     target = target + rng.normal(size=target.shape)
-    ours = jax.grad(lambda p: cost(dmp, p, jnp.asarray(ts), target))(params)
+    ours = jax.jit(jax.grad(lambda p: cost(dmp, p, jnp.asarray(ts), target)))(params)
 
     table = sensitivities(ts, *(np.asarray(a) for a in (params.weights, params.goal, params.start)), tau)
     error = (table[:, :, 0] - target) / len(ts)
@@ -105,7 +105,7 @@ def draw(seed=0, **kwargs):
 @pytest.mark.parametrize("what", ["trajectory", "velocity", "acceleration"])
 def test_finite_differences_and_forward_mode(x64, what):
     params, ts = draw(), jnp.linspace(0.01, 2.4, 37)
-    play = lambda p: getattr(DMP(), what)(p, ts)  # noqa: E731
+    play = jax.jit(lambda p: getattr(DMP(), what)(p, ts))
     tangent = jax.tree.map(lambda a: a * 0.3 + 0.1, params)
     along = jax.jvp(play, (params,), (tangent,))[1]
     h = 1e-6
@@ -121,9 +121,9 @@ def test_finite_differences_and_forward_mode(x64, what):
 def test_second_derivative_in_tau(x64):
     params, ts = draw(), jnp.linspace(0.0, 2.0, 23)
     loss = lambda tau: jnp.sum(jnp.sin(DMP().trajectory(eqx.tree_at(lambda p: p.tau, params, tau), ts)))  # noqa: E731
-    slope = jax.grad(loss)
+    slope = jax.jit(jax.grad(loss))
     numeric = (slope(params.tau + 1e-5) - slope(params.tau - 1e-5)) / 2e-5
-    np.testing.assert_allclose(jax.hessian(loss)(params.tau), numeric, rtol=1e-5)
+    np.testing.assert_allclose(jax.jit(jax.hessian(loss))(params.tau), numeric, rtol=1e-5)
 
 
 def test_batches_are_loops_and_jit_is_eager():
@@ -143,7 +143,7 @@ def test_batches_are_loops_and_jit_is_eager():
 def test_times_of_their_own_in_a_batch(x64):
     params = draw()
     ts = jnp.stack([jnp.linspace(0.0, 1.0, 20), jnp.linspace(0.0, 1.7, 20) ** 2])
-    slope = lambda t: jax.grad(lambda p: jnp.sum(DMP().trajectory(p, t) ** 2))(params)  # noqa: E731
+    slope = jax.jit(lambda t: jax.grad(lambda p: jnp.sum(DMP().trajectory(p, t) ** 2))(params))
     together = jax.vmap(slope)(ts)
     for i in range(2):
         for a, b in zip(jax.tree.leaves(together), jax.tree.leaves(slope(ts[i])), strict=True):
@@ -156,8 +156,8 @@ def test_a_fixed_duration_gives_the_same_movement_and_54_parameters(x64):
     dmp = DMP(duration=float(params.tau))
     assert sum(leaf.size for leaf in jax.tree.leaves(dmp.default_params())) == 54
     np.testing.assert_allclose(dmp.trajectory(fixed, ts), DMP().trajectory(params, ts), atol=1e-10)
-    ours = jax.grad(lambda p: jnp.sum(dmp.trajectory(p, ts) ** 2))(fixed)
-    free = jax.grad(lambda p: jnp.sum(DMP().trajectory(p, ts) ** 2))(params)
+    ours = jax.jit(jax.grad(lambda p: jnp.sum(dmp.trajectory(p, ts) ** 2)))(fixed)
+    free = jax.jit(jax.grad(lambda p: jnp.sum(DMP().trajectory(p, ts) ** 2)))(params)
     for name in ("weights", "goal", "start"):
         np.testing.assert_allclose(getattr(ours, name), getattr(free, name), rtol=1e-9, atol=1e-9)
 

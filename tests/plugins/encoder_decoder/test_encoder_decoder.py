@@ -182,11 +182,12 @@ def test_gradient_from_the_movement_back_to_the_image(dmp):
         model = small(ideomotor.make("dmp", dof=2, basis=25), jax.random.key(7))
         ts = jnp.linspace(0, 1.0, 11)
 
+        @jax.jit
         def drawn(image):
             return jnp.sum(jnp.sin(model.primitive.trajectory(model(image), ts)))
 
         image = jax.random.uniform(jax.random.key(1), (8, 8), jnp.float64)
-        slope = jax.grad(drawn)(image)
+        slope = jax.jit(jax.grad(drawn))(image)
         h = 1e-6
         for row, col in [(0, 0), (3, 5), (7, 7)]:
             bump = jnp.zeros((8, 8)).at[row, col].set(h)
