@@ -11,6 +11,7 @@ import yaml
 
 import ideomotor
 from ideomotor.errors import AssemblyError, ConfigError, DataError, UnknownNameError
+from ideomotor.registry import reset
 from ideomotor_widgets import PipelineExplorer
 
 DMP = {"primitive": {"use": "dmp", "basis": 5}}
@@ -32,7 +33,11 @@ class Stranger(ideomotor.AbstractFeedforwardPrimitive):
 
 @pytest.fixture(scope="module", autouse=True)
 def stranger():
+    """In a registry of its own, so that nobody else meets it."""
+    old = reset()
     ideomotor.register("primitive", "test-stranger", Stranger)
+    yield
+    reset(old)
 
 
 @pytest.fixture(scope="module")
