@@ -17,6 +17,7 @@ from ._camera import Camera as Camera
 from ._camera import View as View
 from ._candidates import candidates as candidates
 from ._chain import TipKinematics as TipKinematics
+from ._choosing import Start as Start
 from ._collect import Job as Job
 from ._collect import collect as collect
 from ._collect import collect_object as collect_object
@@ -48,6 +49,9 @@ from ._placement import WristPlacement as WristPlacement
 from ._planner import Chosen as Chosen
 from ._planner import GraspPlanner as GraspPlanner
 from ._reach import ReachPlanner as ReachPlanner
+from ._rehearsal import Rehearsal as Rehearsal
+from ._rehearsal import Rehearser as Rehearser
+from ._rehearsal import needed_friction as needed_friction
 from ._table import Settings as Settings
 from ._table import settled as settled
 from ._task import PickingTask as PickingTask

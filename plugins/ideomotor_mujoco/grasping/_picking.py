@@ -5,13 +5,14 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import mujoco
 import numpy as np
 from jaxtyping import Float
 
 from .._model import compile_spec, read_spec
+from ._choosing import CARE, Chooser, Start
 from ._hand import Hand, three_finger_hand
 from ._object import CONTACT, GraspObject
 from ._table import Settings, settled, table
@@ -53,14 +54,6 @@ class Pick:
     def held(self) -> bool:
         """Whether the object was lifted and held by the tips alone."""
         return self.reason == "held"
-
-
-class Start(NamedTuple):
-    """Where a placed grasp starts: the palm's pose and the commands before closing; below a `price` of 1 all is clear."""
-
-    price: float
-    wrist: Float[np.ndarray, "7"]
-    shape: Float[np.ndarray, " actuators"]
 
 
 class PickingScene:
@@ -194,42 +187,29 @@ class PickingScene:
         *,
         opening: float | int = 0.2,
         tolerance: float | int = 0.02,
-        rescue: bool = True,
+        care: str = "rehearsed",
     ) -> Start | None:
-        """The best way to start a grasp: free of collisions, and such that only tips will touch.
+        """The best way to start a grasp, by geometry: the scene's own shapes are known, nothing is simulated.
 
         - `wrists`, `shapes`, `error`: a `Placement` of one grasp, the best way first.
         - `opening`: how far the closing commands are opened before closing, rad (m for slides).
         - `tolerance`: ways whose tips miss their contacts by more are not tried, m.
-        - `rescue`: where every way collides, open the fingers further or start with the palm up to 45 mm back.
+        - `care`: `plain` takes the first way as it is. `clear` takes the first free of collisions; where every way collides it opens
+          the fingers further or starts with the palm up to 45 mm back. `rehearsed` closes the fingers in thought, and takes the
+          nearest start from which all tips and nothing else will touch, and hold with friction to spare: up to three moves of the
+          palm by 8 mm (back: 40 mm) or 10 degrees from the asked grasp.
 
         `None` if all that collides.
         """
-        indices = [self.model.actuator(name).id for name in self.hand.closing]
-        low = self.model.actuator_ctrlrange[:, 0]
-        plans = sorted(
-            (100 * back + 0.3 * i + 0.4 * (wide - 1) + 100 * float(error[i]), back, i, wide)
-            for back in ((0.0, 0.01, 0.02, 0.03, 0.045) if rescue else (0.0,))
-            for i in range(len(wrists))
-            for wide in ((1.0, 2.0, 4.0) if rescue else (1.0,))
-            if error[i] <= tolerance
-        )
-        best: Start | None = None
-        for price, back, i, wide in plans:
-            if best is not None and price >= best.price:
-                break
-            wrist = np.array(wrists[i], float)
-            wrist[:3] -= back * self.forward(wrist)
-            shape = _opened(shapes[i], indices, low, opening * wide)
-            if not self.clear(wrist, shape):
-                continue
-            # Half closed nothing may touch, and nearly closed nothing but tips: else the grasp is pushed aside.
-            half = self.clear(wrist, _opened(shapes[i], indices, low, 0.5 * opening))
-            tips_only = self.clear(wrist, _opened(shapes[i], indices, low, 0.02), tips=True)
-            price += 1.5 * (not half) + 1.5 * (not tips_only)
-            if best is None or price < best.price:
-                best = Start(price, wrist, shape)
-        return best
+        if care not in CARE:
+            raise ValueError(f"care must be one of {', '.join(CARE)}, not {care!r}.")
+        if care == "plain":
+            return self._chooser.plain(wrists[0], shapes[0], opening) if error[0] <= tolerance else None
+        return getattr(self._chooser, care)(wrists, shapes, error, opening, tolerance)
+
+    @functools.cached_property
+    def _chooser(self) -> Chooser:
+        return Chooser(self)
 
     def pick_placed(
         self,
@@ -357,9 +337,3 @@ class PickingScene:
         if others:
             return "other part"
         return "held" if len(tips) == len(self.hand.tips) else "lost tip"
-
-
-def _opened(shape: np.ndarray, indices: list[int], low: np.ndarray, opening: float | int) -> np.ndarray:
-    opened = np.array(shape, float)
-    opened[indices] = np.maximum(opened[indices] - opening, low[indices])
-    return opened

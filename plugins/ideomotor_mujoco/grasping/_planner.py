@@ -8,16 +8,16 @@ from jaxtyping import Float
 from ideomotor import Trajectory
 from ideomotor.errors import DataError
 
+from ._choosing import Start
 from ._hand import Hand
 from ._object import turned_points
-from ._picking import Start
 from ._placement import WristPlacement
 from ._reach import ReachPlanner
 from ._task import PickingTask
 
 
 class Chosen(NamedTuple):
-    """Which of several grasps is taken, and how it starts: below a `start.price` of 1 nothing but tips will touch."""
+    """Which of several grasps is taken, and how it starts: below a `start.price` of 1 it should hold."""
 
     grasp: int
     start: Start
@@ -28,8 +28,8 @@ class GraspPlanner:
 
     A query is the palm's pose, `(x, y, z, qw, qx, qy, qz)` in m, and a goal: `contacts` and outward `normals` of a few grasps,
     `(samples, tips, 3)`, the better first, and the direction of `approach`, all in the world. The first grasp is taken for which the
-    wrist can be placed (Veres et al. 2017, eq. 7) free of collisions, with a way in that is free too; else the one with the least in
-    its way. The plan is that of `ReachPlanner`.
+    wrist can be placed (Veres et al. 2017, eq. 7) so that a rehearsed closing is good (see `PickingScene.choose`), with a free way in;
+    else the one whose rehearsal is best. The plan is that of `ReachPlanner`.
 
     - `task`: what is to be picked up by which hand. `samples`: grasps in a goal. `ways`: wrist placements refined per grasp.
     - `duration`, `standoff`, `rate`: see `ReachPlanner`.

@@ -115,7 +115,7 @@ def _found(task: Any, by: str | None, samples: int, seed: int) -> Any:
         else:
             if model.physics != task.scene.digest():
                 click.echo("The network was trained with another hand or other physics than these.")
-            given = {"camera": model.camera, "axes": model.frame, "layers": _layers(model)}
+            given = {"camera": model.camera, "axes": model.frame, "layers": model.layers}
             return pick_up(task, model.perception, samples=samples, seed=seed, **given)
 
     def bar(trials):
@@ -135,11 +135,6 @@ def _network(tips: int) -> Any:
     if known != tips:
         raise DataError(f"The trained network predicts {known} finger tips, and this hand has {tips}.")
     return model
-
-
-def _layers(model: Any) -> tuple[str, ...]:
-    """What a trained network sees of a picture."""
-    return (*(("red", "green", "blue") if model.colours else ()), "depth", "mask", "relief")
 
 
 def _hand(name: str) -> Any:

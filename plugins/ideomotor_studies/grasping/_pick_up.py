@@ -82,7 +82,7 @@ def pick_up(
 
     - `network`: from a picture of `layers` to a grasp in the object's frame; by default `outline-grasp`. `axes`: of that frame.
     - `samples`: grasps drawn from one picture. `views`: the camera looks from as many sides at most, until it sees a grasp that
-      nothing is in the way of; else the one with the least in its way is tried.
+      can be reached and should hold; else the best is tried.
 
     Raises a `DataError` if no grasp can be reached from any side.
     """
@@ -106,7 +106,7 @@ def pick_up(
             continue
         notes.append(
             f"View {number + 1}: grasp {chosen.grasp + 1} of {samples} can be reached"
-            + (", with something in its way" if chosen.start.price >= 1 else "")
+            + (", and may fail" if chosen.start.price >= 1 else "")
         )
         if best is None or chosen.start.price < best[0]:
             best = (chosen.start.price, seed + number, view, seen, goal["contacts"][chosen.grasp])

@@ -3,10 +3,10 @@ from typing import Any
 
 import jax
 import numpy as np
+import yaml
 
-import ideomotor
-from ideomotor import AbstractPerception, HostPerception, Pipeline, write_bytes, write_text, write_trajectory
-from ideomotor.config import dump_yaml
+from ideomotor import Pipeline, write_bytes, write_text, write_trajectory
+from ideomotor.config import dump_yaml, save_pipeline
 
 from ._pick_up import PickedUp
 from ._pictures import animation, strip
@@ -57,20 +57,15 @@ def write(found: PickedUp, folder: Path, *, gif: bool = True) -> list[str]:
 
 def write_pipeline(pipeline: Pipeline, observation: Any, folder: Path) -> None:
     """Write pipeline.yaml and observation.npz, with a mesh or a trained network beside them."""
-    config = pipeline.to_config()
-    perception: Any = pipeline.perception
-    network = None if perception is None else perception.component.network
-    if isinstance(network, AbstractPerception) and not isinstance(network, HostPerception):
-        # Its weights are no arguments of the pipeline.
-        ideomotor.save(network, folder / "network")
-        config["perception"]["network"] = {"load": "network"}
+    path = save_pipeline(pipeline, folder / "pipeline.yaml")
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
     for part in (config["planner"]["task"], config["plant"]["model"]):
         thing = part.get("thing", {})
         mesh = Path(thing.get("family", ""))
         if mesh.is_file():
             write_bytes(folder / mesh.name, mesh.read_bytes())
             thing["family"] = mesh.name
-    write_text(folder / "pipeline.yaml", dump_yaml(config))
+    write_text(path, dump_yaml(config))
     leaves = jax.tree_util.tree_flatten_with_path(observation)[0]
     named = {
         ".".join(str(getattr(e, "key", getattr(e, "idx", e))) for e in path): leaf for path, leaf in leaves

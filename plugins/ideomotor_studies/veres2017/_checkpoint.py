@@ -14,7 +14,7 @@ from ideomotor import load, save, write_json
 from ideomotor.errors import CheckpointError
 from ideomotor_mujoco.grasping import Camera, View, object_frame, to_world
 
-from ._data import seen
+from ._data import layers, seen
 
 SHIPPED = Path(__file__).parent / "checkpoints" / "grasp"
 _READING = "reading.json"
@@ -36,6 +36,11 @@ class GraspModel:
     colours: bool
     camera: Camera
     physics: str
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """What it sees of a picture, for `grasp-perception`."""
+        return layers(self.colours)
 
     def observe(self, view: View) -> Float[np.ndarray, "pixels pixels channels"]:
         """A picture as the network wants it."""

@@ -126,18 +126,23 @@ def _row(found, i, job, number, families, settings) -> dict[str, np.ndarray]:
     }
 
 
+def layers(colours: bool) -> tuple[str, ...]:
+    """What the networks see of a picture, in the words of `grasp-perception`."""
+    return (*(("red", "green", "blue") if colours else ()), "depth", "mask", "relief")
+
+
 def seen(
     view: View, camera: Camera, pixels: int, colours: bool
 ) -> Float[np.ndarray, "pixels pixels channels"]:
-    """What the networks see of a picture, shrunk to so many pixels along each side.
+    """The `layers` of a picture, shrunk to so many pixels along each side.
 
     Depth (m), mask and relief: how much further than the middle of the hand's aim each point of the object is (m; 0
     off the object). With `colours` red, green and blue (0 to 1) come first.
     """
-    mask = view.mask[..., None].astype(np.float32)
-    depth = view.depth[..., None]
-    layers = [depth, mask, mask * (depth - camera.distance)]
-    return _shrunk(np.concatenate([view.rgb / 255.0, *layers] if colours else layers, -1), pixels)
+    mask = view.mask.astype(np.float32)
+    known = {"depth": view.depth, "mask": mask, "relief": mask * (view.depth - camera.distance)}
+    known |= {name: view.rgb[..., i] / 255.0 for i, name in enumerate(("red", "green", "blue"))}
+    return _shrunk(np.stack([known[name] for name in layers(colours)], -1), pixels)
 
 
 def _shrunk(picture: np.ndarray, pixels: int) -> np.ndarray:

@@ -23,9 +23,24 @@ from ideomotor_mujoco.grasping import (
 
 from ._data import Grasps, equal_parts
 
-# What is proposed, and how: "plain" takes the one best placement of eq. (7) as it is, as the paper does; otherwise the
-# planner may choose another way, open the fingers further or start further back where that collides.
-TRIES = ("mean, plain", "one sample, plain", "mean", "mode", "one sample", "first of ten")
+# What is proposed, and with which care it is started (see `PickingScene.choose`): "plain" takes the one best placement of eq. (7)
+# as it is, as the paper does; "clear" may take another, open the fingers further or start further back where that collides; without
+# a word the closing is rehearsed by the thing's shape and pose, and the nearest start that can work is taken.
+TRIES = (
+    "mean, plain",
+    "one sample, plain",
+    "one sample, clear",
+    "mean",
+    "mode",
+    "one sample",
+    "first of ten",
+)
+BRIEF = ("mean, plain", "one sample", "first of ten")  # for the smaller training sets
+
+
+def care_of(tries: str) -> str:
+    """The care of one of `TRIES`."""
+    return tries.rpartition(", ")[2] if ", " in tries else "rehearsed"
 
 
 def lift(
@@ -34,12 +49,12 @@ def lift(
     placement: WristPlacement,
     map: Callable[..., Iterator[Any]] = map,
     *,
-    plain: bool = False,
+    care: str = "rehearsed",
 ) -> Counter[str]:
-    """Try, for each test grasp, its proposals in turn until one can be placed free of collisions.
+    """Try, for each test grasp, the first of its proposals for which a good start is found, or else the best of them.
 
     - `proposals`: `contacts` and `normals`, `(grasps, proposals, tips, 3)`, in the object's frame.
-    - `plain`: each is placed in the one best way, and collisions are failures.
+    - `care`: with which a proposal is started, see `PickingScene.choose`.
 
     Returns how often each reason came up; `held` is success.
     """
@@ -56,7 +71,7 @@ def lift(
         rows = np.flatnonzero(grasps.jobs == number)
         tasks.append((grasps.names[number], [part[rows] for part in placed]))
     reasons: Counter[str] = Counter()
-    for found in map(functools.partial(_lift_one_object, plain), tasks):
+    for found in map(functools.partial(_lift_one_object, care), tasks):
         reasons.update(found)
     return reasons
 
@@ -76,16 +91,15 @@ def _scene(job: Job) -> PickingScene:
     return PickingScene(settled(thing, seed=job.seed, settings=job.settings), hand, job.settings)
 
 
-def _lift_one_object(plain: bool, task: tuple[Job, list[np.ndarray]]) -> list[str]:
-    """The first proposal that starts free of collisions, or else the best of them, is tried."""
+def _lift_one_object(care: str, task: tuple[Job, list[np.ndarray]]) -> list[str]:
+    """The first proposal with a good start, or else the best of them, is tried."""
     job, (wrists, shapes, errors) = task
     scene = _scene(job)
     found = []
     for wrist, shape, error in zip(wrists, shapes, errors, strict=True):
         best = None
-        for proposal in zip(wrist, shape, error, strict=True):
-            ways = [part[:1] for part in proposal] if plain else proposal
-            start = scene.choose(*ways, rescue=not plain)
+        for ways in zip(wrist, shape, error, strict=True):
+            start = scene.choose(*ways, care=care)
             if start is not None and (best is None or start.price < best.price):
                 best = start
             if best is not None and best.price < 1:
@@ -120,7 +134,7 @@ def _proposals(model: Any, observations: Array, keys: Array, what: str) -> Any:
 def propose(model: Any, grasps: Grasps, tries: str, seed: int = 0) -> dict[str, np.ndarray]:
     """What a network proposes for each test picture: its mean, its mode, one sample, or ten, the likeliest first."""
     keys = jax.random.split(jax.random.key(seed), len(grasps))
-    what = tries.removesuffix(", plain")
+    what = tries.partition(", ")[0]
     parts = [
         _proposals(model, jnp.asarray(grasps.observations[rows], float), keys[rows], what)
         for rows in equal_parts(len(grasps), _PART)

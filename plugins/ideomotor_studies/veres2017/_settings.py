@@ -38,12 +38,12 @@ class Settings:
     features: int = 128
     generator: tuple[int, ...] = (128,)
     sizes: tuple[int, ...] = (4096, 8192, 10**9)
-    steps: int = 1000
+    steps: int = 2000
     batch: int = 100
     rate: float = 1e-3
     decay: bool = True
     seeds: int = 3
-    judged: int = 150
+    judged: int = 120
     likelihoods: int = 1000
     frame: str = "camera"
     mirrored: bool = True

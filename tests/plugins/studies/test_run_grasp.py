@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "can"
     said, code = run("--object", "tin can", "--by", "outline", "--seed", 1, "--out", folder)
     assert code == 0, said
-    assert "tin can: held, lifted by 30." in said and "grasp 1 of 10 can be reached" in said
+    assert "tin can: held, lifted by 30." in said and "of 10 can be reached" in said
     return folder
 
 
@@ -64,7 +64,8 @@ def test_the_folder_holds_what_happened(folder):
 def test_the_pipeline_and_its_observation_make_the_same_movement_again(folder):
     pipeline = ideomotor.load_pipeline(folder / "pipeline.yaml")
     with np.load(folder / "observation.npz") as arrays, np.load(folder / "trajectory.npz") as made:
-        again = pipeline(dict(arrays), made["ts"], key=jax.random.key(1))
+        seed = int((folder / "report.md").read_text().split("--seed ")[1].split()[0])
+        again = pipeline(dict(arrays), made["ts"], key=jax.random.key(seed))
         np.testing.assert_array_equal(again.xs, made["xs"])
 
 
@@ -117,7 +118,7 @@ def test_the_pipeline_shows_a_trained_network_what_it_was_trained_on(colours):
 
     view = look_at(settled(GraspObject("teapot")), np.array([0.5, 0.6, -0.5]))
     model = GraspModel(None, "camera", 64, colours, Camera(), "")
-    perception = ideomotor.make("grasp-perception", layers=_commands._layers(model)).component
+    perception = ideomotor.make("grasp-perception", layers=model.layers).component
     np.testing.assert_allclose(perception.see(view.observation), model.observe(view), atol=1e-6)
 
 

@@ -22,9 +22,10 @@ from ideomotor_studies.veres2017 import (  # noqa: E402
     save_grasp_model,
 )
 from ideomotor_studies.veres2017._collection import digest, yield_table  # noqa: E402
-from ideomotor_studies.veres2017._judge import baselines, lift, propose  # noqa: E402
+from ideomotor_studies.veres2017._judge import BRIEF, TRIES, baselines, lift, propose  # noqa: E402
 from ideomotor_studies.veres2017._models import KINDS, build, constant_likelihood  # noqa: E402
 from ideomotor_studies.veres2017._report import summary, table_1, table_2, table_3  # noqa: E402
+from ideomotor_studies.veres2017._reproduce import _baselines, _lifted  # noqa: E402
 
 SMALL = dataclasses.replace(PRESETS["tiny"], families=1, unseen=1, instances=1, trials=80)
 
@@ -153,8 +154,27 @@ def test_true_grasps_lift_more_often_than_their_mean(sets):
     placement = WristPlacement(ways=2, grid=5, steps=12)
     held = {name: lift(grasps, found[name], placement)["held"] for name in ("true", "constant")}
     assert held["true"] > held["constant"]
-    assert lift(grasps, found["constant"], placement, plain=True)["held"] <= held["constant"]
+    assert lift(grasps, found["constant"], placement, care="plain")["held"] <= held["constant"]
     assert sum(lift(grasps, found["random, first of ten"], placement).values()) == len(grasps)
+
+
+def test_what_has_one_answer_is_tried_once_with_each_care(sets, tmp_path):
+    network = build("CNN", SMALL, 3, 0).with_scaling(sets["training"].params, sets["training"].observations)
+    asked = []
+
+    def success(grasps, proposals, care):
+        asked.append(care)
+        return {"held": 0.1 * len(asked)}
+
+    found = _lifted(network, sets["different"], TRIES, success)
+    assert asked == ["plain", "clear", "rehearsed"] and tuple(found) == TRIES
+    assert found["first of ten"] == found["mean"] != found["mean, plain"] == found["one sample, plain"]
+    held_out = {"similar": sets["similar"]}
+    first = _baselines(sets["training"], held_out, 0, success, tmp_path / "known.json", True)
+    assert first["similar"]["true"] != first["similar"]["true, clear"]
+    count = len(asked)
+    assert _baselines(sets["training"], held_out, 0, success, tmp_path / "known.json", True) == first
+    assert len(asked) == count  # read, not tried again
 
 
 def test_the_constant_predictor_has_the_entropy_of_its_deviations(sets):
@@ -168,6 +188,7 @@ def test_tables_show_ours_beside_the_papers():
         "nll": 12.0,
         "mean, plain": {"held": 0.1},
         "one sample, plain": {"held": 0.3},
+        "one sample, clear": {"held": 0.35},
         "mean": {"held": 0.4},
         "mode": {"held": 0.6},
         "one sample": {"held": 0.5},
@@ -183,16 +204,27 @@ def test_tables_show_ours_beside_the_papers():
             for s in (0, 1)
         ],
     }
+    # The CNN's one sample is its mean.
+    cnn = one | {"one sample": {"held": 0.4}, "one sample, plain": {"held": 0.1}}
+    for model in found["models"]:
+        if model["kind"] == "CNN":
+            model |= {"similar": cnn, "different": cnn}
     assert "| training | 3 | 40 | 161, 42351 |" in table_1(found)
     assert "| R-CVAE | 12.000 ± 0.00 | 12.000 ± 0.00 | 12.511 / 13.514 |" in table_2(found)
     text = table_3(found)
     assert "| CVAE | mean, plain | 0.100 ± 0.00 | 0.100 ± 0.00 | 0.347 / 0.295 |" in text
     assert "| baseline | true | 0.900 | 0.900 | |" in text
-    assert "0.500 / 0.400, 0.500 / 0.400; 1.2 times" in summary(found)
-    assert "plainly: one sample of the R-CVAE / the CNN: 0.300 / 0.100, 0.300 / 0.100; 3.0 times" in summary(
+    assert "0.500 / 0.400, 0.500 / 0.400; 1.25 times" in summary(found)
+    assert "plainly: one sample of the R-CVAE / the CNN: 0.300 / 0.100, 0.300 / 0.100; 3.00 times" in summary(
         found
     )
-    assert all(line.count("|") == text.splitlines()[2].count("|") for line in text.splitlines()[2:])
+    brief = {name: one[name] for name in ("nll", *BRIEF)}  # what is tried of a smaller training set
+    found["models"].append({"kind": "CVAE", "size": 20, "seed": 0, "similar": brief, "different": brief})
+    assert "| CVAE | one sample | 0.500 | 0.500 ± 0.00 | 0.500 | 0.500 ± 0.00 |  |" in table_3(found)
+    assert "| CVAE | mode | – | 0.600 ± 0.00 | – | 0.600 ± 0.00 |  |" in table_3(found)
+    for made in (text, table_3(found)):
+        rows = made.splitlines()[3:]
+        assert all(row.count("|") == rows[0].count("|") > 4 for row in rows)
 
 
 def test_bad_input_is_refused_in_one_sentence(folder, tmp_path):
