@@ -46,7 +46,7 @@ PRESETS = {
         "a minute of work, to see that all parts run; its numbers mean nothing",
     ),
     "cpu": Preset(
-        Sizes(160_000, 4000, 10_000, 6000), Sizes(60_000, 2000, 9000, 6000), Sizes(10**6, 1100, 3000, 1500), (512, 512, 256),
+        Sizes(160_000, 4000, 10_000, 6000), Sizes(60_000, 2000, 9000, 6000), Sizes(10**6, 1100, 7000, 1500), (512, 512, 256),
         128, (), "gelu", True, (48, 96), 256, 2e-3, 3, 500,
         "less wide networks than the paper's, with more pairs, a cosine schedule, principal movements as outputs, and "
         "for MNIST a network that finds places in the image",
