@@ -52,11 +52,10 @@ def _grasp_frame(hand: Hand) -> tuple[np.ndarray, np.ndarray]:
 
 def _looking(forward: np.ndarray, roll: float) -> np.ndarray:
     """Axes as columns with z along `forward`, turned by `roll` about it."""
-    side = np.cross([0.0, 0.0, 1.0], forward)
-    if np.linalg.norm(side) < 1e-3:
-        side = np.array([1.0, 0.0, 0.0])
-    x = side / np.linalg.norm(side)
-    y = np.cross(forward, x)
+    length = np.hypot(forward[0], forward[1])
+    # Across the vertical; where that is forward, any way.
+    x = np.array([-forward[1], forward[0], 0.0]) / length if length >= 1e-3 else np.array([1.0, 0.0, 0.0])
+    y = np.array([-forward[2] * x[1], forward[2] * x[0], forward[0] * x[1] - forward[1] * x[0]])
     c, s = np.cos(roll), np.sin(roll)
     return np.stack([c * x + s * y, -s * x + c * y, forward], 1)
 

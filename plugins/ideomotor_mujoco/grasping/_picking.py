@@ -15,6 +15,7 @@ from .._model import compile_spec, read_spec
 from ._choosing import CARE, Chooser, Start
 from ._hand import Hand, three_finger_hand
 from ._object import CONTACT, GraspObject
+from ._rehearsal import couplings, set_fingers
 from ._table import Settings, settled, table
 
 REASONS = (
@@ -253,17 +254,13 @@ class PickingScene:
         data.joint("wrist").qpos[:] = wrist
         data.mocap_pos[0], data.mocap_quat[0] = wrist[:3], wrist[3:]
         data.ctrl[:] = shape
-        self._set_fingers(shape)
+        set_fingers(model, data, self._coupled, shape)
         data.eq_active[model.eq("still").id] = self.settings.held_while_closing
         mujoco.mj_forward(model, data)
 
-    def _set_fingers(self, shape: np.ndarray) -> None:
-        model, data = self.model, self.data
-        for i, command in enumerate(shape):
-            data.qpos[model.jnt_qposadr[model.actuator_trnid[i, 0]]] = command
-        for i in np.flatnonzero(model.eq_type == int(mujoco.mjtEq.mjEQ_JOINT)):
-            one, two = model.jnt_qposadr[model.eq_obj1id[i]], model.jnt_qposadr[model.eq_obj2id[i]]
-            data.qpos[one] = np.polyval(model.eq_data[i, :5][::-1], data.qpos[two])
+    @functools.cached_property
+    def _coupled(self) -> list:
+        return couplings(self.model)
 
     def _touching(self) -> tuple[set[int], set[int], bool]:
         """Tips that touch the object, other parts of the hand that do, and whether the hand touches the table."""

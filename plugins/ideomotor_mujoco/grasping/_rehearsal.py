@@ -65,7 +65,7 @@ class Rehearser:
         others = self._hand.copy()
         others[self._tips] = False
         model.geom_margin[others] = MARGIN
-        self._qpos = functools.partial(_set_fingers, model, self._data, _couplings(model))
+        self._qpos = functools.partial(set_fingers, model, self._data, couplings(model))
         mujoco.mj_kinematics(model, self._data)
         self.centre = self._data.xipos[model.body("object").id].copy()
 
@@ -172,7 +172,7 @@ class Rehearser:
         return (places - after) / small
 
 
-def _couplings(model: mujoco.MjModel) -> list[tuple[int, int, np.ndarray]]:
+def couplings(model: mujoco.MjModel) -> list[tuple[int, int, np.ndarray]]:
     """Joints that follow others: the addresses of both, and the polynomial."""
     return [
         (
@@ -184,9 +184,10 @@ def _couplings(model: mujoco.MjModel) -> list[tuple[int, int, np.ndarray]]:
     ]
 
 
-def _set_fingers(model, data, couplings, commands) -> None:
+def set_fingers(model: mujoco.MjModel, data: mujoco.MjData, coupled: list, commands: np.ndarray) -> None:
+    """Joints as the commands of all actuators say, and those that follow them."""
     data.qpos[model.jnt_qposadr[model.actuator_trnid[:, 0]]] = commands
-    for one, two, polynomial in couplings:
+    for one, two, polynomial in coupled:
         x = data.qpos[two]
         data.qpos[one] = (
             (((polynomial[4] * x + polynomial[3]) * x) + polynomial[2]) * x + polynomial[1]
