@@ -25,11 +25,11 @@ class BoundaryValues(NamedTuple):
     - `costate` at the start; `residual`: the boundary condition's, relative to the costate at the end.
     """
 
-    states: np.ndarray | Array
-    commands: np.ndarray | Array
-    cost: np.ndarray | Array
-    costate: np.ndarray | Array
-    residual: np.ndarray | Array
+    states: np.ndarray
+    commands: np.ndarray
+    cost: np.ndarray
+    costate: np.ndarray
+    residual: np.ndarray
 
 
 def euler_lagrange(
@@ -122,4 +122,4 @@ def solve_one(
     xs, costates, efforts = integrate(costate)
     states = jax.vmap(lambda x: problem.hand_state(unravel(x)))(xs)
     cost = efforts[-1] + terminal(xs[-1])
-    return BoundaryValues(states, jax.vmap(command)(xs, costates), cost, costate, boundary(costate)[1])
+    return BoundaryValues(states, jax.vmap(command)(xs, costates), cost, costate, boundary(costate)[1])  # pyright: ignore[reportArgumentType]

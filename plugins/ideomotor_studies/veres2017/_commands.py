@@ -4,16 +4,11 @@ from pathlib import Path
 
 import click
 
+from .. import _options
 from ._settings import PRESETS
 
-_PRESET = click.option(
-    "--preset",
-    type=click.Choice(list(PRESETS)),
-    default="cpu",
-    show_default=True,
-    help="How much of everything.",
-)
-_SEED = click.option("--seed", type=int, default=0, show_default=True, help="Of trials, weights and samples.")
+_PRESET = _options.preset(PRESETS, "How much of everything.")
+_SEED = _options.seed("trials, weights and samples")
 _WORKERS = click.option(
     "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes."
 )
@@ -48,8 +43,7 @@ def collect(preset: str, seed: int, workers: int, ray: str | None, out: Path) ->
 @_WORKERS
 @_RAY
 @click.option("--data", type=click.Path(path_type=Path), help="A collection. [default: OUT/grasps]")
-@click.option("--out", type=click.Path(path_type=Path), help="The run. [default: a new one in runs/]")
-@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@_options.resumed("veres2017")
 def reproduce(**options) -> None:
     """Veres et al. 2017: distributions over grasps, their likelihoods and how many of them lift the object."""
     from ._reproduce import reproduce as work

@@ -11,6 +11,7 @@ from ideomotor import load, make_pool, save, write_json, write_text
 from ideomotor_cvae import GaussianRegression
 from ideomotor_mujoco.grasping import WristPlacement
 
+from .._options import run_folder
 from ._checkpoint import GraspModel, save_grasp_model
 from ._collection import collect_all
 from ._data import SETS, Grasps, gather, jobs
@@ -33,9 +34,7 @@ def reproduce(
     resume: bool,
 ) -> str:
     """All tables and figures of the paper, into one folder; returns the tables."""
-    from time import strftime
-
-    out = Path("runs") / f"veres2017-{strftime('%Y%m%d-%H%M%S')}" if out is None else out
+    out = run_folder("veres2017", out, resume)
     out.mkdir(parents=True, exist_ok=True)
     card = f"Trained by `ideomotor reproduce veres2017 --preset {preset} --seed {seed}`."
     folder = out / "grasps" if data is None else data
