@@ -20,15 +20,15 @@ from ._quantity import quantities as quantities
 from ._quantity import quantity as quantity
 from ._rollout import rollout as rollout
 from ._save import load as load
+from ._save import load_pipeline as load_pipeline
 from ._save import save as save
+from ._save import save_pipeline as save_pipeline
 from ._scaling import OutputScaling as OutputScaling
 from ._scaling import positive_numbers as positive_numbers
 from ._train import train as train
 from ._trajectory import Trajectory as Trajectory
 from ._trajectory import check_demonstration as check_demonstration
 from ._trajectory import check_times as check_times
-from .config import load_pipeline as load_pipeline
-from .config import save_pipeline as save_pipeline
 from .interfaces import AbstractFeedbackPrimitive as AbstractFeedbackPrimitive
 from .interfaces import AbstractFeedforwardPrimitive as AbstractFeedforwardPrimitive
 from .interfaces import AbstractODEPlant as AbstractODEPlant

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from . import _files, _runs, _tensors
+from . import _files, _tensors
+from ._saved import versions
 from .errors import CheckpointError
 
 CONFIG, METRICS, CHECKPOINT = "config.json", "metrics.jsonl", "checkpoint.safetensors"
@@ -53,7 +54,7 @@ class Run:
         for name in (CHECKPOINT, METRICS, CONFIG):
             for half in folder.glob(f".{name}.*"):  # a run was killed while it wrote this
                 half.unlink(missing_ok=True)
-        config = {"kind": _MARK, **about, **settings, "versions": _runs.versions()}
+        config = {"kind": _MARK, **about, **settings, "versions": versions()}
         _files.write_json(folder / CONFIG, config)
         self._metrics = _open_metrics(folder / METRICS, self.step)
 

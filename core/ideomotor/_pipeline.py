@@ -1,3 +1,5 @@
+import dataclasses
+import html
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,10 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ._host import can_fit, class_name, is_host
 from ._rollout import rollout
-from ._structure import check_fits, numbers_to_arrays, shapes_of
+from ._structure import check_fits, describe, numbers_to_arrays, shapes_of
 from ._trajectory import Trajectory, check_times
-from .errors import AssemblyError
+from .config import arguments, from_config, to_config
+from .errors import AssemblyError, ConfigError, did_you_mean
 from .interfaces import (
     AbstractFeedbackPrimitive,
     AbstractPerception,
@@ -68,26 +71,51 @@ class Pipeline(eqx.Module):
 
         Trained weights are not arguments: `save_pipeline` keeps both.
         """
-        from .config import pipeline_to_config
-
-        return pipeline_to_config(self)
+        parts = {slot: getattr(self, slot) for slot in _SLOTS}
+        return {slot: to_config(part) for slot, part in parts.items() if part is not None}
 
     @staticmethod
-    def from_config(config: dict[str, Any], *, folder: Path | str = ".") -> "Pipeline":
+    def from_config(config: Any, *, folder: Path | str = ".") -> "Pipeline":
         """Make the pipeline a dictionary describes; relative paths in it start at `folder`."""
-        from .config import pipeline_from_config
-
-        return pipeline_from_config(config, folder=folder)
+        if not isinstance(config, dict):
+            raise ConfigError(
+                f"A pipeline is a mapping with the keys {', '.join(_SLOTS)}, not {config!r:.80}."
+            )
+        for key in config:
+            if key not in _SLOTS:
+                raise ConfigError(f"A pipeline has no part {key!r}.{did_you_mean(str(key), _SLOTS)}")
+        if "primitive" not in config:
+            raise ConfigError("A pipeline needs a primitive, such as `primitive: {use: dmp}`.")
+        parts = {
+            slot: from_config(part, kind=slot, folder=folder)
+            for slot, part in config.items()
+            if part is not None
+        }
+        return Pipeline(
+            parts.get("perception"),
+            parts["primitive"],
+            plant=parts.get("plant"),
+            planner=parts.get("planner"),
+        )
 
     def __repr__(self) -> str:
-        from ._repr import pipeline_text
-
-        return pipeline_text(self)
+        lines = ["Pipeline"]
+        for slot, name, passes in _flow(self):
+            lines.append(f"  {slot:<12}{name}")
+            if passes:
+                lines.append(f"  {'':<12}  ──▶ {passes}")
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from ._repr import pipeline_html
-
-        return pipeline_html(self)
+        box = "border:1px solid #8886;border-radius:8px;padding:6px 10px;margin:2px 0;display:inline-block"
+        note = "font-size:85%;opacity:.7;margin:0 0 2px 14px"
+        parts = []
+        for slot, name, passes in _flow(self):
+            parts.append(
+                f"<div style='{box}'><b>{html.escape(slot)}</b> <code>{html.escape(name)}</code></div>"
+            )
+            parts.append(f"<div style='{note}'>↓ {html.escape(passes)}</div>")
+        return "<div style='line-height:1.4'>" + "".join(parts[:-1]) + "</div>"
 
 
 def _params(pipeline: Pipeline, observation, key):
@@ -194,3 +222,44 @@ def _check_plant(primitive: Any, plant: AbstractPlant) -> None:
         given = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), given)
     wanted = plant.default_command()
     check_fits(class_name(primitive), given, class_name(plant), wanted, what="command")
+
+
+def _brief(component: Any) -> str:
+    """A component on one line: its class and the arguments that differ from their defaults, as far as they are short."""
+    if not dataclasses.is_dataclass(component):
+        return type(component).__name__
+    shown = {name: _short(value) for name, value in arguments(component).items()}
+    return (
+        f"{type(component).__name__}({', '.join(f'{name}={text}' for name, text in shown.items() if text)})"
+    )
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, eqx.Module):
+        return _brief(value)
+    if hasattr(value, "shape"):
+        return np.array2string(np.asarray(value), precision=4, separator=", ") if np.size(value) <= 4 else "…"
+    text = repr(value)
+    return text if len(text) <= 40 else "…"
+
+
+def _flow(pipeline: Pipeline) -> list[tuple[str, str, str]]:
+    """`(slot, component, what it passes on)` in the order in which data flow."""
+    steps = [("observation", describe(pipeline.default_observation()), "")]
+    for slot in ("perception", "planner", "primitive", "plant"):
+        part = getattr(pipeline, slot)
+        if part is None:
+            continue
+        if slot == "perception" and pipeline.planner is not None:
+            passes = describe(pipeline.planner.default_query())
+        elif slot in ("perception", "planner"):
+            passes = describe(pipeline.primitive.default_params())
+        elif slot == "primitive" and pipeline.plant is not None:
+            passes = describe(pipeline.plant.default_command())
+        elif slot == "plant":
+            seen = jax.eval_shape(part.observe, part.default_state()) if not is_host(part) else None
+            passes = describe(seen) if seen is not None else ""
+        else:
+            passes = ""
+        steps.append((slot, _brief(part), passes))
+    return steps

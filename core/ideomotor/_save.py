@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from . import _files, _runs, _tensors
+from . import _files, _tensors
+from ._host import HOST_CLASSES
 from ._pipeline import Pipeline
-from .config import from_config, pipeline_from_config, pipeline_to_config, to_config, trained_within
+from ._saved import CONFIG, FORMAT, README, WEIGHTS, has_nan, restored, versions
+from .config import dump_yaml, from_config, to_config
 from .errors import CheckpointError
 from .registry import registry
 
-FORMAT = 1
-CONFIG, WEIGHTS, README = "config.json", "weights.safetensors", "README.md"
 _DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -42,11 +43,11 @@ def save(
     Returns the folder. Raises a `ConfigError` for a component that is not registered, and a `CheckpointError`
     for one whose arguments do not bring it back, or with numbers that cannot be stored (NaN among them).
     """
-    config = pipeline_to_config(component) if isinstance(component, Pipeline) else to_config(component)
+    config = component.to_config() if isinstance(component, Pipeline) else to_config(component)
     used = _components(config)
     whole = isinstance(component, Pipeline)
     parts = [getattr(component, slot) for slot in config] if whole else [component]
-    if lost := [place for part in parts for place in trained_within(part)]:
+    if lost := [place for part in parts for place in _trained_within(part)]:
         raise CheckpointError(
             f"{lost[0]} has weights that are not kept inside a component of the host; save it apart and give "
             f"{{load: FOLDER}} for it, or write the pipeline with save_pipeline, which does so."
@@ -70,7 +71,7 @@ def save(
         "metrics": json.loads(json.dumps(dict(metrics or {}), default=lambda x: np.asarray(x).tolist())),
         "parameters": sum(np.size(leaf) for leaf in jax.tree.leaves(component) if _tensors.is_inexact(leaf)),
         "weights": {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()},
-        "versions": _runs.versions(*_distributions(used)),
+        "versions": versions(*_distributions(used)),
     }
     with _files.new_folder(folder, overwrite=overwrite) as new:
         _files.write_bytes(new / WEIGHTS, data)
@@ -88,94 +89,76 @@ def load(folder: Path | str, *, kind: str | None = None) -> Any:
     Raises a `CheckpointError` for anything missing, damaged, changed since, newer than this version or of
     another kind.
     """
-    folder = Path(folder)
-    about = _read_config(folder)
-    if kind is not None and about["kind"] != kind:
-        raise CheckpointError(f"{folder} holds a {about['kind']}, and a {kind} is needed here.")
-    data = _read_weights(folder / WEIGHTS, about["weights"])
-    try:
-        template = _make(about["component"])
-    except Exception as error:  # a constructor may raise anything for arguments that were changed by hand
-        reason = " ".join(str(error).split())
-        saved = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-        raise CheckpointError(
-            f"{folder / CONFIG} describes a {about['kind']} that cannot be made here: {reason} "
-            f"(It was saved with {saved}.)"
-        ) from error
-    try:
-        tensors, _ = _tensors.unpack(data)
-    except ValueError as error:
-        raise CheckpointError(f"{folder / WEIGHTS} {error}; get the folder anew.") from error
-    for name, array in tensors.items():
-        if _has_nan(array):
-            raise CheckpointError(f"{folder / WEIGHTS}: {name} holds NaN; train or get the component anew.")
-    try:
-        return _tensors.replace(template, tensors)
-    except ValueError as error:
-        raise CheckpointError(
-            f"{folder / WEIGHTS} belongs to another network than {CONFIG} describes: {error}; keep the "
-            f"files of one folder together, and use the version of the plug-in that wrote them."
-        ) from error
+    return restored(folder, _make, kind=kind)
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
-    path = folder / CONFIG
-    if not folder.is_dir():
-        raise CheckpointError(f"There is no folder {folder}; give a folder that ideomotor.save has written.")
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"{folder} has no {CONFIG}; give a folder that ideomotor.save has written."
-        ) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not JSON: {error}; get the folder anew.") from error
-    number = about.get("format") if isinstance(about, dict) else None
-    if isinstance(number, int) and number > FORMAT:
-        raise CheckpointError(
-            f"{path} is of format {number}, and this version reads up to {FORMAT}: pip install -U ideomotor"
-        )
-    wanted = {"format": int, "kind": str, "component": dict, "weights": dict, "versions": dict}
-    for key, of in wanted.items():
-        if not isinstance(about, dict) or not isinstance(about.get(key), of):
-            raise CheckpointError(
-                f"{path} lacks {key!r}; it was not written by ideomotor.save, or was changed."
-            )
-    return about
+def load_pipeline(path: Path | str) -> Pipeline:
+    """Read a pipeline from a YAML file; `{load: …}` paths in it are relative to the file."""
+    path = Path(path)
+    return Pipeline.from_config(_files.read_yaml(path), folder=path.parent)
 
 
-def _read_weights(path: Path, wanted: dict[str, Any]) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        reason = (
-            "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
-        )
-        raise CheckpointError(f"{path} {reason}; get the folder anew.") from error
-    size = wanted.get("bytes")
-    if isinstance(size, int) and len(data) < size:
-        raise CheckpointError(f"{path} is cut short at {len(data)} of {size} bytes; get the folder anew.")
-    if hashlib.sha256(data).hexdigest() != wanted.get("sha256"):
-        raise CheckpointError(
-            f"{path} was changed since it was saved (its SHA-256 differs); get the folder anew."
-        )
-    return data
+def save_pipeline(pipeline: Pipeline, path: Path | str) -> Path:
+    """Write a pipeline as YAML; parts with trained weights go to a folder of the same name beside it."""
+    path = Path(path)
+    config, trained = {}, {}
+    for slot, part in pipeline.to_config().items():
+        config[slot] = _apart(getattr(pipeline, slot), part, f"{path.stem}/{slot}", trained)
+    for place, component in trained.items():
+        save(component, path.parent / place, overwrite=True)
+    _files.write_text(path, dump_yaml(config))
+    return path
+
+
+def _apart(component: Any, config: Any, place: str, trained: dict[str, Any]) -> Any:
+    """The config with `{load: place}` for a component with trained weights, which is added to `trained`.
+
+    A host component has no arrays of its own, but a network may be among its arguments.
+    """
+    if isinstance(config, list):
+        pairs = zip(component, config, strict=True)
+        return [_apart(part, value, f"{place}/{i}", trained) for i, (part, value) in enumerate(pairs)]
+    if not isinstance(config, dict) or "use" not in config:
+        return config
+    if not isinstance(component, HOST_CLASSES) and isinstance(component, eqx.Module):
+        if _same_arrays(component, from_config(config)):
+            return config
+        trained[place] = component
+        return {"load": place}
+    plain = component.component if isinstance(component, HOST_CLASSES) else component
+    return {
+        name: value if name == "use" else _apart(getattr(plain, name), value, f"{place}/{name}", trained)
+        for name, value in config.items()
+    }
+
+
+def _trained_within(component: Any) -> list[str]:
+    """The places of networks in a host component whose weights its config does not bring back."""
+    found: dict[str, Any] = {}
+    if isinstance(component, HOST_CLASSES):
+        _apart(component, to_config(component), type(component.component).__name__, found)
+    return [place.replace("/", ".") for place in found]
+
+
+def _same_arrays(one: Any, other: Any) -> bool:
+    ones, others = jax.tree.leaves(one), jax.tree.leaves(other)
+    return len(ones) == len(others) and all(
+        np.shape(a) == np.shape(b) and np.array_equal(np.asarray(a), np.asarray(b))
+        for a, b in zip(ones, others, strict=True)
+    )
 
 
 def _make(config: dict[str, Any]) -> Any:
     """The component with untrained weights."""
-    _components(config)
-    return from_config(config) if "use" in config else pipeline_from_config(config)
+    return from_config(config) if "use" in config else Pipeline.from_config(config)
 
 
 def _components(config: Any) -> list:
-    """The records of all components a config names, outermost first; refuses what is never saved."""
+    """The records of all components a config names, outermost first; refuses a command."""
     if isinstance(config, list):
         return [found for item in config for found in _components(item)]
     if not isinstance(config, dict):
         return []
-    if "load" in config:
-        raise CheckpointError("it points to another folder with {load: …}.")
     found = []
     if "use" in config:
         found = [registry().get(str(config["use"]))]
@@ -191,7 +174,7 @@ def _distributions(components: list) -> list[str]:
 
 def _stored(name: str, leaf: Any, dtype: str | None, component: Any) -> np.ndarray:
     array = _tensors.to_numpy(leaf)
-    if _has_nan(array):
+    if has_nan(array):
         raise CheckpointError(f"{_name(component)}.{name} holds NaN and is not saved; save an earlier state.")
     if dtype is None or not _tensors.is_inexact(leaf):
         return array
@@ -205,10 +188,6 @@ def _stored(name: str, leaf: Any, dtype: str | None, component: Any) -> np.ndarr
             f"{_name(component)}.{name} reaches {most:.3g}, which does not fit {dtype}; store it as float32."
         )
     return small
-
-
-def _has_nan(array: np.ndarray) -> bool:
-    return jnp.issubdtype(array.dtype, jnp.floating) and bool(np.isnan(array).any())
 
 
 def _name(component: Any) -> str:

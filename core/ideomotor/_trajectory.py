@@ -1,3 +1,4 @@
+import html
 from typing import Any
 
 import equinox as eqx
@@ -36,9 +37,7 @@ class Trajectory(eqx.Module):
         return len(self.ts)
 
     def _repr_html_(self) -> str:
-        from ._repr import trajectory_html
-
-        return trajectory_html(self)
+        return _html(self)
 
 
 def check_times(ts, *, minimum: int = 2, name: str = "ts"):
@@ -85,3 +84,36 @@ def check_demonstration(trajectory: Trajectory, *, minimum: int = 2) -> Trajecto
                 f"fitting."
             )
     return trajectory
+
+
+def _html(trajectory: Trajectory) -> str:
+    """A summary line, and small curves of every output over time as inline SVG."""
+    ts = np.asarray(trajectory.ts)
+    curves = []
+    for path, leaf in jax.tree_util.tree_flatten_with_path(trajectory.ys)[0]:
+        values = np.asarray(leaf, dtype=float).reshape(len(ts), -1)
+        name = html.escape("ys" + jax.tree_util.keystr(path))
+        shape = html.escape(str(np.shape(leaf)))
+        curves.append(f"<figure style='display:inline-block;margin:4px'>{_svg(ts, values[:, :6])}")
+        curves.append(f"<figcaption style='font-size:85%'>{name} {shape}</figcaption></figure>")
+    also = [name for name in ("us", "xs") if getattr(trajectory, name) is not None]
+    more = f", with {' and '.join(also)}" if also else ""
+    head = f"<div><b>Trajectory</b> {len(ts)} samples over {ts[-1] - ts[0]:.4g} s{more}</div>"
+    return head + "".join(curves)
+
+
+_COLOURS = ("#4269d0", "#e8731e", "#3ca951", "#b5419e", "#6cc5b0", "#9c6b4e")
+
+
+def _svg(ts, values, width: int = 240, height: int = 90) -> str:
+    if not np.all(np.isfinite(values)) or not len(ts):
+        return "<svg width='240' height='20'><text y='14' font-size='12'>not finite</text></svg>"
+    low, high = values.min(), values.max()
+    x = (ts - ts[0]) / max(ts[-1] - ts[0], 1e-12) * (width - 4) + 2
+    y = height - 2 - (values - low) / max(high - low, 1e-12) * (height - 4)
+    keep = np.unique(np.linspace(0, len(ts) - 1, min(len(ts), 120)).astype(int))
+    lines = []
+    for k in range(values.shape[1]):
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x[keep], y[keep, k], strict=True))
+        lines.append(f"<polyline fill='none' stroke='{_COLOURS[k]}' stroke-width='1.5' points='{points}'/>")
+    return f"<svg width='{width}' height='{height}' role='img'>{''.join(lines)}</svg>"

@@ -20,13 +20,11 @@ import jax
 import numpy as np
 import yaml
 
-from . import _files
+from . import _files, _saved
 from ._host import HOST_CLASSES, adapt
-from ._pipeline import Pipeline
 from .errors import ConfigError, IdeomotorError, did_you_mean
 from .registry import registry
 
-SLOTS = ("perception", "planner", "primitive", "plant")
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 _NOT_CONFIG = ("key", "self")
 
@@ -77,19 +75,16 @@ def _same(value: Any, default: Any) -> bool:
 
 def from_config(config: Any, *, kind: str | None = None, folder: Path | str = ".", where: str = "") -> Any:
     """Make the component a dictionary describes; `where` names the place for error messages."""
-    where = where or kind or "config"
+    where = where or kind or ""
+    place = f"{where}: " if where else ""
     if isinstance(config, str):
         config = {"use": config}
     if not isinstance(config, dict) or ("use" in config) == ("load" in config):
-        raise ConfigError(f"{where}: write {{use: NAME, …}} or {{load: FOLDER}}, not {config!r:.80}.")
+        raise ConfigError(f"{place}write {{use: NAME, …}} or {{load: FOLDER}}, not {config!r:.80}.")
     if "load" in config:
         if unknown := set(config) - {"load"}:
-            raise ConfigError(
-                f"{where}: {{load: …}} takes no other key, and {sorted(unknown)[0]!r} was given."
-            )
-        from ._save import load
-
-        return load(_files.resolve(str(config["load"]), folder), kind=kind)
+            raise ConfigError(f"{place}{{load: …}} takes no other key, and {sorted(unknown)[0]!r} was given.")
+        return _saved.restored(_files.resolve(str(config["load"]), folder), from_config, kind=kind)
     name = config["use"]
     try:
         record = registry().get(str(name), kind)
@@ -97,95 +92,22 @@ def from_config(config: Any, *, kind: str | None = None, folder: Path | str = ".
             raise ConfigError(f"{name!r} is a command, and a component is needed here.")
         factory = registry().factory(record.name)
     except IdeomotorError as error:
-        raise type(error)(f"{where}: {error}") from error
+        raise type(error)(f"{place}{error}") from error
     known = {parameter.name for parameter in _parameters(factory)}
     arguments = {}
     for key, value in config.items():
         if key == "use":
             continue
         if key not in known:
-            raise ConfigError(f"{where}: {name!r} takes no argument {key!r}.{did_you_mean(str(key), known)}")
-        arguments[key] = _rich(value, folder, f"{where}.{key}")
+            raise ConfigError(f"{place}{name!r} takes no argument {key!r}.{did_you_mean(str(key), known)}")
+        arguments[key] = _rich(value, folder, f"{where}.{key}".lstrip("."))
     try:
         made = factory(**arguments)
     except IdeomotorError:
         raise
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{where}: {name!r} cannot be made from {arguments}: {error}") from error
+        raise ConfigError(f"{place}{name!r} cannot be made from {arguments}: {error}") from error
     return made if record.kind == "part" else adapt(made, record)
-
-
-def pipeline_to_config(pipeline: Pipeline) -> dict[str, Any]:
-    """See `Pipeline.to_config`."""
-    parts = {slot: getattr(pipeline, slot) for slot in SLOTS}
-    return {slot: to_config(part) for slot, part in parts.items() if part is not None}
-
-
-def pipeline_from_config(config: Any, *, folder: Path | str = ".") -> Pipeline:
-    """See `Pipeline.from_config`."""
-    if not isinstance(config, dict):
-        raise ConfigError(f"A pipeline is a mapping with the keys {', '.join(SLOTS)}, not {config!r:.80}.")
-    for key in config:
-        if key not in SLOTS:
-            raise ConfigError(f"A pipeline has no part {key!r}.{did_you_mean(str(key), SLOTS)}")
-    if "primitive" not in config:
-        raise ConfigError("A pipeline needs a primitive, such as `primitive: {use: dmp}`.")
-    parts = {
-        slot: from_config(part, kind=slot, folder=folder) for slot, part in config.items() if part is not None
-    }
-    return Pipeline(
-        parts.get("perception"), parts["primitive"], plant=parts.get("plant"), planner=parts.get("planner")
-    )
-
-
-def load_pipeline(path: Path | str) -> Pipeline:
-    """Read a pipeline from a YAML file; `{load: …}` paths in it are relative to the file."""
-    path = Path(path)
-    return pipeline_from_config(_files.read_yaml(path), folder=path.parent)
-
-
-def save_pipeline(pipeline: Pipeline, path: Path | str) -> Path:
-    """Write a pipeline as YAML; parts with trained weights go to a folder of the same name beside it."""
-    from ._save import save
-
-    path = Path(path)
-    config, trained = {}, {}
-    for slot, part in pipeline_to_config(pipeline).items():
-        config[slot] = _apart(getattr(pipeline, slot), part, f"{path.stem}/{slot}", trained)
-    for place, component in trained.items():
-        save(component, path.parent / place, overwrite=True)
-    _files.write_text(path, dump_yaml(config))
-    return path
-
-
-def _apart(component: Any, config: Any, place: str, trained: dict[str, Any]) -> Any:
-    """The config with `{load: place}` for a component with trained weights, which is added to `trained`.
-
-    A host component has no arrays of its own, but a network may be among its arguments.
-    """
-    if isinstance(config, list):
-        pairs = zip(component, config, strict=True)
-        return [_apart(part, value, f"{place}/{i}", trained) for i, (part, value) in enumerate(pairs)]
-    if not isinstance(config, dict) or "use" not in config:
-        return config
-    if not isinstance(component, HOST_CLASSES) and isinstance(component, eqx.Module):
-        if _same_arrays(component, from_config(config)):
-            return config
-        trained[place] = component
-        return {"load": place}
-    plain = component.component if isinstance(component, HOST_CLASSES) else component
-    return {
-        name: value if name == "use" else _apart(getattr(plain, name), value, f"{place}/{name}", trained)
-        for name, value in config.items()
-    }
-
-
-def trained_within(component: Any) -> list[str]:
-    """The places of networks in a host component whose weights its config does not bring back."""
-    found: dict[str, Any] = {}
-    if isinstance(component, HOST_CLASSES):
-        _apart(component, to_config(component), type(component.component).__name__, found)
-    return [place.replace("/", ".") for place in found]
 
 
 def dump_yaml(config: Any) -> str:
@@ -246,7 +168,7 @@ def _rich(value: Any, folder, where: str) -> Any:
     if isinstance(value, dict) and ("use" in value or "load" in value):
         return from_config(value, folder=folder, where=where)
     if isinstance(value, dict):
-        return {key: _rich(item, folder, f"{where}.{key}") for key, item in value.items()}
+        return {key: _rich(item, folder, f"{where}.{key}".lstrip(".")) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return tuple(_rich(item, folder, f"{where}[{i}]") for i, item in enumerate(value))
     if isinstance(value, str) and value.startswith("diffrax."):
@@ -263,11 +185,3 @@ def _rich(value: Any, folder, where: str) -> Any:
     if isinstance(value, str) and _EXPONENT.fullmatch(value):
         return float(value)  # YAML 1.1 takes 1e-3 for text, and only 1.0e-3 for a number
     return value
-
-
-def _same_arrays(one: Any, other: Any) -> bool:
-    ones, others = jax.tree.leaves(one), jax.tree.leaves(other)
-    return len(ones) == len(others) and all(
-        np.shape(a) == np.shape(b) and np.array_equal(np.asarray(a), np.asarray(b))
-        for a, b in zip(ones, others, strict=True)
-    )

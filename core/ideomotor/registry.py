@@ -8,6 +8,7 @@ what goes wrong while loading, for plug-in authors.
 """
 
 import functools
+import html
 import importlib
 import importlib.metadata
 import os
@@ -246,15 +247,47 @@ class Registry:
                 return component.name
         return None
 
-    def __repr__(self):
-        from ._repr import registry_text
+    def _rows(self) -> list[list[str]]:
+        return [[c.kind, c.name, self.source(c.name).name, c.summary] for c in self.components()]
 
-        return registry_text(self)
+    def _trouble(self) -> list[str]:
+        return [
+            f"{p.name} ({p.distribution} {p.version}) is {p.status}: {p.reason}"
+            for p in self.plugins
+            if p.reason
+        ]
+
+    def __repr__(self):
+        return "\n".join([_table(self._rows()), *self._trouble()])
 
     def _repr_html_(self):
-        from ._repr import registry_html
+        return _html_table(self._rows()) + "".join(f"<p>{html.escape(line)}</p>" for line in self._trouble())
 
-        return registry_html(self)
+
+_HEADER = ("kind", "name", "plug-in", "summary")
+
+
+def _table(rows: Iterable[Iterable[str]]) -> str:
+    """Columns of text, aligned, under a ruled _HEADER."""
+    grid = [[str(cell) for cell in row] for row in (_HEADER, *rows)]
+    widths = [max(len(row[i]) for row in grid) for i in range(len(grid[0]))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in grid
+    ]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def _html_table(rows: Iterable[Iterable[str]]) -> str:
+    """The same as an HTML table; every cell is escaped."""
+    head = "".join(f"<th style='text-align:left'>{html.escape(str(cell))}</th>" for cell in _HEADER)
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td style='text-align:left'>{html.escape(str(cell))}</td>" for cell in row)
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _declaration(entry_point):

@@ -10,15 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ideomotor
-from ideomotor import Component, Pipeline
-from ideomotor.config import (
-    dump_yaml,
-    from_config,
-    load_pipeline,
-    pipeline_from_config,
-    save_pipeline,
-    to_config,
-)
+from ideomotor import Component, Pipeline, load_pipeline, save_pipeline
+from ideomotor.config import dump_yaml, from_config, to_config
 from ideomotor.errors import ConfigError, IdeomotorError, UnknownNameError
 from ideomotor.testing import isolated_registry
 
@@ -224,7 +217,7 @@ def test_pipelines():
 )
 def test_wrong_pipelines(config, words):
     with pytest.raises(IdeomotorError) as caught:
-        pipeline_from_config(config)
+        Pipeline.from_config(config)
     assert words in str(caught.value)
 
 

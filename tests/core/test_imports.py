@@ -107,6 +107,39 @@ def test_notebooks_use_public_names_only():
     assert not wrong
 
 
+def test_core_has_no_import_circle():
+    """Imports inside functions and under TYPE_CHECKING count: they are how circles hide."""
+    modules = {name_of(path): path for path in SOURCES if package_of(path) == CORE}
+    arrows: dict[str, set[str]] = {name: set() for name in modules}
+    for path, name, _ in all_imports():
+        if package_of(path) == CORE and (target := module_of(name, modules)) not in (None, name_of(path)):
+            arrows[name_of(path)].add(target)
+    assert "ideomotor._trajectory" in arrows["ideomotor._rollout"]
+    assert circle(arrows) == []
+
+
+def module_of(name: str, modules) -> str | None:
+    """The module in which an imported name lies."""
+    if name in modules:
+        return name
+    parent = name.rpartition(".")[0]
+    return parent if parent in modules else None
+
+
+def circle(arrows: dict[str, set[str]]) -> list[str]:
+    """Modules that import each other in a ring, and those that lead to one."""
+    left = {name: set(targets) for name, targets in arrows.items()}
+    while free := [name for name, targets in left.items() if not targets & set(left)]:
+        for name in free:
+            del left[name]
+    return sorted(left)
+
+
+def test_a_circle_is_seen():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["a", "b", "c"]
+
+
 def test_a_declaration_imports_nothing_heavy():
     light = {"ideomotor.spec.Component", "ideomotor.spec.hookimpl"}
     for path, tree in trees():

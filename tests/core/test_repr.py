@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import ideomotor
-from ideomotor import Trajectory
+from ideomotor import Component, Trajectory
+from ideomotor.testing import isolated_registry
 
 
 @pytest.fixture
@@ -25,9 +26,9 @@ def test_registry_lists_every_component_with_its_plugin():
 
 
 def test_html_escapes_what_strangers_write():
-    from ideomotor._repr import html_table
-
-    assert "<script>" not in html_table([["<script>alert(1)</script>"]], ["x"])
+    with isolated_registry(Component("part", "sum", "builtins:sum", "<script>alert(1)</script>")) as registry:
+        page = registry._repr_html_()
+    assert "sum" in page and "<script>" not in page and "&lt;script&gt;" in page
 
 
 def test_pipeline_shows_parts_in_order_and_what_flows(pipeline):

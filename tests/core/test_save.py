@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jaxtyping import Array, PRNGKeyArray
 
 import ideomotor
-from ideomotor import _runs, _tensors
+from ideomotor import _tensors
 from ideomotor.errors import CheckpointError, ConfigError, IdeomotorError
 from ideomotor.registry import Registry, reset
 
@@ -406,11 +406,3 @@ def test_names_never_clash():
     assert _tensors.names(jnp.zeros(1)) == ["value"]
     changed = {"a.b": jnp.zeros(1), "a": {"b": jnp.full(1, 2.0)}}
     assert _tensors.digest(tree) != _tensors.digest(changed)
-
-
-def test_runs_get_folders_of_their_own(tmp_path):
-    first, second = _runs.new_run(tmp_path / "runs", "digits"), _runs.new_run(tmp_path / "runs", "digits")
-    assert first != second and first.is_dir() and second.is_dir()
-    assert first.parent == tmp_path / "runs" and first.name.startswith("digits-20")
-    versions = _runs.versions("pluggy", "no-such-package")
-    assert versions["jax"] == jax.__version__ and versions["no-such-package"] == "unknown"

@@ -10,9 +10,9 @@ import numpy as np
 from .. import _files
 from .._export import columns, named_leaves, write_trajectory
 from .._pipeline import Pipeline
+from .._save import load_pipeline, save_pipeline
 from .._structure import describe
 from .._trajectory import Trajectory
-from ..config import load_pipeline, save_pipeline
 from ..errors import DataError, SimulationError
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")

@@ -5,8 +5,8 @@ import jax
 import numpy as np
 import yaml
 
-from ideomotor import Pipeline, write_bytes, write_text, write_trajectory
-from ideomotor.config import dump_yaml, save_pipeline
+from ideomotor import Pipeline, save_pipeline, write_bytes, write_text, write_trajectory
+from ideomotor.config import dump_yaml
 
 from ._pick_up import PickedUp
 from ._pictures import animation, strip
