@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_demonstration, check_times, quantity
+from ideomotor.common import rotations
 from ideomotor.errors import DataError
 
-from . import _quaternion as quaternion
 from ._fit import gradient, least_squares
 from ._methods import Integrated
 from ._params import check_shapes, duration_of
@@ -124,7 +124,7 @@ class OrientationDMP(AbstractFeedforwardPrimitive[OrientationDMPParams]):
         check_demonstration(trajectory, minimum=3)
         qs = check_quaternions(trajectory.ys)
         ts = jnp.asarray(trajectory.ts - trajectory.ts[0])
-        qs = quaternion.continuous(quaternion.normalise(qs))
+        qs = rotations.continuous(rotations.normalise(qs))
         start, goal = qs[0], qs[-1]
         if self.turn == "shortest" and not isinstance(qs, jax.core.Tracer) and float(start @ goal) < -1e-6:
             angle = math.degrees(2 * math.acos(max(-1.0, float(start @ goal))))
@@ -180,7 +180,7 @@ def check_quaternions(ys) -> Array:
 
 def _angular(qs, s):
     """The scaled angular velocity at the samples, by second-order differences."""
-    turns = quaternion.rotation_vector(quaternion.multiply(qs[1:], quaternion.conjugate(qs[:-1])))
+    turns = rotations.to_rotation_vector(rotations.multiply(qs[1:], rotations.conjugate(qs[:-1])))
     slopes = turns / jnp.diff(s)[:, None]
     before, after = jnp.diff(s)[:-1, None], jnp.diff(s)[1:, None]
     inner = (after * slopes[:-1] + before * slopes[1:]) / (before + after)
@@ -193,23 +193,23 @@ def _identity(dtype):
 
 @eqx.filter_jit
 def _play(dmp: OrientationDMP, params: OrientationDMPParams, tau, ts):
-    start, goal = (quaternion.normalise(jnp.asarray(q, ts.dtype)) for q in (params.start, params.goal))
+    start, goal = (rotations.normalise(jnp.asarray(q, ts.dtype)) for q in (params.start, params.goal))
     if dmp.turn == "shortest":
-        goal = quaternion.towards(goal, start)
+        goal = rotations.nearest_sign(goal, start)
     system = dmp.system
 
     def slope(t, state, args):
         weights, goal, tau = args
         q, eta = state
-        left = quaternion.multiply(goal, quaternion.conjugate(quaternion.normalise(q)))
+        left = rotations.multiply(goal, rotations.conjugate(rotations.normalise(q)))
         push = system.forcing_basis(t / tau) @ weights.T
-        pull = system.alpha * (system.alpha / 4 * quaternion.rotation_vector(left) - eta)
+        pull = system.alpha * (system.alpha / 4 * rotations.to_rotation_vector(left) - eta)
         turning = jnp.concatenate([jnp.zeros_like(eta[:1]), eta])
-        return quaternion.multiply(turning, q) / (2 * tau), (pull + push) / tau
+        return rotations.multiply(turning, q) / (2 * tau), (pull + push) / tau
 
     rest = jnp.zeros(3, ts.dtype)
     q, eta = dmp.method.integrate(slope, (start, rest), (params.weights, goal, tau), ts)
-    return quaternion.normalise(q), eta
+    return rotations.normalise(q), eta
 
 
 @eqx.filter_jit
@@ -218,7 +218,7 @@ def _imitate(dmp: OrientationDMP, ts, qs, refinements, ridge) -> OrientationDMPP
     ts = ts.astype(qs.dtype)
     tau = jnp.asarray(ts[-1] if dmp.duration is None else dmp.duration, qs.dtype)
     s = ts / tau
-    left = quaternion.rotation_vector(quaternion.multiply(goal, quaternion.conjugate(qs)))
+    left = rotations.to_rotation_vector(rotations.multiply(goal, rotations.conjugate(qs)))
     eta = _angular(qs, s)
     wanted = gradient(eta, s) - dmp.alpha * (dmp.alpha / 4 * left - eta)
     weights = least_squares(dmp.system.forcing_basis(s), wanted, ridge)
@@ -228,8 +228,8 @@ def _imitate(dmp: OrientationDMP, ts, qs, refinements, ridge) -> OrientationDMPP
 
     def residual(w):
         played = dmp.trajectory(made(w), ts)
-        return quaternion.rotation_vector(
-            quaternion.towards(quaternion.multiply(qs, quaternion.conjugate(played)), _identity(qs.dtype))
+        return rotations.to_rotation_vector(
+            rotations.nearest_sign(rotations.multiply(qs, rotations.conjugate(played)), _identity(qs.dtype))
         )
 
     def refine(_, carry):

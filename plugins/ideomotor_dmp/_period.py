@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ideomotor.common.solvers import golden_section
 from ideomotor.errors import DataError
 
 _UNEXPLAINED, _MISMATCH = 0.1, 0.3
@@ -39,7 +40,7 @@ def find_period(ts: np.ndarray, ys: np.ndarray, harmonics: int) -> float:
     while best + 1 < len(periods) and errors[best + 1] < errors[best]:
         best += 1
     low, high = periods[max(best - 1, 0)], periods[min(best + 1, len(periods) - 1)]
-    period = _golden(unexplained, float(low), float(high))
+    period = golden_section(unexplained, float(low), float(high))
     if unexplained(period) > _UNEXPLAINED or _mismatch(ts, ys, period) > _MISMATCH:
         raise DataError(
             f"No period was found in the demonstration of {length:g} s: it does not repeat itself or close "
@@ -54,20 +55,3 @@ def _mismatch(ts: np.ndarray, ys: np.ndarray, period: float) -> float:
     inside = again <= ts[-1] * (1 + 1e-9)
     later = np.stack([np.interp(again[inside], ts, y) for y in ys.T], axis=1)
     return float(np.sqrt(np.mean(np.sum((later - ys[inside]) ** 2, axis=1)) / np.mean(np.sum(ys**2, axis=1))))
-
-
-def _golden(function, low: float, high: float) -> float:
-    """The least value between `low` and `high` by golden sections."""
-    ratio = (5**0.5 - 1) / 2
-    a, b = high - ratio * (high - low), low + ratio * (high - low)
-    at_a, at_b = function(a), function(b)
-    while high - low > 1e-9 * high:
-        if at_a <= at_b:
-            high, b, at_b = b, a, at_a
-            a = high - ratio * (high - low)
-            at_a = function(a)
-        else:
-            low, a, at_a = a, b, at_b
-            b = low + ratio * (high - low)
-            at_b = function(b)
-    return (low + high) / 2
