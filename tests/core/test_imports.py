@@ -179,9 +179,9 @@ def test_nobody_uses_pyplot_pickle_eval_or_unsafe_yaml():
 
 def unsafe(node: ast.AST) -> str | None:
     """What is unsafe about a node of the syntax tree."""
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        if node.value.id == "yaml" and node.attr in ("load", "load_all", "unsafe_load", "full_load"):
-            return f"yaml.{node.attr}"
+    named = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "yaml"
+    if named and node.attr in ("load", "load_all", "unsafe_load", "full_load"):
+        return f"yaml.{node.attr}"
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Name) and node.func.id in ("eval", "exec"):
             return node.func.id

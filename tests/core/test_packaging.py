@@ -15,6 +15,7 @@ from ._installed import ROOT, Environment, build
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = [Path(p) for p in PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]]
+DEVELOPMENT = ("all", "dev", "test", "lint")  # extras that no module of ours asks for
 # The module behind an extra's distribution, where it has another name.
 MODULES = {"scikit-learn": "sklearn"}
 
@@ -154,7 +155,7 @@ def test_every_module_imports_from_the_wheel_and_those_of_the_base_install_witho
     from packaging.requirements import Requirement
 
     extras = PYPROJECT["project"]["optional-dependencies"]
-    wanted = [Requirement(r).name for e, rs in extras.items() if e not in ("all", "dev") for r in rs]
+    wanted = [Requirement(r).name for e, rs in extras.items() if e not in DEVELOPMENT for r in rs]
     blocked = sorted({MODULES.get(name, name.replace("-", "_")) for name in wanted} - {"ideomotor"})
     python = sorted(n for n in contents if n.endswith(".py") and not n.endswith("__main__.py"))
     names = [n.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for n in python]

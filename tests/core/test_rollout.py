@@ -334,8 +334,8 @@ def test_state_of_another_structure_is_refused():
     with pytest.raises(AssemblyError) as caught:
         rollout(Waves(), Waves().default_params(), TS, plant=Spring(), x0={"position": jnp.zeros(2)})
     assert "x0 does not fit Spring: it lacks ['velocity']" in str(caught.value)
+    x0 = {"position": jnp.zeros(2), "velocity": jnp.zeros(3)}
     with pytest.raises(AssemblyError, match=r"\['velocity'\] has shape \(3,\) where \(2,\) is needed"):
-        x0 = {"position": jnp.zeros(2), "velocity": jnp.zeros(3)}
         rollout(Waves(), Waves().default_params(), TS, plant=Spring(), x0=x0)
 
 

@@ -511,7 +511,7 @@ def test_isolated_registry_comes_and_goes():
         assert isinstance(ideomotor.make("good"), Good)
     assert ideomotor.registry() is before
     assert "good" not in [c.name for c in ideomotor.components("plant")]
-    with pytest.raises(RuntimeError), isolated_registry(empty=True):
+    with pytest.raises(RuntimeError), isolated_registry(empty=True):  # noqa: PT012
         assert ideomotor.components() == []
         raise RuntimeError
     assert ideomotor.registry() is before

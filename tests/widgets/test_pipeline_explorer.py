@@ -91,7 +91,7 @@ def test_what_the_cards_say_is_what_assembling_says(fresh):
         try:
             ideomotor.Pipeline(None, primitive, plant=ideomotor.make(name))
         except AssemblyError as error:
-            assert reasons[name] == str(error).partition("\n")[0]
+            assert reasons[name] == str(error).partition("\n")[0]  # noqa: PT017
         else:
             assert reasons[name] == ""
 

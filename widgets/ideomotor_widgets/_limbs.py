@@ -68,12 +68,6 @@ def _arm(ts: np.ndarray, ys: dict[str, Any], plant: Any) -> Drawn:
     return Drawn(layers, view_of(points, *(line for line, _ in muscles), margin=0.1), "m")
 
 
-def arm_view(plant: Any) -> list[float]:
-    """A view of all that an arm can reach in front of it."""
-    reach = float(np.sum(np.asarray(plant.lengths if hasattr(plant, "lengths") else plant.arm.lengths)))
-    return [-0.75 * reach, 0.85 * reach, -0.25 * reach, 1.05 * reach]
-
-
 def _muscles(points: np.ndarray, ys: dict[str, Any], plant: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     """Lines along the links on the side to which each muscle pulls, with its activation; a scheme, not anatomy."""
     paths: Any = getattr(plant, "paths", None)

@@ -94,7 +94,7 @@ class ParameterBoxes(ipywidgets.VBox):
         elif value.size <= _FEW:
             made = [self._slider(value, i, label, meaning.bounds) for i in range(value.size)]
         else:
-            rows = value.shape[0] if 1 < value.ndim and value.shape[0] <= 8 else 1
+            rows = value.shape[0] if value.ndim > 1 and value.shape[0] <= 8 else 1
             names = [f"{i + 1}" for i in range(rows)] if rows > 1 else [label[:6]]
             limit = max(1.5 * float(np.abs(value).max()), 1.0)
             bars = Bars(label=label, rows=names, values=packed(value.ravel()), limit=limit, width=self.width)

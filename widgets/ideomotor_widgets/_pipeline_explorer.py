@@ -185,10 +185,9 @@ class PipelineExplorer(AbstractView):
             buttons.append(button)
         files = ipywidgets.HBox([name, *buttons])
         yaml_tab = ipywidgets.VBox([self.yaml_code, files])
-        tabs = ipywidgets.Tab(
+        return ipywidgets.Tab(
             [yaml_tab, self.python_code], titles=("YAML", "Python"), layout={"max_width": "900px"}
         )
-        return tabs
 
     def _pressed(self, call: Any) -> None:
         with self.guarded():

@@ -180,7 +180,7 @@ def _gradient(case: Case, key) -> None:
 
     dynamic, static = split(case.inputs)
     if not jax.tree.leaves(dynamic):
-        return
+        return None
     gradient = eqx.filter_jit(jax.grad(loss))
     try:
         slope = gradient(dynamic, static)
@@ -206,6 +206,7 @@ def _gradient(case: Case, key) -> None:
         )
     if jax.dtypes.canonicalize_dtype(np.float64) == np.float64:
         _gradient_is_slope(case, gradient, split, key)
+    return None
 
 
 def _weighted(outputs: PyTree) -> list[tuple[np.ndarray, Any]]:

@@ -147,8 +147,8 @@ def test_poses_are_unrolled_without_loss():
     assert np.allclose(back[:, 3:] * sign[:, None], ys[:, 3:], atol=1e-12)
     reference = Rotation.from_quat(chart.reference, scalar_first=True)
     assert np.allclose(chart.coordinates(ys)[:, 3:], 0.1 * (reference.inv() * turns).as_rotvec(), atol=1e-12)
+    opposite = reference * Rotation.from_rotvec([np.pi - 0.01, 0, 0])
     with pytest.raises(DataError, match="degrees from the mean"):
-        opposite = reference * Rotation.from_rotvec([np.pi - 0.01, 0, 0])
         chart.coordinates(np.append(ys[0, :3], opposite.as_quat(scalar_first=True)))
 
 
@@ -159,8 +159,8 @@ def test_settings_are_checked():
     demonstrations = random_demonstrations(0)
     with pytest.raises(DataError, match="Did you mean 'k-means'"):
         rebuild_tree(demonstrations, TreeSettings(clustering="kmeans"))
+    arrays = build_tree(demonstrations).to_arrays()
     with pytest.raises(DataError, match="'parent' is missing"):
-        arrays = build_tree(demonstrations).to_arrays()
         MovementTree.from_arrays({name: a for name, a in arrays.items() if name != "parent"})
 
 

@@ -43,7 +43,7 @@ def test_objectives_by_name(text):
 
 @pytest.mark.parametrize("text", ["risk", "risk:x", "mean:2", "best", "risk:-1", "risk:nan", "cvar:1"])
 def test_objectives_there_are_not(text):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="objective|level|beta|risk"):
         parse_objective(text)
     result = CliRunner().invoke(command, ["train", "reach", "--objective", text])
     assert result.exit_code == 2 and "Invalid value for '--objective'" in result.output

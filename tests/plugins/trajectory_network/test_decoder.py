@@ -46,7 +46,7 @@ def test_scaling_goes_there_and_back(decoder):
     states, commands = rng.normal(size=(3, 21, 4)), rng.normal(size=(3, 21, 2))
     decoder = decoder.scaled_to(states, commands)
     scaled = decoder.scaled(jnp.asarray(states), jnp.asarray(commands))
-    assert scaled.shape == (3, 126) and 0 <= scaled.min() and scaled.max() <= 1
+    assert scaled.shape == (3, 126) and scaled.min() >= 0 and scaled.max() <= 1
     np.testing.assert_allclose(
         decoder.unscaled(scaled[1]), np.concatenate([states, commands], -1)[1], atol=1e-5
     )
