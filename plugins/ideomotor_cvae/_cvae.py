@@ -7,41 +7,47 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ideomotor import OutputScaling
 
-from ._gaussian import Gaussian
-from ._layers import Generator, LatentEncoder
-from ._model import AbstractConditionalModel, ObservationScaling
-from ._output import checked_output
-from ._priors import AbstractPrior, ImagePrior
-from ._towers import AbstractTower, NetworkInNetwork
+from ._model import AbstractConditionalModel, Gaussian, ObservationScaling, checked_output
+from ._networks import (
+    AbstractPrior,
+    AbstractTower,
+    GaussianHead,
+    Generator,
+    ImagePrior,
+    LatentEncoder,
+    NetworkInNetwork,
+    Perceptron,
+)
 
 
-class Seen(NamedTuple):
+class Encoded(NamedTuple):
     """What follows from an observation alone."""
 
     recognition: Array  # features for the recognition network
     prior: Gaussian  # of the latent
     generation: Array  # features for the generator
-    guess: Array  # the prediction network's output
+    prediction: Array  # the prediction network's output
 
 
-class CVAE(AbstractConditionalModel[Seen]):
+class CVAE(AbstractConditionalModel[Encoded]):
     """A conditional variational autoencoder (Sohn et al. 2015; Veres et al. 2017, section III).
 
-        observation ─▶ guess ─────────────────────────┐
+        observation ─▶ prediction ────────────────────┐
         observation ─▶ prior p(z|x) ─▶ z ─▶ generator ─▶ p(y|x, z)
         observation, y ─▶ recognition q(z|x, y)   (training and densities only)
 
-    - `output`: what is predicted: a primitive, whose parameters are then conditioned on the observation (a
-      planar DMP by default), or the shapes of named arrays; a grasp of three fingers is
-      `{"contacts": (3, 3), "normals": (3, 3)}`.
-    - `shape`: of an observation; the last axis is its channels. Pictures are (height, width, channels).
+    - `output`: what is predicted: a primitive, whose parameters are conditioned on the observation (by default a planar
+      DMP), or the shapes of named arrays; a grasp with three fingers is `{"contacts": (3, 3), "normals": (3, 3)}`.
+    - `shape`: of an observation; the last axis is its channels. Images are (height, width, channels).
     - `prior`: `ImagePrior` (CVAE), `RecurrentPrior` (R-CVAE) or `SharedPrior` (GSNN).
-    - `tower`: recipe of the image networks; `share_tower=True` uses one for all three purposes, a third of the cost.
-    - `latent`: numbers in the latent (the authors' 5); `width`: of the hidden layers (64).
-    - `generator`: widths of layers in which features and latent meet; `()` is the authors' generator, in which
-      guess and latent meet only after both have become outputs.
+    - `tower`: the image network, `NetworkInNetwork`, `DenseTower` or a module of your own with
+      `make(shape, key) -> (network, features)`; `share_tower=True` uses one network for all three purposes, at a third of
+      the cost.
+    - `latent`: dimension of the latent (the authors use 5); `width`: of the hidden layers (64).
+    - `generator`: widths of layers that see features and latent together; `()` is the authors' generator, in which
+      prediction and latent are joined only after both have the size of the output.
 
-    Train with `ideomotor.train(model, negative_bound, …)`, after `with_scaling`.
+    Train with `ideomotor.train(model, negative_bound, …)` after `with_scaling`.
     """
 
     towers: tuple[Any, ...]
@@ -81,83 +87,137 @@ class CVAE(AbstractConditionalModel[Seen]):
         self.latent, self.width, self.share_tower = int(latent), int(width), bool(share_tower)
         self.generator = tuple(int(n) for n in generator)
         keys = jax.random.split(jax.random.key(0) if key is None else key, 6)
-        made = [self.tower.make(self.shape, k) for k in keys[: 1 if share_tower else 3]]
-        self.towers, features = tuple(m for m, _ in made), made[0][1]
+        towers = [self.tower.make(self.shape, k) for k in keys[: 1 if share_tower else 3]]
+        self.towers, features = tuple(network for network, _ in towers), towers[0][1]
         self.scaling = OutputScaling.identity(self.output.default_params())
         outputs = self.scaling.offset.size
         self.prior_network = self.prior.make(features, outputs, self.width, self.latent, keys[4])
-        known = 0 if self.prior_network is None else outputs
-        self.recognition = LatentEncoder(features, known, self.width, self.latent, key=keys[3])
+        given = 0 if self.prior_network is None else outputs
+        self.recognition = LatentEncoder(features, given, self.width, self.latent, key=keys[3])
         self.generating = Generator(features, self.latent, outputs, self.width, self.generator, key=keys[5])
         self.eye = ObservationScaling.identity(self.shape)
 
-    def see(self, observation: Float[Array, "..."]) -> Seen:
-        """Features, prior and first guess."""
+    def encode(self, observation: Float[Array, "..."]) -> Encoded:
         x = self.eye(observation)
-        if self.share_tower:
-            features = (self.towers[0](x),) * 3
-        else:
-            features = tuple(tower(x) for tower in self.towers)
-        guess = self.generating.guess(features[2])
+        features = [tower(x) for tower in self.towers] * (3 if self.share_tower else 1)
+        prediction = self.generating.predict(features[2])
         if self.prior_network is None:
-            prior = self.prior.see(self.recognition, features[0], guess)
+            prior = self.recognition(features[0])
         else:
-            prior = self.prior.see(self.prior_network, features[1], guess)
-        return Seen(features[0], prior, features[2], guess)
+            prior = self.prior_network(features[1], prediction)
+        return Encoded(features[0], prior, features[2], prediction)
 
     def bound(
         self,
-        seen: Seen,
+        encoded: Encoded,
         output: Float[Array, " outputs"],
         key: PRNGKeyArray,
         *,
-        known: Float[Array, " outputs"] | None = None,
+        recognised: Float[Array, " outputs"] | None = None,
     ) -> tuple[Float[Array, ""], dict[str, Array]]:
-        """The variational bound of eq. (4) with one latent; for the GSNN, whose divergence is zero, its objective."""
-        found = self.recognised(seen, output if known is None else known)
-        divergence = found.divergence(seen.prior)
-        density = self.generate(seen, found.sample(key)).log_density(output)
+        """The variational bound of eq. (4) with one latent; the objective of the GSNN, whose divergence is zero."""
+        posterior = self.recognition(encoded.recognition, output if recognised is None else recognised)
+        divergence = posterior.divergence(encoded.prior)
+        density = self.generate(encoded, posterior.sample(key)).log_density(output)
         return density - divergence, {"divergence": divergence, "density": density}
 
     def log_likelihood(
-        self, seen: Seen, output: Float[Array, " outputs"], key: PRNGKeyArray, samples: int = 100
+        self, encoded: Encoded, output: Float[Array, " outputs"], key: PRNGKeyArray, samples: int = 100
     ) -> Float[Array, ""]:
         """The conditional log-likelihood (nats) by importance sampling, eq. (6).
 
-        For the GSNN, whose recognition network is its prior, this is the plain Monte Carlo estimate of eq. (5).
+        For the GSNN, whose recognition network is its prior, this is the Monte Carlo estimate of eq. (5).
         """
-        return self._estimate(seen, output, self.recognised(seen, output), key, samples)
+        proposal = self.recognition(encoded.recognition, output)
 
-    def log_likelihood_monte_carlo(
-        self, seen: Seen, output: Float[Array, " outputs"], key: PRNGKeyArray, samples: int = 1000
-    ) -> Float[Array, ""]:
-        """The conditional log-likelihood (nats) by latents of the prior, eq. (5)."""
-        return self._estimate(seen, output, seen.prior, key, samples)
-
-    def _estimate(self, seen, output, proposal, key, samples):
         def weight(key):
             z = proposal.sample(key)
-            density = self.generate(seen, z).log_density(output)
-            return density + seen.prior.log_density(z) - proposal.log_density(z)
+            density = self.generate(encoded, z).log_density(output)
+            return density + encoded.prior.log_density(z) - proposal.log_density(z)
 
         weights = jax.vmap(weight)(jax.random.split(key, samples))
         return jax.nn.logsumexp(weights) - jnp.log(samples)
 
-    def components(self, seen: Seen, key: PRNGKeyArray, count: int) -> Gaussian:
-        """The distributions of outputs for latents of the prior; leaves lead with `count`."""
-        latents = jax.vmap(seen.prior.sample)(jax.random.split(key, count))
-        return jax.vmap(lambda z: self.generate(seen, z))(latents)
+    def components(self, encoded: Encoded, key: PRNGKeyArray, count: int) -> Gaussian:
+        latents = jax.vmap(encoded.prior.sample)(jax.random.split(key, count))
+        return jax.vmap(lambda z: self.generate(encoded, z))(latents)
 
-    def central(self, seen: Seen) -> Float[Array, " outputs"]:
-        """The mean output at the prior's mean."""
-        return self.generate(seen, seen.prior.mean).mean
+    def point_estimate(self, encoded: Encoded) -> Float[Array, " outputs"]:
+        return self.generate(encoded, encoded.prior.mean).mean
 
-    def recognised(self, seen: Seen, output: Float[Array, " outputs"]) -> Gaussian:
-        """The latents that an output may have come from: q(z|x, y)."""
-        if self.prior_network is None:
-            return self.recognition(seen.recognition)
-        return self.recognition(seen.recognition, output)
+    def generate(self, encoded: Encoded, latent: Float[Array, " latent"]) -> Gaussian:
+        """The distribution of outputs for one latent, p(y|x, z)."""
+        return self.generating(encoded.generation, encoded.prediction, latent)
 
-    def generate(self, seen: Seen, latent: Float[Array, " latent"]) -> Gaussian:
-        """The distribution of outputs for one latent: p(y|x, z)."""
-        return self.generating(seen.generation, seen.guess, latent)
+
+class GaussianRegression(AbstractConditionalModel[Gaussian]):
+    """One prediction for one observation, without a latent: the CNN that Veres et al. 2017 compare with.
+
+    - `fit_spread`: with `False`, as in the paper, the standard deviation of every scaled number is one, which costs about
+      as many nats as knowing nothing; with `True` the standard deviations are predicted too.
+
+    The other arguments are those of `CVAE`.
+    """
+
+    network: Any
+    hidden: Perceptron
+    head: GaussianHead
+    scaling: OutputScaling
+    eye: ObservationScaling
+    output: Any
+    tower: AbstractTower
+    shape: tuple[int, ...] = eqx.field(static=True)
+    width: int = eqx.field(static=True)
+    fit_spread: bool = eqx.field(static=True)
+
+    def __init__(
+        self,
+        output: Any = None,
+        shape: tuple[int, ...] = (32, 32, 1),
+        tower: AbstractTower | None = None,
+        width: int = 64,
+        fit_spread: bool = False,
+        *,
+        key: PRNGKeyArray | None = None,
+    ):
+        if width < 1:
+            raise ValueError(f"width must be at least 1, not {width}.")
+        self.output = checked_output(output)
+        self.shape = tuple(int(n) for n in shape)
+        self.tower = NetworkInNetwork() if tower is None else tower
+        self.width, self.fit_spread = int(width), bool(fit_spread)
+        one, two, three = jax.random.split(jax.random.key(0) if key is None else key, 3)
+        self.network, features = self.tower.make(self.shape, one)
+        self.hidden = Perceptron(features, (self.width,), key=two)
+        self.scaling = OutputScaling.identity(self.output.default_params())
+        self.head = GaussianHead(self.width, self.scaling.offset.size, key=three)
+        self.eye = ObservationScaling.identity(self.shape)
+
+    def encode(self, observation: Float[Array, "..."]) -> Gaussian:
+        """The distribution of outputs."""
+        predicted = self.head(self.hidden(self.network(self.eye(observation))))
+        return predicted if self.fit_spread else Gaussian(predicted.mean, jnp.zeros_like(predicted.mean))
+
+    def bound(
+        self,
+        encoded: Gaussian,
+        output: Float[Array, " outputs"],
+        key: PRNGKeyArray,
+        *,
+        recognised: Float[Array, " outputs"] | None = None,
+    ) -> tuple[Float[Array, ""], dict[str, Array]]:
+        """The log density itself."""
+        return encoded.log_density(output), {}
+
+    def log_likelihood(
+        self, encoded: Gaussian, output: Float[Array, " outputs"], key: PRNGKeyArray, samples: int = 1
+    ) -> Float[Array, ""]:
+        """The exact log density (nats), independent of `key` and `samples`."""
+        return encoded.log_density(output)
+
+    def components(self, encoded: Gaussian, key: PRNGKeyArray, count: int) -> Gaussian:
+        """The distribution `count` times: without a latent all samples have the same mean."""
+        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), encoded)
+
+    def point_estimate(self, encoded: Gaussian) -> Float[Array, " outputs"]:
+        return encoded.mean

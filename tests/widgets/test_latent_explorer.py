@@ -89,7 +89,7 @@ def coin(**more):
 
 def test_a_point_of_the_map_is_its_latent_and_what_the_model_makes_of_it(explorer, send):
     model = explorer.model
-    meant = eqx.filter_jit(lambda m, x, z: m.to_params(m.generate(m.see(x), z).mean))
+    meant = eqx.filter_jit(lambda m, x, z: m.to_params(m.generate(m.encode(x), z).mean))
     for point in ((0.4, -0.7), (-1.0, 0.3)):
         send(explorer.map, handles=[{**explorer.map.handles[0], "x": point[0], "y": point[1]}])
         wanted = meant(model, jnp.asarray(explorer.observation), jnp.array(point))
@@ -105,7 +105,7 @@ def test_a_point_of_the_map_is_its_latent_and_what_the_model_makes_of_it(explore
 
 def test_samples_are_those_of_the_prior_and_the_key(explorer):
     first = explorer._drawn.latents.copy()
-    prior = eqx.filter_jit(lambda m, x: m.see(x).prior)(explorer.model, jnp.asarray(explorer.observation))
+    prior = eqx.filter_jit(lambda m, x: m.encode(x).prior)(explorer.model, jnp.asarray(explorer.observation))
     z = (first - np.asarray(prior.mean)) / np.exp(np.asarray(prior.log_sigma))
     assert np.abs(z.mean(0)).max() < 4 / np.sqrt(60) and np.abs(z.std(0) - 1).max() < 0.4
     explorer.sample_again()

@@ -67,11 +67,11 @@ def duration_of(params: Any) -> float | None:
 
 
 def _tells(model: Any) -> bool:
-    return all(callable(getattr(model, name, None)) for name in ("see", "generate", "to_params"))
+    return all(callable(getattr(model, name, None)) for name in ("encode", "generate", "to_params"))
 
 
 def _see(model: Any, observation: Any) -> Any:
-    return model.see(observation)
+    return model.encode(observation)
 
 
 @eqx.filter_jit

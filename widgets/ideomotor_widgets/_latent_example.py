@@ -53,7 +53,7 @@ def train(steps: int = 4000) -> Any:
 
     def loss(model: Any, batch: Any, key: Any) -> Any:
         def one(observation, params, key):
-            seen = model.see(observation)
+            seen = model.encode(observation)
             return -model.bound(seen, model.scaling.to_output(params), key)[0]
 
         keys = jax.random.split(key, len(batch["observations"]))

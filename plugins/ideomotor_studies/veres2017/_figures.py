@@ -14,7 +14,7 @@ _COLOURS = ("#d62728", "#1f77b4", "#2ca02c")
 
 def figure_histograms(model: Any, grasps: Grasps, samples: int = 4000) -> Figure:
     """Figure 4: samples of the latent and of the scaled outputs for one picture."""
-    seen = model.see(jnp.asarray(grasps.observations[0], float))
+    seen = model.encode(jnp.asarray(grasps.observations[0], float))
     latents = jax.vmap(seen.prior.sample)(jax.random.split(jax.random.key(0), samples))
     outputs = model.components(seen, jax.random.key(1), samples).mean
     names = [
@@ -44,7 +44,7 @@ def figure_modes(model: Any, grasps: Grasps, rows: int = 4, samples: int = 400) 
     chosen = np.linspace(0, len(grasps) - 1, rows).astype(int)
     for row, i in enumerate(chosen):
         observation = jnp.asarray(grasps.observations[i], float)
-        outputs = model.components(model.see(observation), jax.random.key(i), samples).mean
+        outputs = model.components(model.encode(observation), jax.random.key(i), samples).mean
         found = jax.vmap(model.to_params)(outputs)
         picture = figure.add_subplot(rows, 3, 3 * row + 1)
         picture.imshow(np.asarray(grasps.observations[i][..., -1], float), cmap="coolwarm")  # relief

@@ -116,9 +116,9 @@ def _proposals(model: Any, observations: Array, keys: Array, what: str) -> Any:
     def one(observation, key):
         if what == "mode":
             return jax.tree.map(lambda y: y[None], model.most_likely(observation, key, 50))
-        seen = model.see(observation)
+        seen = model.encode(observation)
         if what == "mean":
-            return jax.vmap(model.to_params)(model.central(seen)[None])
+            return jax.vmap(model.to_params)(model.point_estimate(seen)[None])
         first, second = jax.random.split(key)
         outputs = model.components(seen, first, 10 if what == "first of ten" else 1).mean
         if len(outputs) > 1:

@@ -109,7 +109,7 @@ def negative_log_likelihood(model: Any, grasps: Grasps, count: int, seed: int = 
 def _likelihoods(model: Any, observations: Array, params: Any, keys: Array, samples: int) -> Array:
     def one(observation, params, key):
         output = model.scaling.to_output(params)
-        return model.log_likelihood(model.see(observation), output, key, samples)
+        return model.log_likelihood(model.encode(observation), output, key, samples)
 
     return jax.vmap(one)(observations, params, keys)
 

@@ -12,7 +12,6 @@ from ideomotor.errors import DataError
 from ideomotor_cvae import (
     CVAE,
     DenseTower,
-    Gaussian,
     GaussianRegression,
     ImagePrior,
     NetworkInNetwork,
@@ -21,6 +20,7 @@ from ideomotor_cvae import (
     balanced_batches,
     negative_bound,
 )
+from ideomotor_cvae._model import Gaussian  # what `components` returns; users get it from there
 
 PRIORS = {"image": ImagePrior(), "recurrent": RecurrentPrior(), "shared": SharedPrior()}
 GRASP = {"contacts": (3, 3), "normals": (3, 3)}
@@ -31,6 +31,14 @@ def small(prior="image", **kwargs):
     return CVAE({"place": (2,)}, (3,), PRIORS[prior], DenseTower((16,)), latent=2, width=16, **kwargs)
 
 
+class Standard(eqx.Module):
+    """A prior network that gives N(0, 1) for any observation."""
+
+    def __call__(self, features, given=None):
+        """The latents."""
+        return Gaussian(jnp.zeros(2), jnp.zeros(2))
+
+
 @pytest.fixture(scope="module")
 def linear():
     """A CVAE whose generator is y = m + A z + noise and whose prior is N(0, 1): its density is known."""
@@ -39,15 +47,11 @@ def linear():
         matrix: jax.Array
         centre: jax.Array
 
-        def guess(self, features):
+        def predict(self, features):
             return self.centre
 
-        def __call__(self, features, guess, latent):
-            return Gaussian(guess + self.matrix @ latent, jnp.full(2, -0.5))
-
-    class Standard(eqx.Module):
-        def __call__(self, features, given=None):
-            return Gaussian(jnp.zeros(2), jnp.zeros(2))
+        def __call__(self, features, prediction, latent):
+            return Gaussian(prediction + self.matrix @ latent, jnp.full(2, -0.5))
 
     class Wide(eqx.Module):
         def __call__(self, features, given=None):
@@ -70,26 +74,30 @@ def exact(y, centre, covariance):
     return -0.5 * (apart @ inverse @ apart + np.log(np.linalg.det(2 * np.pi * covariance)))
 
 
-@pytest.mark.parametrize("estimate", ["log_likelihood", "log_likelihood_monte_carlo"])
-def test_both_estimates_of_the_likelihood_find_the_closed_form(linear, estimate):
+@pytest.mark.parametrize("proposal", ["recognition", "prior"])
+def test_the_likelihood_against_its_closed_form(linear, proposal):
     model, centre, covariance = linear
-    seen = model.see(jnp.zeros(3))
+    if proposal == "prior":  # the GSNN's estimate, eq. (5)
+        model = eqx.tree_at(lambda m: m.recognition, model, Standard())
+    encoded = model.encode(jnp.zeros(3))
     for y in np.array([[0.5, -1.0], [2.0, 0.5], [-1.0, -2.0]]):
-        found = getattr(model, estimate)(seen, jnp.asarray(y, jnp.float32), jax.random.key(1), 40_000)
+        found = model.log_likelihood(encoded, jnp.asarray(y, jnp.float32), jax.random.key(1), 40_000)
         assert abs(float(found) - exact(y, centre, covariance)) < 0.03
 
 
 def test_importance_sampling_needs_fewer_samples(linear):
-    model, centre, covariance = linear
-    seen, y = model.see(jnp.zeros(3)), np.array([2.5, 1.5])
+    model, centre, _ = linear
+    encoded, y = model.encode(jnp.zeros(3)), np.array([2.5, 1.5])
     keys = jax.random.split(jax.random.key(0), 200)
 
-    def error(estimate):
-        found = jax.vmap(lambda k: estimate(seen, jnp.asarray(y, jnp.float32), k, 100))(keys)
+    def error(recognition):
+        proposing = eqx.tree_at(lambda m: m.recognition, model, recognition)
+        found = jax.vmap(lambda k: proposing.log_likelihood(encoded, jnp.asarray(y, jnp.float32), k, 100))(
+            keys
+        )
         return float(jnp.std(found))
 
-    proposal = eqx.tree_at(lambda m: m.recognition, model, Posterior(*posterior(y, centre)))
-    assert error(proposal.log_likelihood) < 0.5 * error(model.log_likelihood_monte_carlo)
+    assert error(Posterior(*posterior(y, centre))) < 0.5 * error(Standard())
 
 
 class Posterior(eqx.Module):
@@ -115,11 +123,13 @@ def posterior(y, centre):
 
 def test_the_bound_lies_below_the_likelihood_and_touches_it_at_the_posterior(linear):
     model, centre, covariance = linear
-    seen, y = model.see(jnp.zeros(3)), np.array([1.0, 0.0])
+    encoded, y = model.encode(jnp.zeros(3)), np.array([1.0, 0.0])
     keys = jax.random.split(jax.random.key(3), 20_000)
 
     def bound(model):
-        return float(jnp.mean(jax.vmap(lambda k: model.bound(seen, jnp.asarray(y, jnp.float32), k)[0])(keys)))
+        return float(
+            jnp.mean(jax.vmap(lambda k: model.bound(encoded, jnp.asarray(y, jnp.float32), k)[0])(keys))
+        )
 
     knowing = eqx.tree_at(lambda m: m.recognition, model, Posterior(*posterior(y, centre)))
     best = exact(y, centre, covariance)
@@ -138,15 +148,15 @@ def test_divergence_against_sampling():
 
 def test_recognition_and_prior_of_the_gsnn_are_one():
     model = small("shared")
-    seen = model.see(jnp.ones(3))
-    _, parts = model.bound(seen, jnp.ones(2), jax.random.key(0))
+    encoded = model.encode(jnp.ones(3))
+    _, parts = model.bound(encoded, jnp.ones(2), jax.random.key(0))
     assert model.prior_network is None
     np.testing.assert_allclose(parts["divergence"], 0.0, atol=1e-6)
 
 
 def test_the_recurrent_prior_depends_on_the_guess_and_passes_gradients_to_it():
     def prior_mean(model):
-        return jnp.sum(model.see(jnp.ones(3)).prior.mean)
+        return jnp.sum(model.encode(jnp.ones(3)).prior.mean)
 
     for name, wanted in (("recurrent", True), ("image", False)):
         grad = eqx.filter_grad(prior_mean)(small(name))
@@ -187,7 +197,7 @@ def score(model, held):
     @jax.jit
     def one(x, place, key):
         output = model.scaling.to_output({"place": place})
-        return model.log_likelihood(model.see(x), output, key, 100)
+        return model.log_likelihood(model.encode(x), output, key, 100)
 
     keys = jax.random.split(jax.random.key(0), len(held["observations"]))
     return -float(jnp.mean(jax.vmap(one)(held["observations"], held["params"]["place"], keys)))
@@ -199,8 +209,8 @@ def test_a_latent_captures_two_ways_where_a_regression_averages_them(trained):
     x = jnp.asarray(held["observations"][0])
     keys = jax.random.split(jax.random.key(5), 200)
     places = jax.vmap(lambda k: models["cvae"](x, key=k)["place"])(keys)
-    near = np.min(np.abs(np.abs(places[:, 0]) - 1.0 - 0.1 * held["observations"][0, 0]))
-    assert near < 0.1
+    away = np.abs(np.abs(places[:, 0]) - 1.0 - 0.1 * held["observations"][0, 0])
+    assert np.median(away) < 0.15
     assert 0.2 < np.mean(places[:, 0] > 0) < 0.8  # both ways
     assert np.mean(np.abs(places[:, 0]) > 0.5) > 0.7  # seldom between them
     assert abs(float(models["cnn"](x)["place"][0])) < 0.4
@@ -213,13 +223,11 @@ def test_the_most_likely_grasp_is_on_one_of_the_ways(trained):
 
 
 def test_mode_of_a_mixture_has_no_slope_and_is_the_highest_component():
-    from ideomotor_cvae._mode import mode
-
     mixture = Gaussian(
         jnp.array([[0.0, 0.0], [0.2, 0.1], [5.0, 5.0]]),
         jnp.log(jnp.array([[0.5, 0.5], [0.4, 0.6], [1.0, 1.0]])),
     )
-    found = mode(mixture, steps=200)
+    found = mixture.mode(steps=200)
     slope = jax.grad(lambda y: jax.nn.logsumexp(mixture.log_density(y[None])))(found)
     np.testing.assert_allclose(slope, 0.0, atol=1e-4)
     assert jnp.all(jnp.abs(found) < 0.3)
@@ -286,13 +294,11 @@ def test_save_and_load_give_the_same_samples(tmp_path):
 def test_bad_input_is_refused_in_one_sentence():
     with pytest.raises(ValueError, match=r"output must be a primitive or name arrays.*'contacts'"):
         CVAE([3, 3])
-    with pytest.raises(
-        ValueError, match=r"\(height, width, channels\), and the observation's shape is \(3,\)"
-    ):
+    with pytest.raises(ValueError, match=r"must be \(height, width, channels\), not \(3,\)"):
         CVAE(GRASP, (3,))
     with pytest.raises(ValueError, match="cannot be halved 2 times"):
         CVAE(GRASP, (3, 3, 1))
-    with pytest.raises(ValueError, match="4 pixels wide in the end, which 5 cells cannot share"):
+    with pytest.raises(ValueError, match="4 pixels wide after pooling, fewer than 5 cells"):
         CVAE(GRASP, (16, 16, 1), tower=NetworkInNetwork((4,), (3,), (1,), stride=2, cells=5))
     with pytest.raises(ValueError, match="kernels must be odd"):
         NetworkInNetwork((4,), (2,), ())

@@ -121,7 +121,9 @@ def test_a_grasp_model_comes_back_and_answers_in_the_world(folder, sets, tmp_pat
     found = loaded.grasps(view, jax.random.key(0), 4)
     assert found["contacts"].shape == found["normals"].shape == (4, 3, 3)
     np.testing.assert_allclose(np.linalg.norm(found["normals"], axis=-1), 1.0)
-    mean = network.to_params(network.central(network.see(jnp.asarray(grasps.observations[0], float))))
+    mean = network.to_params(
+        network.point_estimate(network.encode(jnp.asarray(grasps.observations[0], float)))
+    )
     middle = to_world(grasps.frames[0], {name: np.asarray(array) for name, array in mean.items()})
     assert np.abs(found["contacts"].mean((0, 1)) - middle["contacts"].mean(0)).max() < 0.1
     with pytest.raises(CheckpointError, match="no trained grasp model in .*reproduce veres2017"):
@@ -134,7 +136,7 @@ def test_proposals_are_the_networks_own_and_ten_start_with_the_likeliest(sets):
     ten = propose(network, grasps, "first of ten")
     assert ten["contacts"].shape == (len(grasps), 10, 3, 3)
     assert propose(network, grasps, "mode")["normals"].shape == (len(grasps), 1, 3, 3)
-    seen = network.see(jnp.asarray(grasps.observations[0], float))
+    seen = network.encode(jnp.asarray(grasps.observations[0], float))
     mixture = network.components(seen, jax.random.key(5), 2000)
     density = [
         jax.nn.logsumexp(
