@@ -1,5 +1,6 @@
 from . import config as config
 from . import errors as errors
+from . import kinds as kinds
 from . import pool as pool
 from . import spec as spec
 from . import testing as testing

@@ -28,20 +28,8 @@ from .interfaces import (
     AbstractPlant,
     AbstractPrimitive,
 )
-
-_METHODS = {
-    "perception": ("default_observation", "__call__"),
-    "planner": ("default_query", "__call__"),
-    "plant": ("default_state", "default_command", "step", "observe"),
-}
-_FEEDFORWARD = ("default_params", "trajectory")
-_FEEDBACK = ("default_params", "default_feedback", "init", "step")
-_INTERFACES = {
-    "perception": AbstractPerception,
-    "planner": AbstractPlanner,
-    "primitive": AbstractPrimitive,
-    "plant": AbstractPlant,
-}
+from .kinds import KINDS, find
+from .spec import Component
 
 
 class _ByIdentity:
@@ -256,33 +244,26 @@ def can_fit(primitive: AbstractPrimitive) -> bool:
     return type(primitive).fit is not AbstractPrimitive.fit
 
 
-def adapt(made: Any, record: Any) -> Any:
-    """Return a component as it is if it has its interface, or a plain object wrapped in a `Host*` adapter."""
-    kind = record.kind
-    if isinstance(made, _INTERFACES[kind]):
+def adapt(made: Any, record: Component) -> Any:
+    """Return a component as it is if it has its interface, or a plain object wrapped in an adapter of its kind."""
+    kind = KINDS[record.kind]
+    interface = find(kind.interface)
+    if isinstance(made, interface):
         return made
     if isinstance(made, eqx.Module):
         raise AssemblyError(
-            f"{kind} {record.name!r} is an Equinox module and not an Abstract{kind.capitalize()}; derive "
-            f"it from that."
+            f"{kind.name} {record.name!r} is an Equinox module and not an {interface.__name__}; derive it from that."
         )
-
-    def has(names):
-        return all(callable(getattr(made, name, None)) for name in names)
-
-    if kind == "primitive":
-        if has(_FEEDBACK):
-            return HostFeedbackPrimitive(made)
-        if has(_FEEDFORWARD):
-            return HostFeedforwardPrimitive(made)
-        wanted = f"{', '.join(_FEEDFORWARD)} (feedforward) or {', '.join(_FEEDBACK)} (feedback)"
-    elif has(_METHODS[kind]):
-        return {"perception": HostPerception, "planner": HostPlanner, "plant": HostPlant}[kind](made)
-    else:
-        wanted = ", ".join(_METHODS[kind])
+    for adapter in kind.adapters:
+        if all(callable(getattr(made, method, None)) for method in adapter.methods):
+            return find(adapter.factory)(made)
+    labels = [f" ({adapter.label})" if adapter.label else "" for adapter in kind.adapters]
+    wanted = " or ".join(
+        ", ".join(adapter.methods) + label for adapter, label in zip(kind.adapters, labels, strict=True)
+    )
     there = [name for name in dir(type(made)) if not name.startswith("_")]
     raise AssemblyError(
-        f"{kind} {record.name!r} ({type(made).__name__}) lacks methods of its interface: needed {wanted}; "
+        f"{kind.name} {record.name!r} ({type(made).__name__}) lacks methods of its interface: needed {wanted}; "
         f"found {', '.join(there) or 'none'}."
     )
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
+from . import _flows
 from ._host import can_fit, class_name, is_host
 from ._rollout import rollout
-from ._structure import check_fits, describe, numbers_to_arrays, shapes_of
+from ._structure import check_fits, describe, numbers_to_arrays
 from ._trajectory import Trajectory, check_times
 from .config import arguments, from_config, to_config
 from .errors import AssemblyError, ConfigError, did_you_mean
@@ -22,6 +22,7 @@ from .interfaces import (
     AbstractPlant,
     AbstractPrimitive,
 )
+from .kinds import KINDS, SLOTS, find
 
 
 class Pipeline(eqx.Module):
@@ -44,9 +45,8 @@ class Pipeline(eqx.Module):
 
     def default_observation(self) -> PyTree:
         """An observation the pipeline accepts."""
-        if self.perception is not None:
-            return self.perception.default_observation()
-        return self.primitive.default_params() if self.planner is None else self.planner.default_query()
+        first = next(slot for slot in SLOTS if getattr(self, slot) is not None)
+        return _published(first, getattr(self, first))
 
     def params(self, observation: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
         """The parameters of the movement for an observation: everything before the movement is played."""
@@ -71,7 +71,7 @@ class Pipeline(eqx.Module):
 
         Trained weights are not arguments: `save_pipeline` keeps both.
         """
-        parts = {slot: getattr(self, slot) for slot in _SLOTS}
+        parts = {slot: getattr(self, slot) for slot in SLOTS}
         return {slot: to_config(part) for slot, part in parts.items() if part is not None}
 
     @staticmethod
@@ -79,11 +79,11 @@ class Pipeline(eqx.Module):
         """Make the pipeline a dictionary describes; relative paths in it start at `folder`."""
         if not isinstance(config, dict):
             raise ConfigError(
-                f"A pipeline is a mapping with the keys {', '.join(_SLOTS)}, not {config!r:.80}."
+                f"A pipeline is a mapping with the keys {', '.join(SLOTS)}, not {config!r:.80}."
             )
         for key in config:
-            if key not in _SLOTS:
-                raise ConfigError(f"A pipeline has no part {key!r}.{did_you_mean(str(key), _SLOTS)}")
+            if key not in SLOTS:
+                raise ConfigError(f"A pipeline has no part {key!r}.{did_you_mean(str(key), SLOTS)}")
         if "primitive" not in config:
             raise ConfigError("A pipeline needs a primitive, such as `primitive: {use: dmp}`.")
         parts = {
@@ -143,7 +143,7 @@ _params_jitted = eqx.filter_jit(_params)
 
 def check_pipeline(pipeline: Pipeline) -> None:
     """Raise an `AssemblyError` that shows both structures where two neighbours do not fit."""
-    check_kinds({slot: getattr(pipeline, slot) for slot in _SLOTS})
+    check_kinds({slot: getattr(pipeline, slot) for slot in SLOTS})
     _check_parameters(pipeline)
     _check_feedback(pipeline.primitive, pipeline.plant)
     if pipeline.plant is not None:
@@ -152,8 +152,8 @@ def check_pipeline(pipeline: Pipeline) -> None:
 
 def check_kinds(parts: dict[str, Any]) -> None:
     """Raise an `AssemblyError` for a part that has not the interface of its slot."""
-    for slot, interface in _SLOTS.items():
-        part = parts[slot]
+    for slot in SLOTS:
+        part, interface = parts[slot], find(KINDS[slot].interface)
         if isinstance(part, interface) or (part is None and slot != "primitive"):
             continue
         if isinstance(part, type):
@@ -163,14 +163,6 @@ def check_kinds(parts: dict[str, Any]) -> None:
         else:
             got = f"{type(part).__name__}; wrap a NumPy object in its adapter, such as ideomotor.HostPlant"
         raise AssemblyError(f"The {slot} of a pipeline must be an {interface.__name__}, not {got}.")
-
-
-_SLOTS = {
-    "perception": AbstractPerception,
-    "planner": AbstractPlanner,
-    "primitive": AbstractPrimitive,
-    "plant": AbstractPlant,
-}
 
 
 def _check_parameters(pipeline: Pipeline) -> None:
@@ -183,12 +175,9 @@ def _check_parameters(pipeline: Pipeline) -> None:
         )
     if perception is None:
         return
-    given = shapes_of(perception, perception.default_observation(), key=jax.random.key(0))
-    if planner is not None:
-        check_fits(class_name(perception), given, class_name(planner), planner.default_query(), what="query")
-    else:
-        wanted = primitive.default_params()
-        check_fits(class_name(perception), given, class_name(primitive), wanted, what="parameters")
+    slot, taker = ("primitive", primitive) if planner is None else ("planner", planner)
+    given, wanted = _flows.perception(perception)["parameters"], _published(slot, taker)
+    check_fits(class_name(perception), given, class_name(taker), wanted, what=KINDS[slot].takes)
 
 
 def _check_feedback(primitive: AbstractPrimitive, plant: AbstractPlant | None) -> None:
@@ -204,24 +193,14 @@ def _check_feedback(primitive: AbstractPrimitive, plant: AbstractPlant | None) -
 
 
 def _check_plant(primitive: Any, plant: AbstractPlant) -> None:
-    seen = shapes_of(plant.observe, plant.default_state(), key=jax.random.key(0))
-    params = primitive.default_params()
-    if isinstance(primitive, AbstractFeedbackPrimitive):
-        feedback = primitive.default_feedback()
-        if feedback is not None:
-            names = class_name(plant), class_name(primitive)
-            check_fits(names[0], seen, names[1], feedback, what="feedback", more=True)
-
-        def command(params, seen, dt):
-            return primitive.step(primitive.init(params), seen, params, dt, key=jax.random.key(0))[1]
-
-        given = shapes_of(command, params, seen, jax.ShapeDtypeStruct((), jnp.result_type(float)))
-    else:
-        ts = jnp.linspace(0.0, 1.0, 2)
-        given = shapes_of(primitive.trajectory, params, ts, key=jax.random.key(0))
-        given = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), given)
-    wanted = plant.default_command()
-    check_fits(class_name(primitive), given, class_name(plant), wanted, what="command")
+    seen = _flows.plant(plant)["feedback"]
+    if (
+        isinstance(primitive, AbstractFeedbackPrimitive)
+        and (wanted := primitive.default_feedback()) is not None
+    ):
+        check_fits(class_name(plant), seen, class_name(primitive), wanted, what="feedback", more=True)
+    given = _flows.command_of(primitive, seen)
+    check_fits(class_name(primitive), given, class_name(plant), plant.default_command(), what="command")
 
 
 def _brief(component: Any) -> str:
@@ -245,21 +224,15 @@ def _short(value: Any) -> str:
 
 def _flow(pipeline: Pipeline) -> list[tuple[str, str, str]]:
     """`(slot, component, what it passes on)` in the order in which data flow."""
-    steps = [("observation", describe(pipeline.default_observation()), "")]
-    for slot in ("perception", "planner", "primitive", "plant"):
-        part = getattr(pipeline, slot)
-        if part is None:
-            continue
-        if slot == "perception" and pipeline.planner is not None:
-            passes = describe(pipeline.planner.default_query())
-        elif slot in ("perception", "planner"):
-            passes = describe(pipeline.primitive.default_params())
-        elif slot == "primitive" and pipeline.plant is not None:
-            passes = describe(pipeline.plant.default_command())
-        elif slot == "plant":
-            seen = jax.eval_shape(part.observe, part.default_state()) if not is_host(part) else None
-            passes = describe(seen) if seen is not None else ""
-        else:
-            passes = ""
-        steps.append((slot, _brief(part), passes))
-    return steps
+    parts = {slot: part for slot in SLOTS if (part := getattr(pipeline, slot)) is not None}
+    passes = [describe(_published(slot, part)) for slot, part in parts.items()]
+    last = list(parts.values())[-1]
+    seen = "" if pipeline.plant is None or is_host(last) else describe(_flows.plant(last)["feedback"])
+    steps = zip(parts.items(), [*passes[1:], seen], strict=True)
+    first = describe(pipeline.default_observation())
+    return [("observation", first, ""), *((slot, _brief(part), onward) for (slot, part), onward in steps)]
+
+
+def _published(slot: str, part: Any) -> PyTree:
+    """The example of what a part takes."""
+    return getattr(part, KINDS[slot].default)()

@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 
 from . import _files, _saved
-from ._host import HOST_CLASSES, adapt
+from ._host import HOST_CLASSES
 from .errors import ConfigError, IdeomotorError, did_you_mean
 from .registry import registry
 
@@ -86,28 +86,19 @@ def from_config(config: Any, *, kind: str | None = None, folder: Path | str = ".
             raise ConfigError(f"{place}{{load: …}} takes no other key, and {sorted(unknown)[0]!r} was given.")
         return _saved.restored(_files.resolve(str(config["load"]), folder), from_config, kind=kind)
     name = config["use"]
+    given = {key: value for key, value in config.items() if key != "use"}
     try:
         record = registry().get(str(name), kind)
-        if record.kind == "command":
-            raise ConfigError(f"{name!r} is a command, and a component is needed here.")
-        factory = registry().factory(record.name)
+        registry().check_arguments(record, given)
     except IdeomotorError as error:
         raise type(error)(f"{place}{error}") from error
-    known = {parameter.name for parameter in _parameters(factory)}
-    arguments = {}
-    for key, value in config.items():
-        if key == "use":
-            continue
-        if key not in known:
-            raise ConfigError(f"{place}{name!r} takes no argument {key!r}.{did_you_mean(str(key), known)}")
-        arguments[key] = _rich(value, folder, f"{where}.{key}".lstrip("."))
+    arguments = {key: _rich(value, folder, f"{where}.{key}".lstrip(".")) for key, value in given.items()}
     try:
-        made = factory(**arguments)
+        return registry().build(record, **arguments)
     except IdeomotorError:
         raise
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{place}{name!r} cannot be made from {arguments}: {error}") from error
-    return made if record.kind == "part" else adapt(made, record)
 
 
 def dump_yaml(config: Any) -> str:

@@ -11,6 +11,7 @@ import functools
 import html
 import importlib
 import importlib.metadata
+import inspect
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from typing import Any
 import pluggy
 
 from ._light import import_light
-from .errors import PluginError, UnknownNameError, did_you_mean
-from .spec import ENTRY_POINT_GROUP, KINDS, PROJECT, Component, Hooks, hookimpl
+from .errors import ConfigError, PluginError, UnknownNameError, did_you_mean
+from .kinds import KINDS, find
+from .spec import ENTRY_POINT_GROUP, PROJECT, Component, Hooks, hookimpl
 
 _HOOK = "ideomotor_components"
 _NOTEBOOK = "registered by hand"
@@ -147,8 +149,8 @@ class Registry:
         """The components of active plug-ins, sorted by kind and name."""
         if kind is not None and kind not in KINDS:
             raise UnknownNameError(f"There is no kind {kind!r}.{did_you_mean(kind, KINDS)}")
-        found = [c for c in self._components.values() if kind in (None, c.kind)]
-        return sorted(found, key=lambda c: (KINDS.index(c.kind), c.name))
+        found, order = [c for c in self._components.values() if kind in (None, c.kind)], list(KINDS)
+        return sorted(found, key=lambda c: (order.index(c.kind), c.name))
 
     def get(self, name: str, kind: str | None = None) -> Component:
         """The record of that name; `UnknownNameError` says what was probably meant."""
@@ -178,9 +180,7 @@ class Registry:
         source = self._source[component.name]
         module_name, _, attribute = component.factory.partition(":")
         try:
-            found = importlib.import_module(module_name)
-            for part in attribute.split("."):
-                found = getattr(found, part)
+            found = find(component.factory)
         except ImportError as error:
             if component.extra and getattr(error, "name", None) is not None:
                 raise PluginError(
@@ -203,16 +203,37 @@ class Registry:
             )
         return found
 
-    def make(self, name: str, *args, kind: str | None = None, **kwargs) -> Any:
+    def make(self, name: str, /, *args, kind: str | None = None, **kwargs) -> Any:
         """Make a component: `registry.make("dmp", dof=3)`. NumPy plug-ins come back wrapped in a `Host*` adapter."""
-        component = self.get(name, kind)
-        factory = self.factory(name)
-        made = factory(*args, **kwargs)
-        if component.kind in ("perception", "planner", "primitive", "plant"):
-            from ._host import adapt  # imports JAX; only when something is made
+        return self.build(self.get(name, kind), *args, **kwargs)
 
-            made = adapt(made, component)
-        return made
+    def build(self, component: Component, /, *args, **kwargs) -> Any:
+        """Make the component of a record with the arguments of its constructor.
+
+        Raises a `ConfigError` for an argument that the constructor does not have, and whatever the constructor raises.
+        """
+        self.check_arguments(component, kwargs)
+        made = self.factory(component.name)(*args, **kwargs)
+        if not KINDS[component.kind].interface:
+            return made
+        from ._host import adapt  # imports JAX; only when something is made
+
+        return adapt(made, component)
+
+    def check_arguments(self, component: Component, names: Iterable[str]) -> None:
+        """Raise a `ConfigError` for a command, or for names that are not arguments of the component's constructor."""
+        if component.kind == "command":
+            raise ConfigError(f"{component.name!r} is a command, and a component is needed here.")
+        try:
+            known = inspect.signature(self.factory(component.name)).parameters
+        except ValueError:  # some built-in functions have none
+            return
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+            return
+        for name in names:
+            if name not in known:
+                hint = did_you_mean(str(name), known)
+                raise ConfigError(f"{component.name!r} takes no argument {name!r}.{hint}")
 
     def register(
         self, kind: str, name: str, factory: Callable[..., Any] | str, summary: str = ""

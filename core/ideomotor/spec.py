@@ -21,9 +21,10 @@ from dataclasses import dataclass
 
 import pluggy
 
+from .kinds import KINDS
+
 PROJECT = "ideomotor"
 ENTRY_POINT_GROUP = "ideomotor.plugins"
-KINDS = ("perception", "planner", "primitive", "plant", "part", "command")
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

@@ -46,7 +46,7 @@ def test_what_has_the_interface_is_left_alone():
         ("plant", "needed default_state, default_command, step, observe; found default_params, init, step"),
         (
             "primitive",
-            r"default_params, trajectory \(feedforward\) or default_params, default_feedback, init, step",
+            r"default_feedback, init, step \(feedback\) or default_params, trajectory \(feedforward\)",
         ),
         ("perception", "needed default_observation, __call__"),
         ("planner", "needed default_query, __call__"),

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import ideomotor
 from ideomotor.errors import AssemblyError, ConfigError, IdeomotorError
+from ideomotor.kinds import SLOTS
 
-SLOTS = ("perception", "planner", "primitive", "plant")
 NONE = "none"
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from ..kinds import KINDS, find
 from ..registry import registry
 from ..spec import Component
 
@@ -36,7 +37,7 @@ def _sections(record: Component) -> Iterator[tuple[str, list[str]]]:
     if doc := inspect.getdoc(factory):
         yield "Description", doc.splitlines()
     yield "Arguments", _arguments(factory) or ["none"]
-    if record.kind != "part":
+    if KINDS[record.kind].flows:
         yield "Takes and gives", _structures(record)
 
 
@@ -85,71 +86,20 @@ def _short(value: Any) -> str:
 def _structures(record: Component) -> list[str]:
     """What an instance made without arguments takes and gives, as far as it can be known without running it."""
     from .._structure import describe as shapes
-    from .._structure import shapes_of
 
     try:
         made = registry().make(record.name)
     except (TypeError, ValueError) as error:
         return [f"Not known, because it cannot be made without arguments: {error}"]
     lines = []
-
-    def show(what, tree):
-        lines.append(f"{what.ljust(14)}{shapes(tree)}")
-
-    match record.kind:
-        case "perception":
-            show("observation", made.default_observation())
-            lines += _units(made, record.kind)
-            show("parameters", shapes_of(made, made.default_observation(), key=_key()))
-        case "planner":
-            start, goal = made.default_query()
-            show("start", start)
-            show("goal", goal)
-            lines += _units(made, record.kind)
-        case "primitive":
-            params = made.default_params()
-            show("parameters", params)
-            lines += _units(made, record.kind)
-            _show_primitive(made, params, show)
-        case "plant":
-            show("state", made.default_state())
-            lines += _units(made, record.kind)
-            show("command", made.default_command())
-            show("feedback", shapes_of(made.observe, made.default_state(), key=_key()))
+    for name, tree in find(KINDS[record.kind].flows)(made).items():
+        lines += [f"{name.ljust(14)}{shapes(tree)}", *_units(tree)]
     return lines
 
 
-def _key():
-    import jax
-
-    return jax.random.key(0)
-
-
-def _show_primitive(made, params, show) -> None:
-    import jax
-    import jax.numpy as jnp
-
-    from .._structure import shapes_of
-    from ..interfaces import AbstractFeedbackPrimitive
-
-    if isinstance(made, AbstractFeedbackPrimitive):
-        show("feedback", made.default_feedback())
-        show("state", shapes_of(made.init, params))
-    else:
-        many = shapes_of(made.trajectory, params, jnp.linspace(0.0, 1.0, 2), key=_key())
-        one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), many)
-        show("command", one)
-
-
-def _units(made: Any, kind: str) -> list[str]:
+def _units(tree: Any) -> list[str]:
     from .._quantity import iter_leaf_quantities
 
-    default = {
-        "perception": "default_observation",
-        "planner": "default_query",
-        "primitive": "default_params",
-        "plant": "default_state",
-    }[kind]
-    rows = [(path, _about(q)) for path, q in iter_leaf_quantities(getattr(made, default)())]
+    rows = [(path, _about(q)) for path, q in iter_leaf_quantities(tree)]
     width = max((len(path) for path, about in rows if about), default=0)
     return [f"  {path.ljust(width)}  {about}" for path, about in rows if about]

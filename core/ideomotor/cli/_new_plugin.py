@@ -5,25 +5,28 @@ from pathlib import Path
 import click
 
 from ..errors import IdeomotorError, UnknownNameError
+from ..kinds import KINDS
 from ..registry import BUILTIN_COMMANDS, registry
 
-KINDS = ("primitive", "plant", "perception", "planner")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _PREFIX = "ideomotor-"
-_SUMMARIES = {
-    "primitive": "a straight reach with minimum jerk",
-    "plant": "a body pushed over a table",
-    "perception": "where the light is in an image",
-    "planner": "a straight way with minimum jerk",
-}
 # Names that the example code itself imports.
 _USED = ("Array", "Float")
+
+
+def examples() -> dict[str, str]:
+    """What the example of each kind does, for the kinds that have one."""
+    return {kind.name: kind.example for kind in KINDS.values() if kind.example}
 
 
 @click.command()
 @click.argument("name")
 @click.option(
-    "--kind", type=click.Choice(KINDS), default="primitive", show_default=True, help="What it will be."
+    "--kind",
+    type=click.Choice(tuple(examples())),
+    default="primitive",
+    show_default=True,
+    help="What it will be.",
 )
 @click.option("--into", metavar="FOLDER", default=".", help="Where to write it. [default: here]")
 def new_plugin(name: str, kind: str, into: str) -> None:
@@ -43,7 +46,7 @@ def write_plugin(name: str, kind: str, into: Path) -> Path:
 
     name = name.removeprefix(_PREFIX)
     _check_name(name)
-    words = {**_words(name, kind), "kind": kind, "name": name, "summary": _SUMMARIES[kind]}
+    words = {**_words(name, kind), "kind": kind, "name": name, "summary": examples()[kind]}
     folder = into / f"{_PREFIX}{name}"
     if folder.exists():
         raise IdeomotorError(f"{folder} exists; choose another name, or remove it.")

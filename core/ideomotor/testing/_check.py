@@ -1,6 +1,6 @@
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +14,14 @@ from .._host import adapt, can_fit, class_name, is_host
 from .._trajectory import Trajectory, check_demonstration
 from ..config import dump_yaml, from_config, to_config
 from ..errors import DataError
-from ..interfaces import (
-    AbstractFeedforwardPrimitive,
-    AbstractPerception,
-    AbstractPlanner,
-    AbstractPlant,
-    AbstractPrimitive,
-)
+from ..interfaces import AbstractFeedforwardPrimitive
+from ..kinds import KINDS, find, kind_of
 from ..registry import registry
 from ..spec import Component
 from ._compare import cast, not_finite, other_structure, other_values
 from ._errors import fail, one_line
 from ._laws import Case, check_laws, defaults_accepted, pure
 
-_INTERFACES = {
-    "perception": AbstractPerception,
-    "planner": AbstractPlanner,
-    "primitive": AbstractPrimitive,
-    "plant": AbstractPlant,
-}
 _DT = 0.02  # s
 
 
@@ -50,15 +39,14 @@ def check(component: Any, *, precision: str = "both", differentiable: bool = Tru
 
     Raises a `ConformanceError` that names the component, the check, what was seen and what to do.
     """
-    kinds = [kind for kind, interface in _INTERFACES.items() if isinstance(component, interface)]
-    if isinstance(component, str):
-        kinds = [registry().get(component).kind]
-    if len(kinds) != 1 or kinds[0] not in _CHECKS:
+    kind = KINDS[registry().get(component).kind] if isinstance(component, str) else kind_of(component)
+    if kind is None or not kind.laws:
+        known = ", ".join(kind.name for kind in KINDS.values() if kind.laws)
         raise TypeError(
-            f"check takes a perception, planner, primitive or plant, or the registered name of one, not "
-            f"{component!r}; a NumPy class goes to the check of its kind, such as check_plant."
+            f"check takes a component of one of the kinds {known}, or the registered name of one, not {component!r}; "
+            f"a NumPy class goes to the check of its kind, such as check_plant."
         )
-    _CHECKS[kinds[0]](component, precision=precision, differentiable=differentiable)
+    find(kind.laws)(component, precision=precision, differentiable=differentiable)
 
 
 def check_perception(perception: Any, *, precision: str = "both", differentiable: bool = True) -> None:
@@ -138,14 +126,6 @@ def check_plant(plant: Any, *, precision: str = "both", differentiable: bool = T
         _same_structure(case, "state", inputs[0], state)
         _same_structure(case, "feedback", feedback_before, feedback)
         _round_trips(case, plant)
-
-
-_CHECKS: dict[str, Callable[..., None]] = {
-    "perception": check_perception,
-    "planner": check_planner,
-    "primitive": check_primitive,
-    "plant": check_plant,
-}
 
 
 def _step(plant, inputs, key):
