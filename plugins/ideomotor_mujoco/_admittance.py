@@ -1,5 +1,4 @@
 # pyright: reportAttributeAccessIssue=false
-# (mujoco is compiled, and pyright sees no names in it)
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +11,9 @@ from ideomotor.errors import DataError
 
 from ._cartesian import operational_torque
 from ._contacts import contact_forces
+from ._joint_position import SetPoint
 from ._modes import AbstractMode
 from ._robot import Robot
-from ._set_point import SetPoint
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,16 +60,14 @@ class Admittance(AbstractMode):
         return 13 + len(robot.joints)
 
     def check(self, robot: Robot) -> None:
-        """See `AbstractMode`."""
         robot.need_motors("Admittance")
         for name in (self.surface, self.tool):
             if mujoco.mj_name2id(robot.model, mujoco.mjtObj.mjOBJ_BODY, name) < 0:
                 raise DataError(
-                    f"Admittance needs a body {name!r}, and {robot.name} has none; name surface and tool."
+                    f"Admittance needs a body {name!r}, which {robot.name} lacks; name surface and tool."
                 )
 
     def start(self, robot: Robot) -> None:
-        """See `AbstractMode`."""
         memory = robot.data.userdata
         position, quaternion = robot.tip_pose()
         origin, axes = self._frame(robot)
@@ -86,12 +83,10 @@ class Admittance(AbstractMode):
         return np.append(point, 0.0) if self.strokes else point
 
     def begin(self, robot: Robot, command: np.ndarray, dt: float) -> None:
-        """See `AbstractMode`."""
         robot.set_point = self._set_point(robot)
         robot.set_point.take(self.pixel * (command[:2] - np.asarray(self.middle)) * (1, -1), dt)
 
     def act(self, robot: Robot, command: np.ndarray, elapsed: float) -> None:
-        """See `AbstractMode`."""
         memory = robot.data.userdata
         if not self.strokes or command[2] > 0.5:
             speed = self.mobility * (memory[8] - self.force)
@@ -116,7 +111,6 @@ class Admittance(AbstractMode):
         memory[8] += -np.expm1(-self.cutoff * robot.model.opt.timestep) * (felt - memory[8])
 
     def observe(self, robot: Robot) -> dict[str, Any]:
-        """See the class."""
         origin, axes = self._frame(robot)
         height = float((robot.tip_pose()[0] - origin) @ axes[:, 2])
         return {

@@ -1,5 +1,4 @@
 # pyright: reportAttributeAccessIssue=false
-# (mujoco is compiled, and pyright sees no names in it)
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -60,7 +59,7 @@ def rollout_batch(
     """
     plant = unwrapped(plant)
     if not isinstance(plant, MujocoPlant):
-        raise DataError(f"rollout_batch plays a MuJoCo plant, and {type(plant).__name__} is none.")
+        raise DataError(f"rollout_batch requires a MuJoCo plant, not a {type(plant).__name__}.")
     ts = np.asarray(check_times(np.asarray(ts, float)))
     commands = jax.tree.map(lambda leaf: np.asarray(leaf, float), commands)
     sizes = {leaf.shape[:2] for leaf in jax.tree.leaves(commands)}

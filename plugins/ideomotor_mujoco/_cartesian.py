@@ -5,11 +5,9 @@ import numpy as np
 from ideomotor import quantity
 from ideomotor.errors import DataError, SimulationError
 
-from ._joint_position import JointPosition
-from ._kinematics import inverse_kinematics
+from ._joint_position import JointPosition, SetPoint, shortened
 from ._modes import AbstractMode
 from ._robot import Robot, rotation_error
-from ._set_point import SetPoint, shortened
 
 _MAX_TURN = 3.0  # rad/s
 
@@ -23,7 +21,7 @@ def _check_positive(mode: AbstractMode, *names: str) -> None:
 def _unit(quaternion: np.ndarray) -> np.ndarray:
     size = float(np.linalg.norm(quaternion))
     if not size > 1e-6:
-        raise DataError(f"The orientation {quaternion} is no quaternion; give (w, x, y, z) of length one.")
+        raise DataError(f"The orientation {quaternion} is not a quaternion; give (w, x, y, z) of length one.")
     return quaternion / size
 
 
@@ -46,15 +44,12 @@ class CartesianPose(AbstractMode):
         _check_positive(self, "tolerance")
 
     def memory(self, robot: Robot) -> int:
-        """See `AbstractMode`."""
         return self.joints.memory(robot)
 
     def check(self, robot: Robot) -> None:
-        """See `AbstractMode`."""
         self.joints.check(robot)
 
     def start(self, robot: Robot) -> None:
-        """See `AbstractMode`."""
         self.joints.start(robot)
 
     def rest(self, robot: Robot) -> np.ndarray:
@@ -63,7 +58,6 @@ class CartesianPose(AbstractMode):
         return np.concatenate([position, quaternion]) if self.orientation else position
 
     def begin(self, robot: Robot, command: np.ndarray, dt: float) -> None:
-        """See `AbstractMode`."""
         last = robot.data.userdata[: len(robot.joints)]  # the joints' last set point
         quaternion = _unit(command[3:]) if self.orientation else None
         joints, distance, angle = inverse_kinematics(robot, command[:3], quaternion, last)
@@ -72,7 +66,6 @@ class CartesianPose(AbstractMode):
         self.joints.begin(robot, joints, dt)
 
     def act(self, robot: Robot, command: np.ndarray, elapsed: float) -> None:
-        """See `AbstractMode`."""
         self.joints.act(robot, command, elapsed)
 
 
@@ -92,7 +85,7 @@ class OperationalSpace(AbstractMode):
     - command: as for `CartesianPose`.
     - `bandwidth`: pose errors die away like exp(-bandwidth · t), with the inertia that the tip feels decoupled.
     - `posture`: the same for joint angles that the tip's pose leaves free, which are drawn to the angles at rest.
-    - `max_speed`: set points that move faster (m/s) are jumps, which are not extrapolated; the tip comes after them
+    - `max_speed`: set points that move faster (m/s) are jumps, which are not extrapolated; the tip follows them
       at this speed.
 
     Turning set points are followed without their velocity.
@@ -111,11 +104,9 @@ class OperationalSpace(AbstractMode):
         return 9 + len(robot.joints)
 
     def check(self, robot: Robot) -> None:
-        """See `AbstractMode`."""
         robot.need_motors("OperationalSpace")
 
     def start(self, robot: Robot) -> None:
-        """See `AbstractMode`."""
         self._set_point(robot).start(robot.tip_pose()[0])
         robot.data.userdata[9 : self.memory(robot)] = robot.position()
 
@@ -125,14 +116,12 @@ class OperationalSpace(AbstractMode):
         return np.concatenate([position, quaternion]) if self.orientation else position
 
     def begin(self, robot: Robot, command: np.ndarray, dt: float) -> None:
-        """See `AbstractMode`."""
         if self.orientation:
             _unit(command[3:])
         robot.set_point = self._set_point(robot)
         robot.set_point.take(command[:3], dt)
 
     def act(self, robot: Robot, command: np.ndarray, elapsed: float) -> None:
-        """See `AbstractMode`."""
         motion = robot.set_point.at(elapsed)
         quaternion = _unit(command[3:]) if self.orientation else None
         rest = robot.data.userdata[9 : self.memory(robot)]
@@ -176,6 +165,78 @@ def operational_torque(
     mobility = jacobian @ responses
     mobility += 1e-6 * np.trace(mobility) / rows * np.eye(rows)
     drawn = posture**2 * (rest - robot.position()) - 2 * posture * robot.velocity()
-    # The posture's acceleration acts in the null space: what it does to the tip is taken off again.
+    # The posture's acceleration acts in the null space: its effect on the tip is subtracted again.
     force = np.linalg.solve(mobility, acceleration - jacobian @ drawn)
     return jacobian.T @ force + inertia @ drawn + robot.bias()
+
+
+_ITERATIONS = 200
+_CLOSE = 1e-9  # m and rad
+
+
+def inverse_kinematics(
+    robot: Robot,
+    position: np.ndarray,
+    quaternion: np.ndarray | None,
+    start: np.ndarray,
+    *,
+    restarts: int = 0,
+) -> tuple[np.ndarray, float, float]:
+    """Joint positions at which the tip has a pose, by damped least squares within the joints' limits.
+
+    Levenberg-Marquardt on the pose error (Sugihara 2011: damping that shrinks with the error), with joints that
+    push against a limit held there.
+
+    - `quaternion`: w first; `None` leaves the orientation free.
+    - `start`: where to search from; the nearest solution is found as a rule.
+    - `restarts`: how many other starts, spread over the joints' range, to try if that one fails.
+
+    Returns `(joint positions, distance left in m, angle left in rad)`.
+    """
+    best = _descend(robot, position, quaternion, start)
+    low, high = np.maximum(robot.lower, -np.pi), np.minimum(robot.upper, np.pi)
+    rng = np.random.default_rng(0)
+    for _ in range(restarts):
+        if best[1] + best[2] < 1e-6:
+            break
+        best = min(
+            best, _descend(robot, position, quaternion, rng.uniform(low, high)), key=lambda b: b[1] + b[2]
+        )
+    return best
+
+
+def _descend(robot, position, quaternion, start):
+    q = np.clip(start, robot.lower, robot.upper)
+    error, jacobian = _pose_error(robot, q, position, quaternion)
+    damping = 1e-3
+    for _ in range(_ITERATIONS):
+        size = float(error @ error)
+        if size < _CLOSE**2:
+            break
+        slope = jacobian.T @ error
+        # A joint at its limit that would go further is left out.
+        free = ~(((q <= robot.lower) & (slope < 0)) | ((q >= robot.upper) & (slope > 0)))
+        j = jacobian * free
+        step = np.linalg.solve(j.T @ j + (damping * size + 1e-12) * np.eye(len(q)), j.T @ error)
+        step *= min(1.0, 0.5 / max(np.abs(step).max(), 1e-12))  # at most half a radian
+        new = np.clip(q + step, robot.lower, robot.upper)
+        new_error, new_jacobian = _pose_error(robot, new, position, quaternion)
+        if new_error @ new_error < size:
+            if np.abs(new - q).max() < 1e-12:
+                break
+            q, error, jacobian, damping = new, new_error, new_jacobian, max(damping / 5, 1e-6)
+        else:
+            damping *= 10
+            if damping > 1e9:
+                break
+    turn = float(np.linalg.norm(error[3:])) if quaternion is not None else 0.0
+    return q, float(np.linalg.norm(error[:3])), turn
+
+
+def _pose_error(robot, q, position, quaternion):
+    data = robot.kinematics_at(q)
+    here, facing = robot.tip_pose(data)
+    jacobian = robot.tip_jacobian(data)
+    if quaternion is None:
+        return position - here, jacobian[:3].copy()
+    return np.concatenate([position - here, rotation_error(quaternion, facing)]), jacobian.copy()

@@ -1,5 +1,4 @@
 # pyright: reportAttributeAccessIssue=false
-# (mujoco is compiled, and pyright sees no names in it)
 import dataclasses
 
 import mujoco
@@ -46,7 +45,7 @@ def contact_forces(
 
 
 def contacts(model: mujoco.MjModel, data: mujoco.MjData) -> list[Contact]:
-    """All contacts, for people."""
+    """All contacts, with names and forces."""
     found = []
     for i, (one, two, position, force) in enumerate(contact_forces(model, data)):
         bodies = tuple(_body_name(model, model.geom_bodyid[geom]) for geom in (one, two))
@@ -68,11 +67,11 @@ def _body_name(model, body) -> str:
     return model.body(int(body)).name or f"body {body}"
 
 
-class Feelers:
+class ContactSensors:
     """The total contact force on named bodies, geoms or sites.
 
-    A body feels through all its geoms, but not those of its children. A site feels what touches its body inside
-    the site's volume, taken as a ball of its largest size.
+    For a body it is that on all its own geoms, not on those of its children; for a site, that on its body inside the site's volume,
+    taken as a ball of its largest size.
     """
 
     def __init__(self, model: mujoco.MjModel, names: tuple[str, ...], owner: str):
@@ -85,7 +84,7 @@ class Feelers:
             kind = next((kind for kind, i in ids.items() if i >= 0), None)
             if kind is None:
                 raise DataError(
-                    f"{owner} has no body, geom or site {name!r} whose contacts could be felt."
+                    f"{owner} has no body, geom or site {name!r} for contact forces."
                     f"{did_you_mean(name, filter(None, known))}"
                 )
             if kind == "geom":
@@ -95,7 +94,7 @@ class Feelers:
             geoms = frozenset(np.flatnonzero(model.geom_bodyid == body).tolist())
             self._geoms[name] = (geoms, ids["site"] if kind == "site" else -1)
 
-    def feel(self, model: mujoco.MjModel, data: mujoco.MjData) -> dict[str, np.ndarray]:
+    def read(self, model: mujoco.MjModel, data: mujoco.MjData) -> dict[str, np.ndarray]:
         """The force on each, N, world axes: `{name: (3,)}`."""
         total = {name: np.zeros(3) for name in self._geoms}
         if not data.ncon or not total:

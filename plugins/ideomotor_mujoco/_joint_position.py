@@ -7,7 +7,47 @@ from ideomotor.errors import DataError
 
 from ._modes import AbstractMode
 from ._robot import Robot
-from ._set_point import SetPoint, shortened
+
+
+class SetPoint:
+    """A set point that comes in samples, followed between them.
+
+    A sample says where to be *now*, and is held until the next. So that nothing lags by one sample, velocity
+    and acceleration are taken from the last samples and extrapolated. Samples that move faster than
+    `max_speed` are jumps, and a jump is not extrapolated.
+
+    It works on a view of the simulation's memory, `3 · size` numbers: the last sample, its velocity over the
+    last interval, and its acceleration.
+    """
+
+    def __init__(self, memory: np.ndarray, max_speed: np.ndarray | float | int):
+        self._point, self._velocity, self._acceleration = memory.reshape(3, -1)
+        self._max_speed = max_speed
+
+    def start(self, point: np.ndarray) -> None:
+        """At rest at a point."""
+        self._point[:], self._velocity[:], self._acceleration[:] = point, 0, 0
+
+    def take(self, point: np.ndarray, dt: float) -> None:
+        """The next sample, to be held for `dt`."""
+        velocity = (point - self._point) / dt
+        velocity = velocity / max(1.0, float(np.sum((velocity / self._max_speed) ** 2))) ** 4
+        self._acceleration[:] = (velocity - self._velocity) / dt
+        self._velocity[:], self._point[:] = velocity, point
+        self._dt = dt
+
+    def at(self, elapsed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Position, velocity and acceleration `elapsed` seconds after the sample."""
+        # The difference of two samples is the velocity half an interval ago.
+        a = self._acceleration
+        velocity = self._velocity + (0.5 * self._dt + elapsed) * a
+        return self._point + elapsed * (velocity - 0.5 * elapsed * a), velocity, a
+
+
+def shortened(error: np.ndarray, most: float) -> np.ndarray:
+    """A vector no longer than `most`: with critical damping, an error of 2 speed / bandwidth is left at that speed."""
+    size = float(np.sqrt(error @ error))
+    return error if size <= most else error * (most / size)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +60,7 @@ class JointPosition(AbstractMode):
       acceleration take of the actuators' gains.
 
     Set points beyond a joint's limits stand for the limit. Those that move faster than `max_speed` (rad/s) are
-    jumps, which are not extrapolated; motors come after them at this speed.
+    jumps, which are not extrapolated; motors follow them at this speed.
     """
 
     bandwidth: float | int = quantity(unit="1/s", bounds=(1.0, 200.0), default=60.0)
@@ -32,11 +72,9 @@ class JointPosition(AbstractMode):
                 raise ValueError(f"JointPosition: {name} must be positive, not {getattr(self, name)}.")
 
     def memory(self, robot: Robot) -> int:
-        """See `AbstractMode`."""
         return 3 * len(robot.joints)
 
     def check(self, robot: Robot) -> None:
-        """See `AbstractMode`."""
         if not (robot.has_motors or robot.has_servos):
             raise DataError(
                 f"JointPosition needs a motor or a position actuator on each joint of {robot.name} "
@@ -44,7 +82,6 @@ class JointPosition(AbstractMode):
             )
 
     def start(self, robot: Robot) -> None:
-        """See `AbstractMode`."""
         self._set_point(robot).start(robot.position())
 
     def rest(self, robot: Robot) -> np.ndarray:
@@ -52,12 +89,10 @@ class JointPosition(AbstractMode):
         return robot.position()
 
     def begin(self, robot: Robot, command: np.ndarray, dt: float) -> None:
-        """See `AbstractMode`."""
         robot.set_point = self._set_point(robot)
         robot.set_point.take(np.clip(command, robot.lower, robot.upper), dt)
 
     def act(self, robot: Robot, command: np.ndarray, elapsed: float) -> None:
-        """See `AbstractMode`."""
         wanted, velocity, acceleration = robot.set_point.at(elapsed)
         if robot.has_motors:
             error = shortened(wanted - robot.position(), 2 * self.max_speed / self.bandwidth)

@@ -1,5 +1,4 @@
 # pyright: reportAttributeAccessIssue=false
-# (mujoco is compiled, and pyright sees no names in it)
 """The KUKA LWR4+ as a model of our own: numbers of the arm, shapes of ours."""
 
 import dataclasses
@@ -8,10 +7,10 @@ from typing import Any
 
 import mujoco
 import numpy as np
-from jaxtyping import Float
 
 from ideomotor import quantity
 
+from ._joint_position import JointPosition
 from ._model import attach
 from ._modes import AbstractMode
 from ._plant import MujocoPlant
@@ -21,28 +20,12 @@ JOINTS = ("a1", "a2", "e1", "a3", "a4", "a5", "a6")
 _OFFSET = (0.11, 0.2005, 0.20, 0.20, 0.20, 0.19, 0.078)  # m, each joint above the last
 _AXIS = ("0 0 1", "0 -1 0", "0 0 1", "0 1 0", "0 0 1", "0 -1 0", "0 0 1")
 _LIMIT = (170, 120, 170, 120, 170, 120, 170)  # degrees
-SPEED = np.radians((110, 110, 128, 128, 204, 184, 184))  # rad/s
 TORQUE = (176, 176, 100, 100, 100, 38, 38)  # N m
 _MASS = (2.35, 2.35, 2.35, 2.35, 2.35, 1.1, 0.25)  # kg, rough
 _ARMATURE = (0.1, 0.1, 0.1, 0.1, 0.05, 0.02, 0.02)  # kg m²: rotors seen through the gears; our estimate
 HOME = (0.0, -0.45, 0.0, 1.6, 0.0, -1.0916, 0.0)  # rad: the flange looks down, 0.6 m in front
 
 _GREY, _ORANGE, _DARK = "0.82 0.83 0.85 1", "0.95 0.45 0.10 1", "0.25 0.26 0.28 1"
-
-
-def forward_kinematics(angles: Sequence[float | int] | np.ndarray) -> Float[np.ndarray, "4 4"]:
-    """The flange's pose for seven joint angles in closed form, by Denavit-Hartenberg matrices.
-
-    d = (0.3105, 0, 0.40, 0, 0.39, 0, 0.078) m, a = 0, alpha = (90, -90, -90, 90, 90, -90, 0) degrees.
-    """
-    pose = np.eye(4)
-    lengths, turns = (0.3105, 0, 0.40, 0, 0.39, 0, 0.078), (1, -1, -1, 1, 1, -1, 0)
-    for angle, d, turn in zip(angles, lengths, turns, strict=True):
-        c, s, ca, sa = np.cos(angle), np.sin(angle), 1 - abs(turn), turn
-        pose = pose @ np.array(
-            [[c, -s * ca, s * sa, 0], [s, c * ca, -c * sa, 0], [0, sa, ca, d], [0, 0, 0, 1]]
-        )
-    return pose
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,8 +161,6 @@ def lwr4(
 
     By default it follows set points of its joints (`JointPosition`).
     """
-    from ._joint_position import JointPosition
-
     return MujocoPlant(
         LWR4(tool),
         mode=JointPosition() if mode is None else mode,

@@ -1,5 +1,4 @@
 # pyright: reportAttributeAccessIssue=false
-# (mujoco is compiled, and pyright sees no names in it)
 import re
 import warnings
 from pathlib import Path
@@ -19,7 +18,7 @@ def read_spec(model: Any) -> mujoco.MjSpec:
 
     - `model`: the path of an MJCF or URDF file, the XML itself, or an object whose `spec()` makes an `MjSpec`.
 
-    Raises a `DataError` that names the file, what is wrong with it and the mend.
+    Raises a `DataError` that names the file, what is wrong with it and the fix.
     """
     _quiet()
     if hasattr(model, "spec"):
@@ -107,14 +106,14 @@ def _parse_sentence(name: str, error: Exception) -> str:
     text = " ".join(str(error).split())
     if missing := re.search(r"Error opening file '([^']*)'", text):
         return (
-            f"{name} needs the file {missing[1]!r}, which is not there; put it there, or mend the path in the "
+            f"{name} needs the file {missing[1]!r}, which is not there; put it there, or correct the path in the "
             f"model (a URDF's package://… is looked for beside it)."
         )
     if place := re.search(r"XML parse error.*?Error=(\w+).*?Line number=(\d+)", text):
         kind = place[1].removeprefix("XML_ERROR_").replace("_", " ").lower()
-        return f"{name} is not XML at line {place[2]} ({kind}); mend the file."
+        return f"{name} is not valid XML at line {place[2]} ({kind}); correct the file."
     text = re.sub(r"^(XML )?Error: ", "", text)
-    return f"{name} is no model that MuJoCo can build ({text}); mend the file."
+    return f"{name} is not a valid MuJoCo model ({text}); correct the file."
 
 
 def _quiet() -> None:

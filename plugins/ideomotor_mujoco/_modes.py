@@ -1,5 +1,4 @@
 # pyright: reportAttributeAccessIssue=false
-# (mujoco is compiled, and pyright sees no names in it)
 import abc
 import dataclasses
 from typing import Any
@@ -17,7 +16,7 @@ class AbstractMode(abc.ABC):
     of the plant is one vector of MuJoCo's, and steps stay pure.
     """
 
-    every_step = True  # whether the command acts anew at each step of the simulation
+    every_step = True  # whether `act` is called at each step of the simulation
 
     def memory(self, robot: Robot) -> int:
         """How many numbers it keeps from step to step."""
@@ -73,7 +72,6 @@ class Actuators(AbstractMode):
             robot.data.ctrl[robot.actuators] = robot.position() * robot.gear
 
     def act(self, robot: Robot, command: Any, elapsed: float) -> None:
-        """See `AbstractMode`."""
         if self.mocap:
             robot.data.mocap_pos[:] = command["mocap_position"]
             robot.data.mocap_quat[:] = command["mocap_quaternion"]
@@ -91,7 +89,6 @@ class JointTorque(AbstractMode):
     compensate: bool = True
 
     def check(self, robot: Robot) -> None:  # noqa: B027
-        """See `AbstractMode`."""
         robot.need_motors("JointTorque")
 
     def rest(self, robot: Robot) -> np.ndarray:
@@ -100,5 +97,4 @@ class JointTorque(AbstractMode):
         return np.zeros(len(robot.joints)) if self.compensate else robot.bias()
 
     def act(self, robot: Robot, command: np.ndarray, elapsed: float) -> None:
-        """See `AbstractMode`."""
         robot.apply(command + robot.bias() if self.compensate else command)

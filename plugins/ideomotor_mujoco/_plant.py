@@ -1,5 +1,4 @@
 # pyright: reportAttributeAccessIssue=false
-# (mujoco is compiled, and pyright sees no names in it)
 import copy
 import functools
 import math
@@ -16,8 +15,8 @@ from jaxtyping import Float
 
 from ideomotor.errors import DataError, SimulationError
 
-from ._contacts import Contact, Feelers, contacts
-from ._kinematics import inverse_kinematics
+from ._cartesian import inverse_kinematics
+from ._contacts import Contact, ContactSensors, contacts
 from ._model import add_actuators, attach, compile_spec, name_of, read_spec
 from ._modes import AbstractMode, Actuators
 from ._robot import Robot
@@ -31,7 +30,7 @@ _BAD = {
 }
 State = Float[np.ndarray, " numbers"]
 
-# Shown where no model is given: two links that hang down, a motor at each joint.
+# The default model: two links that hang down, with a motor at each joint.
 EXAMPLE = """
 <mujoco model="two links">
   <option timestep="0.002" integrator="implicitfast"/>
@@ -62,7 +61,7 @@ class MujocoPlant:
     - `mode`: what a command means: `Actuators`, `JointTorque`, `JointPosition`, `CartesianPose`,
       `OperationalSpace`, `Admittance`.
     - `actuators`: `"model"` uses those of the file; `"motors"` puts a motor on each hinge and slide in their place
-      (a URDF has none); `"none"` for what only falls.
+      (a URDF has none); `"none"` for passive models.
     - `joints`: the names of the joints that are controlled and seen; by default those that actuators turn.
     - `rest`: their positions (rad, m) in `default_state`; by default the model's first keyframe, or zero.
     - `tip`: the site or body whose pose is seen and commanded; by default the body of the last joint.
@@ -103,7 +102,7 @@ class MujocoPlant:
         self._local = threading.local()
         robot = self.robot
         self._mode.check(robot)
-        self._feelers = Feelers(self._compiled, self.contacts, self.name)
+        self._sensors = ContactSensors(self._compiled, self.contacts, self.name)
         self._body_ids = {name: self._body_id(name) for name in self.bodies}
         self._default = self.at(rest)
         self._load(self._default)
@@ -152,7 +151,6 @@ class MujocoPlant:
         return _with_stack(self._step, state, command, dt)
 
     def observe(self, state: Any) -> dict[str, Any]:
-        """See the class."""
         return _with_stack(self._observe, state)
 
     def _step(self, state, command, dt) -> np.ndarray:
@@ -199,7 +197,7 @@ class MujocoPlant:
             "tip_rotation": moving[3:],
         }
         if self.contacts:
-            seen["contact"] = self._feelers.feel(robot.model, data)
+            seen["contact"] = self._sensors.read(robot.model, data)
         if self.bodies:
             seen["body"] = {
                 n: np.concatenate([data.xpos[i], data.xquat[i]]) for n, i in self._body_ids.items()
@@ -218,15 +216,15 @@ class MujocoPlant:
             position = np.asarray(joint_position, float)
             if position.shape != robot.addresses.shape or not np.isfinite(position).all():
                 raise DataError(
-                    f"{self.name} has {len(robot.joints)} joints ({', '.join(robot.joints)}), and {joint_position} "
-                    f"is no position of them; give one finite number for each."
+                    f"{self.name} has {len(robot.joints)} joints ({', '.join(robot.joints)}); give one finite number for each, "
+                    f"not {joint_position}."
                 )
             outside = (position < robot.lower - 1e-9) | (position > robot.upper + 1e-9)
             if outside.any():
                 i = int(np.argmax(outside))
                 raise DataError(
-                    f"Joint {robot.joints[i]!r} of {self.name} goes from {robot.lower[i]:.3f} to {robot.upper[i]:.3f}, "
-                    f"and {position[i]:.3f} was asked for."
+                    f"Joint {robot.joints[i]!r} of {self.name} is limited to {robot.lower[i]:.3f} to {robot.upper[i]:.3f}, "
+                    f"and its position cannot be {position[i]:.3f}."
                 )
             data.qpos[robot.addresses] = position
         mujoco.mj_forward(model, data)
@@ -283,13 +281,13 @@ class MujocoPlant:
 
     def shapes(self) -> list[dict[str, Any]]:
         """The shapes that are seen, as plain arrays, for viewers: see `ideomotor_mujoco.shapes`."""
-        from ._geometry import shapes
+        from ._render import shapes
 
         return shapes(self._compiled)
 
     def poses(self, states: Any) -> Float[np.ndarray, "*time bodies 7"]:
         """Position (m) and quaternion (w first) of each body of `shapes()` at a state, or at each of several."""
-        from ._geometry import body_poses
+        from ._render import body_poses
 
         states = np.asarray(states, float)
         flat = states.reshape(-1, states.shape[-1])
@@ -307,9 +305,7 @@ class MujocoPlant:
         # Sizes are checked here, because MuJoCo's own message names neither.
         vector = np.ascontiguousarray(state, float)
         if vector.shape != (size := mujoco.mj_stateSize(robot.model, _STATE),):
-            raise DataError(
-                f"A state of {self.name} has {size} numbers, and one of shape {vector.shape} was given."
-            )
+            raise DataError(f"A state of {self.name} has {size} numbers, not the shape {vector.shape}.")
         mujoco.mj_setState(robot.model, robot.data, vector, _STATE)
         for kind in _BAD:
             robot.data.warning[kind].number = 0
@@ -324,7 +320,7 @@ class MujocoPlant:
         if [leaf.shape for leaf in leaves] != [leaf.shape for leaf in wanted]:
             raise DataError(
                 f"A command of {self.name} ({type(self._mode).__name__}) has leaves of shape "
-                f"{[leaf.shape for leaf in wanted]}, and {[leaf.shape for leaf in leaves]} was given."
+                f"{[leaf.shape for leaf in wanted]}, not {[leaf.shape for leaf in leaves]}."
             )
         if not all(np.isfinite(leaf).all() for leaf in leaves):
             raise DataError(f"The command of {self.name} is not finite: {command}.")

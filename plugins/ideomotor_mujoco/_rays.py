@@ -1,5 +1,4 @@
 # pyright: reportAttributeAccessIssue=false
-# (mujoco is compiled, and pyright sees no names in it)
 """Pictures by casting rays at the collision engine's geoms: no OpenGL, the same on every machine."""
 
 from typing import Any, NamedTuple
@@ -31,7 +30,7 @@ class RayImage(NamedTuple):
 def cast(
     model: mujoco.MjModel,
     data: mujoco.MjData,
-    eye: np.ndarray,
+    position: np.ndarray,
     frame: np.ndarray,
     *,
     fovy: float | int,
@@ -41,7 +40,7 @@ def cast(
 ) -> RayImage:
     """Look at a scene with one ray for each pixel and Lambert's law.
 
-    - `eye`: where from, m. `frame`: the camera's axes as columns: right, up, and against the viewing direction.
+    - `position`: where from, m. `frame`: the camera's axes as columns: right, up, and against the viewing direction.
     - `fovy`: the vertical field of view, degrees.
     - `shadows`: whether light comes from a sun that casts them.
     """
@@ -52,10 +51,10 @@ def cast(
     rays = (local @ frame.T).reshape(-1, 3)
     along = np.linalg.norm(rays, axis=1)
     rays = rays / along[:, None]
-    geom, distance, normal = _shoot(model, data, eye, rays)
+    geom, distance, normal = _shoot(model, data, position, rays)
     hit = geom >= 0
     rgb = _sky(rays)
-    points = eye + distance[:, None] * rays
+    points = position + distance[:, None] * rays
     colour = _colours(model, data, geom, points)
     facing = np.where((normal * rays).sum(1, keepdims=True) > 0, -1.0, 1.0) * normal
     sun = np.clip(facing @ (_SUN / np.linalg.norm(_SUN)), 0, 1)
@@ -74,14 +73,14 @@ def cast(
     )
 
 
-def _shoot(model, data, eye, rays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _shoot(model, data, position, rays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     count = len(rays)
     geom, distance, normal = np.full(count, -1, np.int32), np.zeros(count), np.zeros(3 * count)
     seen = np.array([1, 1, 1, 0, 0, 0], np.uint8)  # MuJoCo's own viewers hide groups 3 to 5
     mujoco.mj_multiRay(
         model,
         data,
-        eye,
+        position,
         np.ascontiguousarray(rays).ravel(),
         seen,
         True,

@@ -1,5 +1,4 @@
 # pyright: reportAttributeAccessIssue=false
-# (mujoco is compiled, and pyright sees no names in it)
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,7 +35,7 @@ class Robot:
         self._full = np.zeros((model.nv, model.nv))
         self._jacobian = np.zeros((2, 3, model.nv))
         self._velocity = np.zeros(6)
-        self.set_point: Any = None  # of the command in hand; made anew for each
+        self.set_point: Any = None  # of the present command
 
     def _joint_ids(self, joints) -> np.ndarray:
         model = self.model
@@ -148,7 +147,7 @@ class Robot:
         mujoco.mj_jacDot(self.model, self.data, jac[0], jac[1], self.tip_pose()[0], self._body)
         return jac.reshape(6, -1)[:, self.dofs] @ self.velocity()
 
-    def look_from(self, position: np.ndarray) -> mujoco.MjData:
+    def kinematics_at(self, position: np.ndarray) -> mujoco.MjData:
         """Kinematics with the controlled joints at `position` and all else as it is."""
         self.scratch.qpos[:] = self.data.qpos
         self.scratch.qpos[self.addresses] = position

@@ -1,5 +1,4 @@
 # pyright: reportAttributeAccessIssue=false
-# (mujoco is compiled, and pyright sees no names in it)
 """Things to put into the world beside a robot: each is a small model with a method `spec()`."""
 
 import dataclasses

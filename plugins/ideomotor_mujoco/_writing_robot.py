@@ -1,9 +1,11 @@
 # pyright: reportAttributeAccessIssue=false
-# (mujoco is compiled, and pyright sees no names in it)
+"""A robot that writes, and the ink that it leaves."""
+
 import itertools
 
 import mujoco
 import numpy as np
+from jaxtyping import Bool, Float
 
 from ideomotor.errors import DataError
 
@@ -26,7 +28,7 @@ def writing_robot(
     It rests with the pen lifted over the middle of the sheet. Commands are pixels of an image of 40 x 40 that fills
     the sheet: see `Admittance`.
 
-    - `sheet`: where the paper lies; `pen`: how the tip gives way; `mode`: force, gains and the size of a pixel.
+    - `sheet`: where the paper lies; `pen`: the holder of the tip; `mode`: force, gains and the size of a pixel.
     - `strokes`: whether the command also lifts the pen (as `Admittance(strokes=True)`).
 
     Raises a `DataError` if the arm cannot hold the pen over the sheet.
@@ -36,7 +38,7 @@ def writing_robot(
     mode = Admittance(strokes=strokes) if mode is None else mode
     if strokes != mode.strokes:
         raise DataError(
-            f"strokes={strokes} was asked for, and the mode has strokes={mode.strokes}; leave one out."
+            f"strokes={strokes} contradicts the mode's strokes={mode.strokes}; pass only one of them."
         )
 
     def plant(rest):
@@ -77,3 +79,43 @@ def _rest(robot: MujocoPlant, sheet: Sheet, clearance: float | int) -> tuple[flo
     if best is None:
         raise DataError(f"The sheet lies where the pen cannot be held over all of it: {failure}") from failure
     return tuple(float(q) for q in best[1])
+
+
+def draw_ink(
+    points: Float[np.ndarray, "time 2"],
+    down: Bool[np.ndarray, " time"],
+    *,
+    shape: tuple[int, int] = (40, 40),
+    width: float | int = 2.0,
+    scale: int = 1,
+) -> Float[np.ndarray, "height width"]:
+    """What a pen leaves on paper, as an image with ink 1 and paper 0.
+
+    - `points`: where the pen is, (column, row) in px; (0, 0) is the centre of the first pixel.
+    - `down`: whether it writes; two samples in a row that do are joined by a line.
+    - `shape`: rows and columns; `width`: of the line, px; `scale`: pixels of the image for each px.
+    """
+    if scale < 1 or not width > 0:
+        raise DataError(f"draw_ink needs scale ≥ 1 and a width above zero, not {scale} and {width}.")
+    height, columns = (side * scale for side in shape)
+    image = np.zeros((height, columns))
+    points = (np.asarray(points, float) + 0.5) * scale - 0.5
+    radius = 0.5 * width * scale
+    for start, end in segments(points, down):
+        low = np.floor(np.minimum(start, end) - radius - 1).astype(int).clip(0)
+        high = np.ceil(np.maximum(start, end) + radius + 1).astype(int).clip(-1, (columns - 1, height - 1))
+        if np.any(low > high):
+            continue
+        rows, cols = np.mgrid[low[1] : high[1] + 1, low[0] : high[0] + 1]
+        along = end - start
+        from_start = np.stack([cols, rows], -1) - start
+        t = np.clip(from_start @ along / max(along @ along, 1e-12), 0, 1)
+        distance = np.linalg.norm(from_start - t[..., None] * along, axis=-1)
+        part = image[low[1] : high[1] + 1, low[0] : high[0] + 1]
+        np.maximum(part, np.clip(radius + 0.5 - distance, 0, 1), out=part)
+    return image
+
+
+def segments(points: np.ndarray, down: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The straight pieces between samples at which the pen is down."""
+    return [(points[i], points[i + 1]) for i in range(len(points) - 1) if down[i] and down[i + 1]]

@@ -17,8 +17,6 @@ from ideomotor_mujoco.grasping import (  # noqa: E402
     Job,
     PickingScene,
     WristPlacement,
-    collect_object,
-    settled,
 )
 from ideomotor_studies.veres2017 import PRESETS, jobs  # noqa: E402
 
@@ -27,8 +25,8 @@ pytestmark = [pytest.mark.benchmark_suite, pytest.mark.usefixtures("one_processo
 
 def test_placing_and_choosing():
     job = Job("mug", 1, 1500, 0, wanted=32)
-    kept = collect_object(job)[0]
-    scene = PickingScene(settled(GraspObject(job.family, job.instance), seed=job.seed))
+    kept = job.collect()[0]
+    scene = PickingScene(GraspObject(job.family, job.instance).settled(seed=job.seed))
     contacts, normals = np.resize(kept["contacts"], (64, 3, 3)), np.resize(kept["normals"], (64, 3, 3))
     placement = WristPlacement()
     placed, placing = None, np.inf
@@ -38,12 +36,12 @@ def test_placing_and_choosing():
         placing = min(placing, (time.process_time() - start) / len(contacts))
     error = 1000 * float(np.median(placed.error[:, 0]))
     print(f"\n  placing a grasp {1000 * placing:.1f} CPU ms, tips off by {error:.3f} mm (median)")
-    for care in ("clear", "rehearsed"):
+    for check in ("collision", "closing"):
         start = time.process_time()
         for ways in zip(placed.wrist, placed.shape, placed.error, strict=True):
-            scene.choose(*ways, care=care)
+            scene.choose(*ways, start_check=check)
         print(
-            f"  choosing a start, {care}: {1000 * (time.process_time() - start) / len(contacts):.1f} CPU ms"
+            f"  choosing a start, {check}: {1000 * (time.process_time() - start) / len(contacts):.1f} CPU ms"
         )
     assert placing <= 0.003 and error <= 1.0
 
@@ -51,10 +49,10 @@ def test_placing_and_choosing():
 def test_collecting():
     every = jobs(PRESETS["cpu"])["training"]
     chosen = [every[i] for i in np.random.default_rng(5).permutation(len(every))[:14]]
-    collect_object(chosen[0])
+    chosen[0].collect()
     start, held = time.process_time(), 0
     for job in chosen[1:]:
-        held += collect_object(job)[1]["held"]
+        held += job.collect()[1]["held"]
     seconds = time.process_time() - start
     print(
         f"\n  {held} grasps of {len(chosen) - 1} objects in {seconds:.1f} CPU s: {held / seconds:.1f} per CPU s"

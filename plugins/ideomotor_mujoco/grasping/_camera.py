@@ -1,4 +1,6 @@
 # pyright: reportAttributeAccessIssue=false
+"""What a camera sees of a thing on the table, and the frame in which grasps are written."""
+
 import dataclasses
 from typing import NamedTuple
 
@@ -6,7 +8,12 @@ import mujoco
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from ideomotor.errors import DataError
+
 from .._rays import RayImage, cast
+from ._object import GraspObject, Settings
+
+FRAMES = ("principal", "camera")  # axes of an object's frame
 
 
 class View(NamedTuple):
@@ -45,7 +52,7 @@ class Camera:
     far: float | int = 0.7
     noise: float | int = 0.0
 
-    def look(
+    def capture(
         self,
         model: mujoco.MjModel,
         data: mujoco.MjData,
@@ -55,9 +62,9 @@ class Camera:
     ) -> View:
         """Look at `target` along `forward`; the picture's up is the world's, as far as it can be."""
         frame = upright(forward)
-        eye = np.asarray(target, float) + self.distance * frame[:, 2]
+        position = np.asarray(target, float) + self.distance * frame[:, 2]
         image = cast(
-            model, data, eye, frame, fovy=self.fovy, width=self.size, height=self.size, shadows=False
+            model, data, position, frame, fovy=self.fovy, width=self.size, height=self.size, shadows=False
         )
         depth = np.clip(np.nan_to_num(image.depth, posinf=self.far), self.near, self.far)
         if self.noise:
@@ -66,10 +73,64 @@ class Camera:
         mine = np.zeros(model.ngeom + 1, bool)
         mine[:-1] = model.body_rootid[model.geom_bodyid] == model.body("object").id
         pose = np.eye(4)
-        pose[:3, :3], pose[:3, 3] = frame, eye
+        pose[:3, :3], pose[:3, 3] = frame, position
         return View(
             (255 * image.rgb + 0.5).astype(np.uint8), depth.astype(np.float32), mine[image.geom], pose
         )
+
+    def photograph(
+        self,
+        thing: GraspObject,
+        forward: Float[np.ndarray, "3"],
+        *,
+        settings: Settings | None = None,
+        seed: int = 0,
+    ) -> View:
+        """What the camera sees of an object alone on the table, from its middle back along `forward`.
+
+        - `seed`: of the camera's noise, if it has any.
+        """
+        model, data = thing.on_table(settings)
+        points = np.vstack(thing.points)
+        middle = (points.min(0) + points.max(0)) / 2
+        return self.capture(model, data, middle, np.asarray(forward, float), np.random.default_rng(seed))
+
+    def object_frame(self, view: View, axes: str = "principal") -> Float[np.ndarray, "4 4"]:
+        """The object's frame in the world, from mask and depth (Veres et al. 2017, section IV-A2).
+
+        The origin is the middle of the object's pixels at their depth (the nearest object pixel where the middle is not
+        on it). With `axes="principal"` z and y are the first and second principal directions of the mask in the image
+        plane, and x points into the object; z points up in the picture (or right, if it is level), which fixes the signs
+        that principal components leave open. With `axes="camera"` z is up and y left in the picture: no turning with the
+        mask's shape.
+
+        Raises a `DataError` if no object is in the picture.
+        """
+        if axes not in FRAMES:
+            raise DataError(f"axes must be one of {', '.join(FRAMES)}, not {axes!r}.")
+        rows, columns = np.nonzero(view.mask)
+        if len(rows) < 8:
+            raise DataError(
+                f"There is no object in the picture: its mask has {len(rows)} pixels, and 8 are needed; point the camera at "
+                f"the object."
+            )
+        pixels = np.stack([columns, rows], 1).astype(float)
+        middle = pixels.mean(0)
+        nearest = np.argmin(((pixels - middle) ** 2).sum(1))
+        row, column = rows[nearest], columns[nearest]
+        local = dataclasses.replace(self, size=len(view.mask)).rays()[row, column] * view.depth[row, column]
+        along = np.array([0.0, 1.0])  # right, up
+        if axes == "principal":
+            spread = np.cov((pixels - middle).T)
+            along = np.linalg.eigh(spread)[1][:, 1] * np.array([1.0, -1.0])
+            level = abs(along[1]) < 0.05
+            along *= np.sign(along[0] if level else along[1])
+        z = np.array([*along, 0.0])
+        x = np.array([0.0, 0.0, -1.0])
+        frame = np.eye(4)
+        frame[:3, :3] = view.pose[:3, :3] @ np.stack([x, np.cross(z, x), z], 1)
+        frame[:3, 3] = view.pose[:3, :3] @ local + view.pose[:3, 3]
+        return frame
 
     def rays(self) -> Float[np.ndarray, "height width 3"]:
         """For each pixel the direction in the camera's axes with unit depth: (right, up, −1)."""
@@ -99,3 +160,22 @@ def upright(forward: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
         right = np.array([1.0, 0.0, 0.0])  # straight down or up: the picture's right is the world's x
     right = right / np.linalg.norm(right)
     return np.stack([right, np.cross(right, forward), -forward], 1)
+
+
+def to_frame(
+    frame: Float[np.ndarray, "4 4"],
+    contacts: Float[np.ndarray, "tips 3"],
+    normals: Float[np.ndarray, "tips 3"],
+) -> dict[str, np.ndarray]:
+    """A grasp in the world, written in an object's frame."""
+    rotation, origin = frame[:3, :3], frame[:3, 3]
+    return {"contacts": (contacts - origin) @ rotation, "normals": normals @ rotation}
+
+
+def to_world(frame: Float[np.ndarray, "4 4"], grasp: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A grasp in an object's frame, written in the world."""
+    rotation, origin = frame[:3, :3], frame[:3, 3]
+    return {
+        "contacts": np.asarray(grasp["contacts"]) @ rotation.T + origin,
+        "normals": np.asarray(grasp["normals"]) @ rotation.T,
+    }

@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""How a placed grasp is started: as it is, free of collisions, or as a rehearsal of the closing says."""
+"""Where a hand starts: poses worth trying, and the start of a placed grasp by the checks that it passes."""
 
 import itertools
 from typing import Any, NamedTuple
@@ -7,16 +7,20 @@ from typing import Any, NamedTuple
 import mujoco
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial import ConvexHull
 
-from ._rehearsal import MARGIN, Rehearsal, Rehearser, needed_friction
+from .._model import compile_spec, read_spec
+from ._closing import MARGIN, ClosingPredictor, PredictedClosing, needed_friction
+from ._hand import Hand
+from ._object import GraspObject
 
-CARE = ("plain", "clear", "rehearsed")
+START_CHECKS = ("none", "collision", "closing")
 
 
 class Start(NamedTuple):
-    """Where a placed grasp starts: the palm's pose and the commands before closing; below a `price` of 1 it should hold."""
+    """Where a placed grasp starts: the palm's pose and the commands before closing; below a `cost` of 1 it should hold."""
 
-    price: float
+    cost: float
     wrist: Float[np.ndarray, "7"]
     shape: Float[np.ndarray, " actuators"]
 
@@ -29,16 +33,16 @@ _AROUND += [(_STILL, side * _TURN * axis, 1.0) for axis in np.eye(3) for side in
 _AROUND += [(np.array([0.0, 0.0, -back]), _STILL, 100 * back) for back in (0.02, 0.04)]
 # A stalled finger pushes with more or less than the torque it closed with, once the thing is let go and has moved a little: between
 # these shares of it. What is asked of the friction counts in full, and so does half of the squared logarithm of each share. Of 340
-# starts with a price below 1 on training objects that the network had not seen 96 in 100 were held.
+# starts with a cost below 1 on training objects that the network had not seen 96 in 100 were held.
 _SHARES, _UNLIKE, _GOOD = (0.5, 0.75, 1.0, 1.35, 1.9), 0.5, 0.6
-# Prices of a deviation by 10 mm or 10 degrees, of a worse way, of fingers opened wider, of other parts near the thing, of what will
-# fail for certain.
-_FAR, _WAY, _WIDE, _ROOM, _FAILS, _COLLIDES = 0.05, 0.02, 0.02, 0.3, 4.0, 20.0
+# Costs of a deviation by 10 mm or 10 degrees, of a worse placement, of fingers opened wider, of other parts near the thing, of what
+# will fail for certain.
+_FAR, _RANK, _WIDE, _ROOM, _FAILS, _COLLIDES = 0.05, 0.02, 0.02, 0.3, 4.0, 20.0
 _ROUNDS, _FARTHEST = 3, 6.0  # moves in a row, and how far in all
 
 
 class Chooser:
-    """Chooses starts in one picking scene; see `PickingScene.choose`."""
+    """What `PickingScene.choose` does: one method for each of `START_CHECKS`."""
 
     def __init__(self, scene: Any):
         self.scene = scene
@@ -46,10 +50,10 @@ class Chooser:
         self._closing = [model.actuator(name).id for name in hand.closing]
         self._others = [i for i in range(model.nu) if i not in self._closing]
         self._low, self._high = model.actuator_ctrlrange.T.copy()
-        self._rehearse = Rehearser(model, hand)
+        self._predict = ClosingPredictor(model, hand)
         self._tips = [model.geom(name).id for name in hand.tips]
         closing_torque = scene.lead * model.actuator_gainprm[self._closing, 0]
-        self._nominal = closing_torque[self._rehearse.finger[self._tips]]
+        self._nominal = closing_torque[self._predict.finger[self._tips]]
         some = _SHARES if len(self._tips) < 4 else _SHARES[::2]
         shares = np.array(list(itertools.product(some, repeat=len(self._tips))))
         self._torques, self._unlike = self._nominal * shares, _UNLIKE * (np.log(shares) ** 2).sum(1)
@@ -57,14 +61,14 @@ class Chooser:
         self._weight = mass * float(np.linalg.norm(model.opt.gravity))
         self._friction = float(max(model.geom_friction[self._tips, 0].max(), scene.thing.friction))
 
-    def plain(self, wrist: np.ndarray, shape: np.ndarray, opening: float) -> Start | None:
-        """As it is; `None` if it starts in a collision."""
-        opened = self._opened(shape, opening)
-        return Start(0.0, np.array(wrist, float), opened) if self.scene.clear(wrist, opened) else None
+    def none(self, wrists, shapes, error, opening, tolerance) -> Start | None:
+        """The first placement as it is; `None` if that starts in a collision."""
+        opened = self._opened(shapes[0], opening)
+        if error[0] > tolerance or not self.scene.clear(wrists[0], opened):
+            return None
+        return Start(0.0, np.array(wrists[0], float), opened)
 
-    def clear(
-        self, wrists: np.ndarray, shapes: np.ndarray, error: np.ndarray, opening: float, tolerance: float
-    ) -> Start | None:
+    def collision(self, wrists, shapes, error, opening, tolerance) -> Start | None:
         """Free of collisions, and such that nothing but tips touches when it is nearly closed."""
         plans = sorted(
             (100 * back + 0.3 * i + 0.4 * (wide - 1) + 100 * float(error[i]), back, i, wide)
@@ -74,8 +78,8 @@ class Chooser:
             if error[i] <= tolerance
         )
         best: Start | None = None
-        for price, back, i, wide in plans:
-            if best is not None and price >= best.price:
+        for cost, back, i, wide in plans:
+            if best is not None and cost >= best.cost:
                 break
             wrist = np.array(wrists[i], float)
             wrist[:3] -= back * self.scene.forward(wrist)
@@ -85,36 +89,34 @@ class Chooser:
             # Half closed nothing may touch, and nearly closed nothing but tips: else the grasp is pushed aside.
             half = self.scene.clear(wrist, self._opened(shapes[i], 0.5 * opening))
             tips_only = self.scene.clear(wrist, self._opened(shapes[i], 0.02), tips=True)
-            price += 1.5 * (not half) + 1.5 * (not tips_only)
-            if best is None or price < best.price:
-                best = Start(price, wrist, shape)
+            cost += 1.5 * (not half) + 1.5 * (not tips_only)
+            if best is None or cost < best.cost:
+                best = Start(cost, wrist, shape)
         return best
 
-    def rehearsed(
-        self, wrists: np.ndarray, shapes: np.ndarray, error: np.ndarray, opening: float, tolerance: float
-    ) -> Start | None:
-        """The nearest start whose rehearsal is good: all ways first, then the palm moved around the two best, and again."""
+    def closing(self, wrists, shapes, error, opening, tolerance) -> Start | None:
+        """The nearest start whose predicted closing is good: all placements, then the palm moved around the two best."""
         found = [
-            self._looked(i, np.array(wrists[i], float), np.array(shapes[i], float), opening, 0.0)
+            self._evaluated(i, np.array(wrists[i], float), np.array(shapes[i], float), opening, 0.0)
             for i in range(len(wrists))
             if error[i] <= tolerance
         ]
-        found.sort(key=_price)
+        found.sort(key=lambda candidate: candidate.start.cost)
         done = set()
         for _ in range(_ROUNDS):
-            if not found or found[0].start.price < 1.0:
+            if not found or found[0].start.cost < 1.0:
                 break
-            for way in found[:2]:
-                if id(way) not in done:
-                    done.add(id(way))
-                    found += self._around(way, opening)
-            found.sort(key=_price)
-        return found[0].start if found and found[0].start.price < _COLLIDES else None
+            for candidate in found[:2]:
+                if id(candidate) not in done:
+                    done.add(id(candidate))
+                    found += self._around(candidate, opening)
+            found.sort(key=lambda candidate: candidate.start.cost)
+        return found[0].start if found and found[0].start.cost < _COLLIDES else None
 
-    def _around(self, way: "_Way", opening: float) -> "list[_Way]":
+    def _around(self, candidate: "_Candidate", opening: float) -> "list[_Candidate]":
         """The palm moved a little, and fingers spread more or less."""
-        wrist, shape = way.start.wrist, way.shape
-        pivot = self._rehearse.middle(wrist, shape)
+        wrist, shape = candidate.start.wrist, candidate.shape
+        pivot = self._predict.middle(wrist, shape)
         moves = [(self._moved(wrist, pivot, shift, turn), shape, cost) for shift, turn, cost in _AROUND]
         for i in self._others:
             for side in (_TURN, -_TURN):
@@ -123,32 +125,32 @@ class Chooser:
                 moves.append((wrist, spread, 1.0))
         found = []
         for moved, spread, cost in moves:
-            if way.far + cost > _FARTHEST:
+            if candidate.far + cost > _FARTHEST:
                 continue
-            found.append(self._looked(way.number, moved, spread, opening, way.far + cost))
-            if found[-1].start.price < 1.0:
+            found.append(self._evaluated(candidate.number, moved, spread, opening, candidate.far + cost))
+            if found[-1].start.cost < 1.0:
                 break
         return found
 
-    def _looked(
+    def _evaluated(
         self, number: int, wrist: np.ndarray, shape: np.ndarray, opening: float, far: float
-    ) -> "_Way":
-        """A start there with its price."""
-        price, opened = np.inf, shape
+    ) -> "_Candidate":
+        """A start there with its cost."""
+        cost, opened = np.inf, shape
         for wide in (1.0, 2.0, 4.0):
             opened = self._opened(shape, wide * opening)
-            depth = self._rehearse.depth(wrist, opened)
+            depth = self._predict.depth(wrist, opened)
             if depth == 0.0:
-                price = self.worth(self._rehearse(wrist, opened)) + _WIDE * (wide - 1)
+                cost = self.cost(self._predict(wrist, opened)) + _WIDE * (wide - 1)
                 break
-            price = min(price, _COLLIDES + 100.0 * depth)
-        return _Way(Start(price + _FAR * far + _WAY * number, wrist, opened), number, shape, far)
+            cost = min(cost, _COLLIDES + 100.0 * depth)
+        return _Candidate(Start(cost + _FAR * far + _RANK * number, wrist, opened), number, shape, far)
 
-    def worth(self, ended: Rehearsal) -> float:
-        """The price of a rehearsed closing."""
+    def cost(self, ended: PredictedClosing) -> float:
+        """The cost of a predicted closing."""
         if not ended.by_tips:
             return _FAILS + float((~ended.tips).sum()) + 0.5 * ended.other + ended.table
-        centre = self._rehearse.centre
+        centre = self._predict.centre
         needed = needed_friction(
             ended.contacts, ended.normals, ended.pushes, self._torques, centre, self._weight
         )
@@ -174,8 +176,8 @@ class Chooser:
         return opened
 
 
-class _Way(NamedTuple):
-    """A start that was looked at, from which placement it comes, the commands that touch, and how far it is from that placement."""
+class _Candidate(NamedTuple):
+    """A start, the placement that it comes from, the commands that touch, and how far it is from that placement."""
 
     start: Start
     number: int
@@ -183,5 +185,69 @@ class _Way(NamedTuple):
     far: float
 
 
-def _price(way: _Way) -> float:
-    return way.start.price
+def candidates(
+    thing: GraspObject, hand: Hand, count: int, seed: int
+) -> tuple[Float[np.ndarray, "count 7"], Float[np.ndarray, "count actuators"]]:
+    """What `PickingScene.candidates` does."""
+    random = np.random.default_rng(seed)
+    points, normals = _surface(thing, 4 * count, random)
+    middle = points.mean(0)
+    shapes = np.array(hand.preshapes)[random.integers(len(hand.preshapes), size=count)]
+    offset, frame = _grasp_frame(hand)
+    wrists = np.empty((count, 7))
+    for i in range(count):
+        while True:
+            k = random.integers(len(points))
+            if random.random() < 0.5:
+                target, back = points[k], normals[k] + random.normal(scale=0.2, size=3)
+                distance = random.uniform(0.02, 0.08)
+            else:
+                target, back = middle, random.normal(size=3)
+                distance = random.uniform(0.06, 0.11)
+            back = back / np.linalg.norm(back)
+            if back[2] > -0.1:
+                break
+        rotation = _looking(-back, random.uniform(0, 2 * np.pi)) @ frame.T
+        wrists[i, :3] = target + distance * back - rotation @ offset
+        mujoco.mju_mat2Quat(wrists[i, 3:], rotation.ravel())
+    return wrists, shapes
+
+
+def _grasp_frame(hand: Hand) -> tuple[np.ndarray, np.ndarray]:
+    """Position and axes of the grasp site in the palm."""
+    model = compile_spec(read_spec(hand.model), hand.name)
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    palm, site = data.body(hand.palm), data.site(hand.grasp)
+    axes = palm.xmat.reshape(3, 3).T
+    return axes @ (site.xpos - palm.xpos), axes @ site.xmat.reshape(3, 3)
+
+
+def _looking(forward: np.ndarray, roll: float) -> np.ndarray:
+    """Axes as columns with z along `forward`, turned by `roll` about it."""
+    length = np.hypot(forward[0], forward[1])
+    # Across the vertical; where that is forward, any way.
+    x = np.array([-forward[1], forward[0], 0.0]) / length if length >= 1e-3 else np.array([1.0, 0.0, 0.0])
+    y = np.array([-forward[2] * x[1], forward[2] * x[0], forward[0] * x[1] - forward[1] * x[0]])
+    c, s = np.cos(roll), np.sin(roll)
+    return np.stack([c * x + s * y, -s * x + c * y, forward], 1)
+
+
+def _surface(thing: GraspObject, count: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Points on the parts' hulls and their outward normals, in the world, spread by area."""
+    corners, normals = [], []
+    for part in thing.parts:
+        hull = ConvexHull(part)
+        corners.append(part[hull.simplices])
+        normals.append(hull.equations[:, :3])
+    triangles, outward = np.concatenate(corners), np.concatenate(normals)
+    sides = triangles[:, 1:] - triangles[:, :1]
+    area = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
+    chosen = random.choice(len(area), size=count, p=area / area.sum())
+    u = np.sort(random.random((count, 2)), axis=1)
+    weights = np.stack([u[:, 0], u[:, 1] - u[:, 0], 1 - u[:, 1]], 1)
+    points = np.einsum("nk,nkd->nd", weights, triangles[chosen])
+    rotation = np.empty(9)
+    mujoco.mju_quat2Mat(rotation, np.array(thing.pose[3:]))
+    rotation = rotation.reshape(3, 3)
+    return points @ rotation.T + np.array(thing.pose[:3]), outward[chosen] @ rotation.T

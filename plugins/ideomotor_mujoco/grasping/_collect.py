@@ -1,8 +1,9 @@
 # pyright: reportAttributeAccessIssue=false
-"""Successful picks with what a camera saw: one file per object, so that a killed collection goes on where it was."""
+"""Successful picks with what a camera saw: one file per object, so that a collection can be resumed."""
 
 import dataclasses
 import functools
+import io
 import json
 import time
 from collections import Counter
@@ -16,14 +17,10 @@ import numpy as np
 from ideomotor import write_bytes, write_text
 from ideomotor.errors import DataError
 
-from .._model import compile_spec
 from ._camera import Camera, View
-from ._candidates import candidates
-from ._frame import object_frame
 from ._hand import Hand, three_finger_hand
-from ._object import GraspObject
+from ._object import GraspObject, Settings
 from ._picking import Pick, PickingScene
-from ._table import Settings, settled, table
 
 Arrays = dict[str, np.ndarray]
 
@@ -55,75 +52,60 @@ class Job:
         """The name of its file."""
         return f"{self.family.replace(' ', '-')}-{self.instance:03d}-{self.seed:03d}"
 
+    def collect(self) -> tuple[Arrays, Counter[str]]:
+        """Try, and keep what was held: pictures, grasps in the world, wrists; and how often each reason came up.
 
-def collect_object(job: Job) -> tuple[Arrays, Counter[str]]:
-    """Try, and keep what was held: pictures, grasps in the world, wrists; and how often each reason came up.
-
-    Arrays lead with the grasp: `rgb`, `depth` (float16, m), `mask`, `camera` (pose), `contacts`, `normals`, `wrist`,
-    `preshape`; and once `object` (its pose).
-    """
-    hand = three_finger_hand() if job.hand is None else job.hand
-    thing = GraspObject(job.family, job.instance, job.settings.mass, job.settings.friction)
-    thing = settled(thing, seed=job.seed, settings=job.settings)
-    scene = PickingScene(thing, hand, job.settings)
-    again = PickingScene(thing, hand, dataclasses.replace(job.settings, lift=0.06, hold=0.15))
-    model, data = _alone(thing, job.settings)
-    random = np.random.default_rng([job.seed, 1])
-    reasons: Counter[str] = Counter()
-    rows: list[dict[str, np.ndarray]] = []
-    for wrist, shape in zip(*candidates(thing, hand, job.trials, job.seed), strict=True):
-        if rows and random.random() < job.varied:
-            parent = rows[random.integers(len(rows))]
-            wrist = _moved(parent["wrist"], *random.normal(size=(2, 3)) * [[0.009], [0.12]])
-            shape = parent["preshape"]
-        pick = scene.pick(wrist, shape)
-        view = (
-            job.camera.look(model, data, pick.contacts.mean(0), scene.forward(wrist), random)
-            if pick.held
-            else None
-        )
-        reason = pick.reason if view is None else _objection(pick, view, again, job, rows, random)
-        reasons[reason] += 1
-        if view is None or reason != "held":
-            continue
-        rows.append(
-            {
-                "rgb": view.rgb,
-                "depth": view.depth.astype(np.float16),
-                "mask": view.mask,
-                "camera": view.pose,
-                "contacts": pick.contacts,
-                "normals": pick.normals,
-                "wrist": pick.wrist,
-                "preshape": pick.preshape,
-            }
-        )
-        if len(rows) >= job.wanted:
-            break
-    arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]} if rows else {}
-    return {**arrays, "object": np.array(thing.pose)}, reasons
-
-
-def _alone(thing: GraspObject, settings: Settings) -> tuple[mujoco.MjModel, mujoco.MjData]:
-    """The object on the table without a hand, for pictures."""
-    spec = table(settings)
-    spec.attach(thing.spec(), frame=spec.worldbody.add_frame(), prefix="")
-    model = compile_spec(spec, thing.family)
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
-    return model, data
+        Arrays lead with the grasp: `rgb`, `depth` (float16, m), `mask`, `camera` (pose), `contacts`, `normals`, `wrist`,
+        `preshape`; and once `object` (its pose).
+        """
+        hand = three_finger_hand() if self.hand is None else self.hand
+        thing = GraspObject(self.family, self.instance, self.settings.mass, self.settings.friction)
+        thing = thing.settled(seed=self.seed, settings=self.settings)
+        scene = PickingScene(thing, hand, self.settings)
+        again = PickingScene(thing, hand, dataclasses.replace(self.settings, lift=0.06, hold=0.15))
+        model, data = thing.on_table(self.settings)
+        random = np.random.default_rng([self.seed, 1])
+        reasons: Counter[str] = Counter()
+        rows: list[dict[str, np.ndarray]] = []
+        for wrist, shape in zip(*scene.candidates(self.trials, self.seed), strict=True):
+            if rows and random.random() < self.varied:
+                parent = rows[random.integers(len(rows))]
+                wrist = _moved(parent["wrist"], *random.normal(size=(2, 3)) * [[0.009], [0.12]])
+                shape = parent["preshape"]
+            pick = scene.pick(wrist, shape)
+            view = (
+                self.camera.capture(model, data, pick.contacts.mean(0), scene.forward(wrist), random)
+                if pick.held
+                else None
+            )
+            reason = pick.reason if view is None else _objection(pick, view, again, self, random)
+            reasons[reason] += 1
+            if view is None or reason != "held":
+                continue
+            rows.append(
+                {
+                    "rgb": view.rgb,
+                    "depth": view.depth.astype(np.float16),
+                    "mask": view.mask,
+                    "camera": view.pose,
+                    "contacts": pick.contacts,
+                    "normals": pick.normals,
+                    "wrist": pick.wrist,
+                    "preshape": pick.preshape,
+                }
+            )
+            if len(rows) >= self.wanted:
+                break
+        arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]} if rows else {}
+        return {**arrays, "object": np.array(thing.pose)}, reasons
 
 
-def _objection(
-    pick: Pick, view: View, again: PickingScene, job: Job, rows, random: np.random.Generator
-) -> str:
-    """Why a grasp that was held is not kept: out of the picture, known already, or held by luck; else "held"."""
+def _objection(pick: Pick, view: View, again: PickingScene, job: Job, random: np.random.Generator) -> str:
+    """Why a grasp that was held is not kept: out of the picture, or held by luck; else "held"."""
     try:
-        object_frame(view, job.camera)
+        job.camera.object_frame(view)
     except DataError:
         return "not seen"
-    if any(np.abs(pick.wrist - row["wrist"]).max() < 1e-4 for row in rows):
-        return "known already"
     for _ in range(job.repeats):
         shift, turn = (x / np.linalg.norm(x) for x in random.normal(size=(2, 3)))
         if not again.pick(_moved(pick.wrist, 0.003 * shift, np.radians(2) * turn), pick.preshape).held:
@@ -135,13 +117,9 @@ def _moved(wrist: np.ndarray, shift: np.ndarray, turn: np.ndarray) -> np.ndarray
     """A palm's pose, shifted (m) and turned about its own origin by a rotation vector (rad)."""
     angle = np.linalg.norm(turn)
     rotation = np.array([np.cos(angle / 2), *(np.sin(angle / 2) * turn / angle)])
-    return np.concatenate([wrist[:3] + shift, _times(rotation, wrist[3:])])
-
-
-def _times(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    product = np.empty(4)
-    mujoco.mju_mulQuat(product, one, two)
-    return product
+    quaternion = np.empty(4)
+    mujoco.mju_mulQuat(quaternion, rotation, wrist[3:])
+    return np.concatenate([wrist[:3] + shift, quaternion])
 
 
 def collect(
@@ -178,7 +156,7 @@ def collect(
 
 def _one(folder: str, job: Job) -> tuple[int, Counter[str]]:
     start = time.process_time()
-    arrays, reasons = collect_object(job)
+    arrays, reasons = job.collect()
     seconds = round(time.process_time() - start, 2)
     about = {"family": job.family, "instance": job.instance, "trials": job.trials, "seed": job.seed}
     about |= {"reasons": dict(reasons), "cpu_seconds": seconds}
@@ -196,8 +174,6 @@ def _one(folder: str, job: Job) -> tuple[int, Counter[str]]:
 
 def write_arrays(path: Path, arrays: Arrays) -> None:
     """A compressed `.npz`, written whole or not at all."""
-    import io
-
     buffer = io.BytesIO()
     named: dict[str, Any] = {str(name): np.asarray(array) for name, array in arrays.items()}
     np.savez_compressed(buffer, **named)

@@ -28,8 +28,8 @@ def mesh_parts(path: Path | str, scale: float | int = 1.0) -> Parts:
 
     - `path`: of an OBJ, STL or PLY file; its z axis points up. `scale`: metres per unit of the file.
 
-    A mesh that is inside out or whose triangles turn both ways is mended, small holes are filled. A mesh that is convex is its own
-    part; others are cut by CoACD (a few seconds), and what was found is kept in the cache folder.
+    A mesh that is inside out or whose triangles turn both ways is repaired, and small holes are filled. A convex mesh is its own part;
+    others are cut by CoACD (a few seconds), and the parts are kept in the cache folder.
 
     Raises a `DataError` for a file that holds no mesh, a mesh that is open or has no volume, and lengths that cannot be metres.
     """
@@ -106,12 +106,12 @@ def _check_size(path: Path, longest: float, scale: float) -> None:
     if _SMALLEST <= size <= _LARGEST:
         return
     fitting = [s for s in _UNITS if _SMALLEST <= longest * s <= 0.5 * _LARGEST]
-    mend = (
+    fix = (
         f"its lengths look like {_UNITS[fitting[0]]}: give scale={fitting[0]:g} (--scale {fitting[0]:g})"
         if fitting
         else "give the scale, in metres per unit of the file"
     )
-    raise DataError(f"{path} would be {size:.3g} m long with scale={scale:g}; {mend}.")
+    raise DataError(f"{path} would be {size:.3g} m long with scale={scale:g}; {fix}.")
 
 
 def _sides(lengths: np.ndarray) -> str:

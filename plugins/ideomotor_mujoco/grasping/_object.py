@@ -1,4 +1,6 @@
 # pyright: reportAttributeAccessIssue=false
+"""Things to be picked up, and the table on which they rest."""
+
 import dataclasses
 import functools
 from collections.abc import Sequence
@@ -11,10 +13,55 @@ from jaxtyping import Float
 
 from ideomotor.errors import DataError, did_you_mean
 
-from .._model import _quiet
+from .._model import _quiet, compile_spec
 from ._families import FAMILIES
 from ._mesh import SUFFIXES, mesh_parts
 from ._shapes import Parts, Vertices, hull_volume
+
+# What keeps a held object from creeping out of the hand; measured settings, part of every data set's header.
+CONTACT: dict[str, Any] = {
+    "condim": 4,
+    "solref": [0.005, 1.0],
+    "solimp": [0.9, 0.99, 0.001, 0.5, 2.0],
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How a pick is simulated; part of every data set's header. Lengths in m, times in s."""
+
+    timestep: float | int = 0.002
+    lift: float | int = 0.3
+    lift_speed: float | int = 0.3
+    hold: float | int = 0.5
+    close: float | int = 1.4
+    noslip: int = 3
+    impratio: float | int = 10.0
+    held_while_closing: bool = True  # the authors keep the object still until all fingers have closed
+    # A stalled finger resists this many times the force it closes with: its gears do not turn backwards (the closing
+    # actuators' force limit is that of closing, 2 N m; the Barrett hand's published effort is 5 N m).
+    backdrive: float | int = 2.5
+    mass: float | int = 1.0
+    friction: float | int = 1.0
+
+
+def table(settings: Settings) -> mujoco.MjSpec:
+    """An empty table at z = 0, with the physics of the picking task."""
+    spec = mujoco.MjSpec()
+    option = spec.option
+    option.timestep, option.impratio, option.noslip_iterations = (
+        settings.timestep,
+        settings.impratio,
+        settings.noslip,
+    )
+    option.cone, option.integrator = mujoco.mjtCone.mjCONE_ELLIPTIC, mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.compiler.degree = True
+    geom = spec.worldbody.add_geom(name="table", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1, 1, 0.1])
+    geom.contype, geom.conaffinity, geom.rgba = 0, 3, [0.86, 0.85, 0.82, 1.0]
+    geom.friction = [settings.friction, 0.005, 0.0001]
+    for name, value in CONTACT.items():
+        setattr(geom, name, value)
+    return spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +73,7 @@ class GraspObject:
       and wobble; 0 is the template itself.
     - `mass`: kg, spread over the parts by volume (1 kg in Veres et al. 2017). `friction`: sliding coefficient.
     - `pose`: where it stands or lies, `(x, y, z, qw, qx, qy, qz)`; by default its template's upright pose at the
-      origin. `settled(object)` lets it fall and come to rest.
+      origin. `settled()` lets it fall and come to rest.
     - `scale`: of all lengths; for a mesh, metres per unit of its file (0.001 for millimetres).
 
     Raises a `DataError` for an unknown family, and, when its parts are first asked for, for a mesh that cannot be used.
@@ -57,6 +104,13 @@ class GraspObject:
         return _parts(self.family, self.instance, float(self.scale))
 
     @property
+    def points(self) -> Parts:
+        """The vertices of each convex part where the object is, m, in the world."""
+        rotation = np.empty(9)
+        mujoco.mju_quat2Mat(rotation, np.array(self.pose[3:], float))
+        return [part @ rotation.reshape(3, 3).T + np.array(self.pose[:3]) for part in self.parts]
+
+    @property
     def is_mesh(self) -> bool:
         """Whether it is a mesh from a file."""
         return Path(self.family).suffix.lower() in SUFFIXES
@@ -69,6 +123,39 @@ class GraspObject:
         """The object as a model: one free body `object`."""
         return convex_body(self.parts, self.pose, self.mass, self.friction, self.rgba)
 
+    def on_table(self, settings: Settings | None = None) -> tuple[mujoco.MjModel, mujoco.MjData]:
+        """The object alone on the table where it is, as MuJoCo's model and data."""
+        spec = table(Settings() if settings is None else settings)
+        spec.attach(self.spec(), frame=spec.worldbody.add_frame(), prefix="")
+        model = compile_spec(spec, self.family)
+        data = mujoco.MjData(model)
+        mujoco.mj_forward(model, data)
+        return model, data
+
+    def settled(self, *, seed: int | None = None, settings: Settings | None = None) -> "GraspObject":
+        """The object at rest on the table after a fall of a centimetre.
+
+        - `seed`: turns it at random first, about the vertical and, for one in three, onto another side.
+        """
+        pose = np.array(self.pose)
+        pose[2] += 0.01
+        if seed is not None:
+            random = np.random.default_rng([seed, self.instance, *Path(self.family).name.encode()])
+            angle = random.uniform(0, 2 * np.pi)
+            turn = np.array([np.cos(angle / 2), 0.0, 0.0, np.sin(angle / 2)])
+            if random.random() < 1 / 3:
+                side = random.normal(size=4)
+                turn, pose[2] = side / np.linalg.norm(side), 0.12
+            pose[3:] = turn
+        model, data = self.placed(pose).on_table(settings)
+        for _ in range(25):
+            mujoco.mj_step(model, data, 50)
+            # Heavy damping of what would roll indefinitely.
+            data.qvel[:] *= 0.5
+            if data.time > 0.3 and np.abs(data.qvel).max() < 1e-3:
+                break
+        return self.placed(data.qpos[:7].copy())
+
     @property
     def rgba(self) -> Sequence[float | int]:
         """Its colour: given, or its instance's own."""
@@ -76,13 +163,6 @@ class GraspObject:
             return self.colour
         random = _generator(self.family, self.instance, 1)
         return (*random.uniform(0.15, 0.95, 3).tolist(), 1.0)
-
-
-def turned_points(thing: GraspObject) -> Parts:
-    """The vertices of each part where the thing is, m, in the world."""
-    rotation = np.empty(9)
-    mujoco.mju_quat2Mat(rotation, np.array(thing.pose[3:], float))
-    return [part @ rotation.reshape(3, 3).T + np.array(thing.pose[:3]) for part in thing.parts]
 
 
 def convex_body(
@@ -113,14 +193,6 @@ def convex_body(
             **CONTACT,
         )
     return spec
-
-
-# What keeps a held object from creeping out of the hand; measured settings, part of every data set's header.
-CONTACT: dict[str, Any] = {
-    "condim": 4,
-    "solref": [0.005, 1.0],
-    "solimp": [0.9, 0.99, 0.001, 0.5, 2.0],
-}
 
 
 @functools.lru_cache(maxsize=64)

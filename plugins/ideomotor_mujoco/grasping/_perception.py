@@ -1,4 +1,4 @@
-"""From a picture to grasps in the world: the network is any perception of grasps in the object's own frame."""
+"""From a picture to grasps in the world."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,9 +12,7 @@ import numpy as np
 from ideomotor import AbstractPerception, HostPerception
 from ideomotor.errors import DataError, did_you_mean
 
-from ._camera import Camera, View
-from ._frame import object_frame, to_world
-from ._outline import OutlineGrasp, example_image
+from ._camera import Camera, View, to_frame, to_world
 from ._task import HOME
 
 LAYERS = ("red", "green", "blue", "depth", "mask", "relief")
@@ -31,8 +29,8 @@ class GraspPerception:
       `cvae`; by default `outline-grasp`. `camera`: its field of view, range and distance.
     - `layers`: what the network sees: some of red, green, blue (0 to 1), depth (m), mask, and relief: how much further than the
       camera's distance each point of the object is (m; 0 off the object).
-    - `samples`: grasps to draw; more than one, or one with a key, are samples, one without a key is the network's central guess.
-    - `axes`: of the object's frame, `"principal"` or `"camera"` (see `object_frame`).
+    - `samples`: grasps to draw; more than one, or one with a key, are samples, one without a key is the network's mean.
+    - `axes`: of the object's frame, `"principal"` or `"camera"` (`Camera.object_frame`).
 
     Raises a `DataError` for a picture without an object or of a size that the network's does not divide.
     """
@@ -61,15 +59,14 @@ class GraspPerception:
         return {"image": example_image(self.camera.size), "camera": pose, "wrist": np.array(HOME)}
 
     def __call__(self, observation: Any, *, key: int | None = None) -> tuple[Any, Any]:
-        """The query."""
         image, pose = np.asarray(observation["image"], np.float32), np.asarray(observation["camera"], float)
         view = View((255 * image[..., :3]).astype(np.uint8), image[..., 3], image[..., 4] > 0.5, pose)
-        frame = object_frame(view, dataclasses.replace(self.camera, size=len(image)), self.axes)
+        frame = self.camera.object_frame(view, self.axes)
         grasps = [to_world(frame, grasp) for grasp in self._grasps(image, key)]
         goal = {name: np.stack([grasp[name] for grasp in grasps]) for name in ("contacts", "normals")}
         return np.asarray(observation["wrist"], float), {**goal, "approach": -pose[:3, 2]}
 
-    def see(self, image: np.ndarray) -> np.ndarray:
+    def select(self, image: np.ndarray) -> np.ndarray:
         """The layers of an observed image, `(size, size, layers)`."""
         relief = image[..., 4:] * (image[..., 3:4] - np.float32(self.camera.distance))
         return np.concatenate([image, relief], -1)[..., [LAYERS.index(layer) for layer in self.layers]]
@@ -78,7 +75,7 @@ class GraspPerception:
         if key is None and self.samples > 1:
             raise DataError(f"{self.samples} grasps are drawn at random; pass a key, or take samples=1.")
         network = self.network.component if isinstance(self.network, HostPerception) else self.network
-        seen = self.see(image)
+        seen = self.select(image)
         wanted = np.shape(network.default_observation())
         if wanted[-1] != seen.shape[-1]:
             raise DataError(
@@ -115,3 +112,63 @@ def _shrunk(image: np.ndarray, pixels: int) -> np.ndarray:
             f"a camera of a multiple of its size."
         )
     return image.reshape(pixels, factor, pixels, factor, -1).mean((1, 3))
+
+
+class OutlineGrasp:
+    """A grasp by the outline of what is seen, without any learning: across its short side, one tip against the others.
+
+    What a network is to be compared with, and what stands in for one. Observations are pictures as of `GraspPerception`; grasps are in
+    the object's principal frame. With a key the hand is turned about the line of sight, by 40 degrees (one deviation).
+
+    - `tips`: of the hand, at least two, the one that opposes the others last. `spread`: of the others, degrees.
+    - `depth`: how far behind the nearest surface the tips close, m. `camera`: its field of view.
+    """
+
+    def __init__(
+        self,
+        tips: int = 3,
+        spread: float | int = 70.0,
+        depth: float | int = 0.025,
+        camera: Camera | None = None,
+    ):
+        if tips < 2:
+            raise ValueError(f"OutlineGrasp: a grasp needs at least two tips, not {tips}.")
+        self.tips, self.spread, self.depth = tips, spread, depth
+        self.camera = Camera() if camera is None else camera
+
+    def default_observation(self) -> Any:
+        """A picture of a ball."""
+        return example_image(self.camera.size)
+
+    def __call__(self, observation: Any, *, key: int | None = None) -> dict[str, np.ndarray]:
+        """Contacts and outward normals, `(tips, 3)`, m; raises a `DataError` if nothing is in the picture."""
+        image = np.asarray(observation, float)
+        camera = dataclasses.replace(self.camera, size=len(image))
+        mask = image[..., 4] > 0.5
+        view = View(np.zeros((*mask.shape, 3), np.uint8), image[..., 3].astype(np.float32), mask, np.eye(4))
+        frame = camera.object_frame(view)
+        points = camera.rays()[mask] * -frame[2, 3]  # the outline in the plane of the nearest surface
+        flat = to_frame(frame, points, points)["contacts"][:, 1:]
+        turn = 0.0 if key is None else np.random.default_rng(key).normal(scale=np.radians(40))
+        others = np.pi + np.radians(self.spread) * (
+            np.linspace(-0.5, 0.5, self.tips - 1) if self.tips > 2 else np.zeros(1)
+        )
+        angles = turn + np.append(others, 0.0)
+        out = np.stack([np.cos(angles), np.sin(angles)], -1)
+        along = flat @ out.T
+        near = along > np.cos(np.radians(15)) * np.linalg.norm(flat, axis=1, keepdims=True)
+        reach = np.where(near, along, 0.0).max(0)
+        contacts = np.concatenate([np.full((self.tips, 1), self.depth), reach[:, None] * out], 1)
+        normals = np.concatenate([np.zeros((self.tips, 1)), out], 1)
+        return {"contacts": contacts, "normals": normals}
+
+
+def example_image(size: int) -> np.ndarray:
+    """A picture of a ball of 7 cm, 0.3 m away: red, green, blue, depth and mask."""
+    rays = Camera(size=size).rays()
+    across = rays[..., :2] * 0.3
+    ball = (across**2).sum(-1) < 0.035**2
+    image = np.full((size, size, 5), 0.7, np.float32)
+    image[..., 3] = np.where(ball, 0.3 - np.sqrt(np.maximum(0.035**2 - (across**2).sum(-1), 0.0)), 0.35)
+    image[..., 4] = ball
+    return image

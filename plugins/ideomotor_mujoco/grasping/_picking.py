@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Float
 
 from .._model import compile_spec, read_spec
-from ._choosing import CARE, Chooser, Start
+from ._chain import check_graspable
+from ._choosing import START_CHECKS, Chooser, Start, candidates
+from ._closing import couplings, set_fingers
 from ._hand import Hand, three_finger_hand
-from ._object import CONTACT, GraspObject
-from ._rehearsal import couplings, set_fingers
-from ._table import Settings, settled, table
+from ._object import CONTACT, GraspObject, Settings, table
 
 REASONS = (
     "held",
@@ -60,13 +60,13 @@ class Pick:
 class PickingScene:
     """A hand, an object and a table; `pick` tries one grasp. The same trial twice gives the same bits.
 
-    - `hand`: by default the three-finger hand. `thing`: what is to be picked up, at rest (see `settled`).
+    - `hand`: by default the three-finger hand. `thing`: what is to be picked up, at rest (see `GraspObject.settled`).
     """
 
     def __init__(
         self, thing: GraspObject | None = None, hand: Hand | None = None, settings: Settings | None = None
     ):
-        self.thing = settled(GraspObject()) if thing is None else thing
+        self.thing = GraspObject().settled() if thing is None else thing
         self.hand = three_finger_hand() if hand is None else hand
         self.settings = Settings() if settings is None else settings
 
@@ -182,31 +182,29 @@ class PickingScene:
 
     def choose(
         self,
-        wrists: Float[np.ndarray, "ways 7"],
-        shapes: Float[np.ndarray, "ways actuators"],
-        error: Float[np.ndarray, " ways"],
+        wrists: Float[np.ndarray, "placements 7"],
+        shapes: Float[np.ndarray, "placements actuators"],
+        error: Float[np.ndarray, " placements"],
         *,
         opening: float | int = 0.2,
         tolerance: float | int = 0.02,
-        care: str = "rehearsed",
+        start_check: str = "closing",
     ) -> Start | None:
-        """The best way to start a grasp, by geometry: the scene's own shapes are known, nothing is simulated.
+        """The best start of a grasp, by geometry: the scene's own shapes are known, nothing is simulated.
 
-        - `wrists`, `shapes`, `error`: a `Placement` of one grasp, the best way first.
+        - `wrists`, `shapes`, `error`: a `Placement` of one grasp, the best first.
         - `opening`: how far the closing commands are opened before closing, rad (m for slides).
-        - `tolerance`: ways whose tips miss their contacts by more are not tried, m.
-        - `care`: `plain` takes the first way as it is. `clear` takes the first free of collisions; where every way collides it opens
-          the fingers further or starts with the palm up to 45 mm back. `rehearsed` closes the fingers in thought, and takes the
-          nearest start from which all tips and nothing else will touch, and hold with friction to spare: up to three moves of the
-          palm by 8 mm (back: 40 mm) or 10 degrees from the asked grasp.
+        - `tolerance`: placements whose tips miss their contacts by more are not tried, m.
+        - `start_check`: `none` takes the first placement as it is. `collision` takes the first free of collisions; where all
+          collide it opens the fingers further or starts with the palm up to 45 mm back. `closing` predicts how the fingers
+          close, and takes the nearest start from which all tips and nothing else will touch, and hold with friction to spare:
+          up to three moves of the palm by 8 mm (back: 40 mm) or 10 degrees from the asked grasp.
 
-        `None` if all that collides.
+        `None` if all placements collide.
         """
-        if care not in CARE:
-            raise ValueError(f"care must be one of {', '.join(CARE)}, not {care!r}.")
-        if care == "plain":
-            return self._chooser.plain(wrists[0], shapes[0], opening) if error[0] <= tolerance else None
-        return getattr(self._chooser, care)(wrists, shapes, error, opening, tolerance)
+        if start_check not in START_CHECKS:
+            raise ValueError(f"start_check must be one of {', '.join(START_CHECKS)}, not {start_check!r}.")
+        return getattr(self._chooser, start_check)(wrists, shapes, error, opening, tolerance)
 
     @functools.cached_property
     def _chooser(self) -> Chooser:
@@ -214,23 +212,33 @@ class PickingScene:
 
     def pick_placed(
         self,
-        wrists: Float[np.ndarray, "ways 7"],
-        shapes: Float[np.ndarray, "ways actuators"],
-        error: Float[np.ndarray, " ways"],
-        *,
-        opening: float | int = 0.2,
-        tolerance: float | int = 0.02,
+        wrists: Float[np.ndarray, "placements 7"],
+        shapes: Float[np.ndarray, "placements actuators"],
+        error: Float[np.ndarray, " placements"],
     ) -> Pick:
-        """Pick in the way that `choose` takes, whose arguments these are.
+        """Pick from the start that `choose` takes.
 
-        Without any such way the reason is `start collision`, or `missed` where no way reaches the contacts.
+        Without any start the reason is `start collision`, or `missed` where no placement reaches the contacts.
         """
-        start = self.choose(wrists, shapes, error, opening=opening, tolerance=tolerance)
+        start = self.choose(wrists, shapes, error)
         if start is not None:
             return self.pick(start.wrist, start.shape)
         none = np.full((len(self.hand.tips), 3), np.nan)
-        reason = "start collision" if np.min(error) <= tolerance else "missed"
+        reason = "start collision" if np.min(error) <= 0.02 else "missed"
         return Pick(reason, wrists[0], shapes[0], none, none)
+
+    def candidates(
+        self, count: int, seed: int
+    ) -> tuple[Float[np.ndarray, "count 7"], Float[np.ndarray, "count actuators"]]:
+        """Wrist poses and pre-shapes worth trying: half aim along surface normals, half at the middle of the object.
+
+        The palm looks at the object from above the table, at a distance at which the fingers reach around it.
+        """
+        return candidates(self.thing, self.hand, count, seed)
+
+    def check_graspable(self) -> None:
+        """Raise a `DataError` if the object is too large or lies too flat for the hand; what passes may be hard to hold."""
+        check_graspable(self.thing, self.hand)
 
     def forward(self, wrist: Float[np.ndarray, "7"]) -> Float[np.ndarray, "3"]:
         """The direction that the grasp site faces, in the world."""
@@ -248,7 +256,7 @@ class PickingScene:
         return not (others or on_table or (touching and not tips))
 
     def place(self, wrist: Float[np.ndarray, "7"], shape: Float[np.ndarray, " actuators"]) -> None:
-        """Begin anew: the palm at `wrist`, the fingers as the commands `shape` say, the object where it was."""
+        """Restart with the palm at `wrist`, the fingers as the commands `shape` say, the object where it was."""
         model, data = self.model, self.data
         mujoco.mj_resetData(model, data)
         data.joint("wrist").qpos[:] = wrist

@@ -14,15 +14,15 @@ from ._hand import Hand, three_finger_hand
 
 
 class Placement(NamedTuple):
-    """Ways to reach a grasp, the best first; leaves lead with the way.
+    """Placements of the hand for one grasp, the best first, which leaves lead with.
 
     - `wrist`: the palm's pose, `(x, y, z, qw, qx, qy, qz)`. `shape`: commands of the hand when it touches.
     - `error`: the largest distance of a tip's surface from its contact, m.
     """
 
-    wrist: Float[np.ndarray, "ways 7"]
-    shape: Float[np.ndarray, "ways actuators"]
-    error: Float[np.ndarray, " ways"]
+    wrist: Float[np.ndarray, "count 7"]
+    shape: Float[np.ndarray, "count actuators"]
+    error: Float[np.ndarray, " count"]
 
 
 class WristPlacement:
@@ -32,20 +32,20 @@ class WristPlacement:
     Levenberg and Marquardt's method in wrist and fingers together: distance of the tips from the contacts, the palm
     facing along the approach, palm and tips above the table, joints within their limits.
 
-    - `hand`: by default the three-finger hand. `ways`: how many are refined. `grid`: commands tried per actuator.
+    - `hand`: by default the three-finger hand. `count`: how many are refined. `grid`: commands tried per actuator.
     - `table`: height of the table, m; `None` for no table.
     """
 
     def __init__(
         self,
         hand: Hand | None = None,
-        ways: int = 6,
+        count: int = 6,
         grid: int = 7,
         steps: int = 12,
         table: float | int | None = 0.0,
     ):
         self.hand = three_finger_hand() if hand is None else hand
-        self.ways, self.grid, self.steps, self.table = ways, grid, steps, table
+        self.count, self.grid, self.steps, self.table = count, grid, steps, table
         self._tips = TipKinematics(self.hand)
         self._shapes = jnp.asarray(_grid(self._tips, grid))
         self._seen = jax.jit(jax.vmap(self._tips.tips))(self._shapes)
@@ -57,7 +57,7 @@ class WristPlacement:
         normals: Float[np.ndarray, "*batch tips 3"],
         approach: Float[np.ndarray, "*batch 3"] | None = None,
     ) -> Placement:
-        """Ways to reach grasps in the world (m); `approach` is the direction from which the palm should come.
+        """Placements for grasps in the world (m); `approach` is the direction from which the palm should come.
 
         Raises a `DataError` for contacts that are not finite or lie in one point.
         """
@@ -108,7 +108,7 @@ class WristPlacement:
         kinds = jnp.argmin(mismatch.reshape(self._kinds, -1), 1)
         chosen = kinds + jnp.arange(self._kinds) * (len(self._shapes) // self._kinds)
         rotation, place, rest = jax.vmap(lambda points: _kabsch(points, aim, weights))(mine[chosen])
-        best = jnp.argsort(rest)[: self.ways]
+        best = jnp.argsort(rest)[: self.count]
         pose = jnp.concatenate([place[best], jax.vmap(_vector)(rotation[best])], 1)
         return jnp.concatenate([pose, self._free(self._shapes[chosen[best]])], 1)
 

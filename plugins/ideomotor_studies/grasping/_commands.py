@@ -78,7 +78,7 @@ def run(
     The folder gets a report with the reason if it failed, a picture (what was seen, five moments, who touched what), movement.gif, the
     movement as CSV and NPZ, and the pipeline as YAML with its observation, which make the same movement again.
     """
-    from ideomotor_mujoco.grasping import GraspObject, PickingTask, Settings, check_graspable, settled
+    from ideomotor_mujoco.grasping import GraspObject, PickingTask, Settings
 
     from ._report import write
 
@@ -87,9 +87,10 @@ def run(
         settings = Settings(held_while_closing=not free)
         gripper = _hand(hand)
         thing = GraspObject(name, instance, mass=mass, friction=settings.friction, scale=scale)
-        thing = settled(thing, seed=seed, settings=settings)
-        check_graspable(thing, gripper)
-        found = _found(PickingTask(thing, gripper, settings), by, samples, seed)
+        thing = thing.settled(seed=seed, settings=settings)
+        task = PickingTask(thing, gripper, settings)
+        task.scene.check_graspable()
+        found = _found(task, by, samples, seed)
         files = _written(write, found, folder, gif, out)
     result = found.outcome
     click.echo(f"{Path(name).name}: {result.reason}, lifted by {100 * result.lifted:.1f} cm.")

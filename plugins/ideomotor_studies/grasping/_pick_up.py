@@ -11,12 +11,8 @@ from ideomotor import HostPerception, Pipeline, Trajectory
 from ideomotor.errors import DataError
 from ideomotor_mujoco.grasping import (
     Camera,
-    Outcome,
     PickingTask,
     View,
-    candidates,
-    look_at,
-    outcome,
 )
 
 _DURATION = 1.6  # s, of each phase
@@ -41,7 +37,7 @@ class PickedUp:
     observation: Any
     seed: int | None
     movement: Trajectory
-    outcome: Outcome
+    outcome: Any
     view: View | None = None
     contacts: np.ndarray | None = None
 
@@ -96,7 +92,7 @@ def pick_up(
     planner: Any = pipeline.planner
     best, notes = None, []
     for number, forward in enumerate(_directions(seed, views)):
-        view = look_at(task.thing, forward, camera, settings=task.settings, seed=seed + number)
+        view = camera.photograph(task.thing, forward, settings=task.settings, seed=seed + number)
         seen = {"image": view.observation, "camera": view.pose, "wrist": np.array(task.home, float)}
         try:
             start, goal = perception(seen, key=_perceiving(seed + number))
@@ -106,11 +102,11 @@ def pick_up(
             continue
         notes.append(
             f"View {number + 1}: grasp {chosen.grasp + 1} of {samples} can be reached"
-            + (", and may fail" if chosen.start.price >= 1 else "")
+            + (", and may fail" if chosen.start.cost >= 1 else "")
         )
-        if best is None or chosen.start.price < best[0]:
-            best = (chosen.start.price, seed + number, view, seen, goal["contacts"][chosen.grasp])
-        if chosen.start.price < 1:
+        if best is None or chosen.start.cost < best[0]:
+            best = (chosen.start.cost, seed + number, view, seen, goal["contacts"][chosen.grasp])
+        if chosen.start.cost < 1:
             break
     if best is None:
         raise DataError(
@@ -119,7 +115,7 @@ def pick_up(
         )
     _, seed, view, seen, contacts = best
     movement = pipeline(seen, _times(), key=jax.random.key(seed))
-    found = outcome(movement, task.settings.lift)
+    found = task.judge(movement)
     return PickedUp(task, how, tuple(notes), pipeline, seen, seed, movement, found, view, contacts)
 
 
@@ -140,7 +136,7 @@ def pick_up_by_trial(
     planner: Any = pipeline.planner
     home = np.array(task.home, float)
     reasons: Counter[str] = Counter()
-    wrists, shapes = candidates(task.thing, task.hand, trials, seed)
+    wrists, shapes = task.scene.candidates(trials, seed)
     for wrist, shape in progress(list(zip(wrists, shapes, strict=True))):
         pick = task.scene.pick(wrist, shape)
         reasons[pick.reason] += 1
@@ -151,7 +147,7 @@ def pick_up_by_trial(
             continue
         query = (home, {"wrist": wrist, "shape": shape})
         movement = pipeline(query, _times())
-        found = outcome(movement, task.settings.lift)
+        found = task.judge(movement)
         if found.reason != "held":
             reasons.update({"held": -1, "held in the trial only": 1})
             continue

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ideomotor import load, save, write_json
 from ideomotor.errors import CheckpointError
-from ideomotor_mujoco.grasping import Camera, View, object_frame, to_world
+from ideomotor_mujoco.grasping import Camera, View, to_world
 
 from ._data import layers, seen
 
@@ -53,7 +53,7 @@ class GraspModel:
 
         Raises a `DataError` if no object is in the picture.
         """
-        frame = object_frame(view, self.camera, self.frame)
+        frame = self.camera.object_frame(view, self.frame)
         made = _sample(self.perception, jnp.asarray(self.observe(view)), key, count)
         found = to_world(frame, {name: np.asarray(array, float) for name, array in made.items()})
         length = np.linalg.norm(found["normals"], axis=-1, keepdims=True)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ideomotor.errors import DataError
-from ideomotor_mujoco.grasping import TRAINING, UNSEEN, Camera, Job, View, object_frame, to_frame
+from ideomotor_mujoco.grasping import TRAINING, UNSEEN, Camera, Job, View, to_frame
 
 from ._settings import Settings
 
@@ -113,7 +113,7 @@ def _row(found, i, job, number, families, settings) -> dict[str, np.ndarray]:
     camera = dataclasses.replace(job.camera, size=found["rgb"].shape[1])
     depth = found["depth"][i].astype(np.float32)
     view = View(found["rgb"][i], depth, found["mask"][i].astype(bool), found["camera"][i])
-    frame = object_frame(view, camera, settings.frame)
+    frame = camera.object_frame(view, settings.frame)
     grasp = to_frame(frame, found["contacts"][i], found["normals"][i])
     return {
         "observations": seen(view, camera, settings.pixels, settings.colours).astype(np.float16),

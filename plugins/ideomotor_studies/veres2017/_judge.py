@@ -16,16 +16,15 @@ from ideomotor_mujoco.grasping import (
     Job,
     PickingScene,
     WristPlacement,
-    settled,
     three_finger_hand,
     to_world,
 )
 
 from ._data import Grasps, equal_parts
 
-# What is proposed, and with which care it is started (see `PickingScene.choose`): "plain" takes the one best placement of eq. (7)
-# as it is, as the paper does; "clear" may take another, open the fingers further or start further back where that collides; without
-# a word the closing is rehearsed by the thing's shape and pose, and the nearest start that can work is taken.
+# What is proposed, and how its start is checked (`PickingScene.choose`): "plain" takes the one best placement of eq. (7) as it is, as
+# the paper does; "clear" may take another, open the fingers further or start further back where that collides; without a word the
+# closing is predicted from the object's shape and pose, and the nearest start that can work is taken.
 TRIES = (
     "mean, plain",
     "one sample, plain",
@@ -38,9 +37,9 @@ TRIES = (
 BRIEF = ("mean, plain", "one sample", "first of ten")  # for the smaller training sets
 
 
-def care_of(tries: str) -> str:
-    """The care of one of `TRIES`."""
-    return tries.rpartition(", ")[2] if ", " in tries else "rehearsed"
+def start_check_of(tries: str) -> str:
+    """The start check of one of `TRIES`."""
+    return {"plain": "none", "clear": "collision"}.get(tries.rpartition(", ")[2], "closing")
 
 
 def lift(
@@ -49,12 +48,12 @@ def lift(
     placement: WristPlacement,
     map: Callable[..., Iterator[Any]] = map,
     *,
-    care: str = "rehearsed",
+    start_check: str = "closing",
 ) -> Counter[str]:
     """Try, for each test grasp, the first of its proposals for which a good start is found, or else the best of them.
 
     - `proposals`: `contacts` and `normals`, `(grasps, proposals, tips, 3)`, in the object's frame.
-    - `care`: with which a proposal is started, see `PickingScene.choose`.
+    - `start_check`: how the start of a proposal is checked, as for `PickingScene.choose`.
 
     Returns how often each reason came up; `held` is success.
     """
@@ -71,7 +70,7 @@ def lift(
         rows = np.flatnonzero(grasps.jobs == number)
         tasks.append((grasps.names[number], [part[rows] for part in placed]))
     reasons: Counter[str] = Counter()
-    for found in map(functools.partial(_lift_one_object, care), tasks):
+    for found in map(functools.partial(_lift_one_object, start_check), tasks):
         reasons.update(found)
     return reasons
 
@@ -88,10 +87,10 @@ def _in_parts(placement, contacts, normals, approach):
 def _scene(job: Job) -> PickingScene:
     hand = three_finger_hand() if job.hand is None else job.hand
     thing = GraspObject(job.family, job.instance, job.settings.mass, job.settings.friction)
-    return PickingScene(settled(thing, seed=job.seed, settings=job.settings), hand, job.settings)
+    return PickingScene(thing.settled(seed=job.seed, settings=job.settings), hand, job.settings)
 
 
-def _lift_one_object(care: str, task: tuple[Job, list[np.ndarray]]) -> list[str]:
+def _lift_one_object(start_check: str, task: tuple[Job, list[np.ndarray]]) -> list[str]:
     """The first proposal with a good start, or else the best of them, is tried."""
     job, (wrists, shapes, errors) = task
     scene = _scene(job)
@@ -99,10 +98,10 @@ def _lift_one_object(care: str, task: tuple[Job, list[np.ndarray]]) -> list[str]
     for wrist, shape, error in zip(wrists, shapes, errors, strict=True):
         best = None
         for ways in zip(wrist, shape, error, strict=True):
-            start = scene.choose(*ways, care=care)
-            if start is not None and (best is None or start.price < best.price):
+            start = scene.choose(*ways, start_check=start_check)
+            if start is not None and (best is None or start.cost < best.cost):
                 best = start
-            if best is not None and best.price < 1:
+            if best is not None and best.cost < 1:
                 break
         found.append("start collision" if best is None else scene.pick(best.wrist, best.shape).reason)
     return found

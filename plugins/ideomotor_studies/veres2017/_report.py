@@ -26,7 +26,7 @@ _PAPER_SUCCESS = {
 }
 
 
-_CARE = {", plain": "placed plainly", ", clear": "started free of collisions", "": "rehearsed"}
+_CHECKS = {", plain": "placed plainly", ", clear": "started free of collisions", "": "closing predicted"}
 
 
 def table_1(found: dict[str, Any]) -> str:
@@ -58,7 +58,7 @@ def table_3(found: dict[str, Any]) -> str:
     head = " | ".join(f"{name}, {size}" for name in SETS[1:] for size in sizes)
     lines = [
         "Table III: lifted and held. Plain: placed in the one nearest way, as in the paper. Clear: started free of collisions. All",
-        "others: the nearest start whose rehearsed closing is good, by a planner that knows the object's shape and pose, in all rows.",
+        "others: the nearest start whose predicted closing is good, by a planner that knows the object's shape and pose, in all rows.",
         "",
         f"| network | proposal | {head} | paper (mean) |",
     ]
@@ -84,10 +84,10 @@ def summary(found: dict[str, Any]) -> str:
     """How the R-CVAE's samples compare with the CNN's only answer, seed by seed, and where its failures come from."""
     size = max(m["size"] for m in found["models"])
     lines = ["With all training grasps:", ""]
-    for name, (care, how) in itertools.product(SETS[1:], _CARE.items()):
+    for name, (check, how) in itertools.product(SETS[1:], _CHECKS.items()):
         ours, cnn = (
             [
-                m[name]["one sample" + care].get("held", 0.0)
+                m[name]["one sample" + check].get("held", 0.0)
                 for m in found["models"]
                 if (m["kind"], m["size"]) == (kind, size)
             ]
@@ -98,7 +98,7 @@ def summary(found: dict[str, Any]) -> str:
         lines.append(
             f"- {name} objects, {how}: one sample of the R-CVAE / the CNN: {shares};{ratio}".rstrip(";")
         )
-        if care:
+        if check:
             continue
         reasons: Counter[str] = Counter()
         for model in found["models"]:

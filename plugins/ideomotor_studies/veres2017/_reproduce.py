@@ -16,7 +16,7 @@ from ._checkpoint import GraspModel, save_grasp_model
 from ._collection import collect_all
 from ._data import SETS, Grasps, gather, jobs
 from ._figures import figure_histograms, figure_modes
-from ._judge import BRIEF, TRIES, baselines, care_of, lift, propose
+from ._judge import BRIEF, TRIES, baselines, lift, propose, start_check_of
 from ._models import KINDS, constant_likelihood, fit, negative_log_likelihood
 from ._report import summary, table_1, table_2, table_3
 from ._settings import Settings
@@ -47,8 +47,8 @@ def reproduce(
     with make_pool(workers, ray) as pool:
         placement = WristPlacement()
 
-        def success(grasps: Grasps, proposals: dict[str, np.ndarray], care: str) -> dict[str, float]:
-            reasons = lift(grasps, proposals, placement, pool.map, care=care)
+        def success(grasps: Grasps, proposals: dict[str, np.ndarray], start_check: str) -> dict[str, float]:
+            reasons = lift(grasps, proposals, placement, pool.map, start_check=start_check)
             return {reason: count / len(grasps) for reason, count in reasons.items()}
 
         found["baselines"] = _baselines(
@@ -111,31 +111,31 @@ other directions or aims the model answers less well."""
 
 
 def _baselines(training, held_out, seed, success, path: Path, resume: bool) -> dict[str, Any]:
-    """Shares of each reason for what needs no network, and for two of them also without a rehearsal."""
+    """Shares of each reason for what needs no network, and for two of them also without predicting the closing."""
     if resume and path.exists():
         return json.loads(path.read_text(encoding="utf-8"))
     click.echo("Trying the baselines.")
     found: dict[str, Any] = {}
     for test, grasps in held_out.items():
         proposals = baselines(training, grasps, seed)
-        found[test] = {name: success(grasps, made, "rehearsed") for name, made in proposals.items()}
+        found[test] = {name: success(grasps, made, "closing") for name, made in proposals.items()}
         for name in ("random", "true"):
-            found[test][f"{name}, clear"] = success(grasps, proposals[name], "clear")
+            found[test][f"{name}, clear"] = success(grasps, proposals[name], "collision")
     write_json(path, found)
     return found
 
 
 def _lifted(model: Any, grasps: Grasps, wanted: tuple[str, ...], success: Any) -> dict[str, dict[str, float]]:
-    """Shares of each reason; what has only one answer is tried once with each care."""
+    """Shares of each reason; what has only one answer is tried once with each start check."""
     found: dict[str, dict[str, float]] = {}
     for tries in wanted:
         same = (
-            [t for t in found if care_of(t) == care_of(tries)]
+            [t for t in found if start_check_of(t) == start_check_of(tries)]
             if isinstance(model, GaussianRegression)
             else []
         )
         found[tries] = (
-            found[same[0]] if same else success(grasps, propose(model, grasps, tries), care_of(tries))
+            found[same[0]] if same else success(grasps, propose(model, grasps, tries), start_check_of(tries))
         )
     return found
 

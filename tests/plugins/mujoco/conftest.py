@@ -83,3 +83,20 @@ def play():
         return rollout(Play(np.shape(commands)), np.asarray(commands), ts, **arguments)
 
     return play
+
+
+def _denavit_hartenberg(angles):
+    """The flange's pose in closed form, by the Denavit-Hartenberg parameters of the LWR4+ (m, a = 0, alpha in quarter turns)."""
+    pose = np.eye(4)
+    lengths, turns = (0.3105, 0, 0.40, 0, 0.39, 0, 0.078), (1, -1, -1, 1, 1, -1, 0)
+    for angle, d, turn in zip(angles, lengths, turns, strict=True):
+        c, s, ca, sa = np.cos(angle), np.sin(angle), 1 - abs(turn), turn
+        pose = pose @ np.array(
+            [[c, -s * ca, s * sa, 0], [s, c * ca, -c * sa, 0], [0, sa, ca, d], [0, 0, 0, 1]]
+        )
+    return pose
+
+
+@pytest.fixture(scope="session")
+def denavit_hartenberg():
+    return _denavit_hartenberg

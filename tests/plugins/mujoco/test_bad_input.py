@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+import ideomotor
 from ideomotor.errors import DataError
-from ideomotor_mujoco import LWR4, Box, MujocoPlant, Shelf, lwr4
+from ideomotor_mujoco import LWR4, MujocoPlant, lwr4
 
 URDF = """<robot name="r"><link name="base"/><link name="arm">
 <inertial><mass value="1"/><origin xyz="0 0 -0.2"/><inertia ixx="0.01" iyy="0.01" izz="0.01" ixy="0" ixz="0" iyz="0"/></inertial>
@@ -34,7 +35,7 @@ def test_a_file_of_another_kind(tmp_path):
 def test_a_file_that_is_not_xml(tmp_path):
     path = tmp_path / "bad.xml"
     path.write_text("<mujoco>\n<worldbody>\n<body>\n</mujoco>")
-    assert f"{path} is not XML at line" in sentence(str(path))
+    assert f"{path} is not valid XML at line" in sentence(str(path))
 
 
 def test_a_file_that_is_no_model(tmp_path):
@@ -79,22 +80,22 @@ def test_numbers_that_cannot_be(links):
     assert "timestep must be positive, not -1" in sentence(links(), timestep=-1)
     assert "has 2 joints (shoulder, elbow)" in sentence(links(), rest=(1.0,))
     with pytest.raises(
-        DataError, match=r"'a2' of LWR4 goes from -2\.094 to 2\.094, and 3\.000 was asked for"
+        DataError, match=r"'a2' of LWR4 is limited to -2\.094 to 2\.094, and its position cannot be 3\.000"
     ):
         lwr4(rest=(0, 3.0, 0, 0, 0, 0, 0))
     with pytest.raises(ValueError, match="three positive lengths"):
-        Box(size=(1.0, 0.0, 1.0))
+        ideomotor.make("box", size=(1.0, 0.0, 1.0))
     with pytest.raises(ValueError, match="levels at least 1"):
-        Shelf(levels=0)
+        ideomotor.make("shelf", levels=0)
 
 
 def test_commands_and_states_that_do_not_fit(links):
     plant = MujocoPlant(links())
-    with pytest.raises(DataError, match=r"leaves of shape \[\(2,\)\], and \[\(3,\)\] was given"):
+    with pytest.raises(DataError, match=r"leaves of shape \[\(2,\)\], not \[\(3,\)\]"):
         plant.step(plant.default_state(), np.zeros(3), 0.01)
     with pytest.raises(DataError, match="is not finite"):
         plant.step(plant.default_state(), np.array([0.0, np.nan]), 0.01)
-    with pytest.raises(DataError, match=r"has \d+ numbers, and one of shape \(3,\)"):
+    with pytest.raises(DataError, match=r"has \d+ numbers, not the shape \(3,\)"):
         plant.step(np.zeros(3), np.zeros(2), 0.01)
 
 

@@ -9,11 +9,11 @@ from scipy.spatial.transform import Rotation  # noqa: E402
 
 import ideomotor  # noqa: E402
 from ideomotor.errors import DataError  # noqa: E402
-from ideomotor_mujoco import Actuators, MujocoPlant, forward_kinematics, lwr4  # noqa: E402
-from ideomotor_mujoco.grasping import GraspObject, PickingScene, candidates, settled, to_frame  # noqa: E402
+from ideomotor_mujoco import Actuators, MujocoPlant, lwr4  # noqa: E402
+from ideomotor_mujoco.grasping import GraspObject, PickingScene, to_frame  # noqa: E402
 
 
-def test_the_flange_is_where_denavit_and_hartenberg_have_it():
+def test_the_flange_is_where_denavit_and_hartenberg_have_it(denavit_hartenberg):
     robot = lwr4()
     random = np.random.default_rng(0)
     angles = random.uniform(-1.5, 1.5, (5, 7))
@@ -24,11 +24,11 @@ def test_the_flange_is_where_denavit_and_hartenberg_have_it():
     for q, pose in zip(angles, poses[:, body], strict=True):
         turn = Rotation.from_quat(pose[[4, 5, 6, 3]])
         flange = pose[:3] + turn.apply(site.pos)
-        np.testing.assert_allclose(flange, forward_kinematics(q)[:3, 3], atol=1e-9)
+        np.testing.assert_allclose(flange, denavit_hartenberg(q)[:3, 3], atol=1e-9)
 
 
 def test_shapes_lie_where_mujoco_draws_them():
-    scene = PickingScene(settled(GraspObject("mug", 2)))
+    scene = PickingScene(GraspObject("mug", 2).settled())
     plant = MujocoPlant(scene, mode=Actuators(mocap=True))
     state = plant.default_state()
     data, model = plant.data(state), plant.mj_model
@@ -55,9 +55,7 @@ def test_a_grasp_is_seen_with_its_tips_at_its_contacts_and_tried():
     """A pick that MuJoCo has held, written in the object's frame, is placed back within millimetres and tried."""
     stage = ideomotor.make("grasp-stage")
     picking = stage.picking
-    tried = (
-        picking.pick(w, s) for w, s in zip(*candidates(picking.thing, picking.hand, 400, 0), strict=True)
-    )
+    tried = (picking.pick(w, s) for w, s in zip(*picking.candidates(400, 0), strict=True))
     pick = next(p for p in tried if p.held)
     grasp = to_frame(stage.frame, pick.contacts, pick.normals)
     np.testing.assert_allclose(stage.marks(grasp)["contacts"], pick.contacts, atol=1e-9)

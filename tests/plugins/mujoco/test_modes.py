@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import ideomotor
 from ideomotor.errors import DataError, SimulationError
 from ideomotor_mujoco import (
     Actuators,
@@ -11,7 +12,6 @@ from ideomotor_mujoco import (
     JointTorque,
     MujocoPlant,
     OperationalSpace,
-    Shelf,
     lwr4,
 )
 
@@ -99,7 +99,7 @@ def test_out_of_reach_is_said_in_one_sentence(play):
 
 
 def test_a_shelf_that_is_hit_pushes_back():
-    arm = lwr4(scene=(Shelf(position=(0.7, 0, 0)),), contacts=("shelf",))
+    arm = lwr4(scene=(ideomotor.make("shelf", position=(0.7, 0, 0)),), contacts=("shelf",))
     x, free = arm.default_state(), arm.default_command()
     assert np.all(arm.observe(x)["contact"]["shelf"] == 0)
     into = free + np.array([0, -0.8, 0, -0.6, 0, 0, 0])

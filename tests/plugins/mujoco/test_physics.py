@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ideomotor_mujoco import Box, JointTorque, MujocoPlant, forward_kinematics, lwr4
+import ideomotor
+from ideomotor_mujoco import JointTorque, MujocoPlant, lwr4
 
 START = np.array([0.9, -0.6])
 
@@ -60,7 +61,7 @@ def test_gravity_compensation_holds_the_arm_still():
 
 
 def test_what_rests_presses_with_its_weight():
-    box = Box(body="parcel", mass=0.8, position=(0, 0, 0.05))
+    box = ideomotor.make("box", body="parcel", mass=0.8, position=(0, 0, 0.05))
     floor = "<mujoco><worldbody><geom name='floor' type='plane' size='1 1 .1'/></worldbody></mujoco>"
     plant = MujocoPlant(
         floor, scene=(box,), actuators="none", contacts=("parcel", "floor"), bodies=("parcel",)
@@ -78,10 +79,10 @@ def test_what_rests_presses_with_its_weight():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_forward_kinematics_is_that_of_the_denavit_hartenberg_table(seed):
+def test_forward_kinematics_is_that_of_the_denavit_hartenberg_table(seed, denavit_hartenberg):
     arm = ARM
     angles = np.random.default_rng(seed).uniform(0.98 * arm.robot.lower, 0.98 * arm.robot.upper)
-    seen, pose = arm.observe(arm.at(angles)), forward_kinematics(angles)
+    seen, pose = arm.observe(arm.at(angles)), denavit_hartenberg(angles)
     np.testing.assert_allclose(seen["tip"], pose[:3, 3], atol=1e-12)
     w, x, y, z = seen["tip_quaternion"]
     axis = [2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x**2 + y**2)]  # where the flange looks

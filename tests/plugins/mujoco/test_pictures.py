@@ -7,8 +7,11 @@ from PIL import Image
 
 from ideomotor import Trajectory
 from ideomotor.errors import DataError
-from ideomotor_mujoco import MujocoPlant, cast, draw_ink, render
-from ideomotor_mujoco._render import _context
+from ideomotor_mujoco import MujocoPlant, draw_ink
+
+# Kernels of `plant.render` and of the depth camera.
+from ideomotor_mujoco._rays import cast
+from ideomotor_mujoco._render import _context, render
 
 SCENE = """<mujoco><worldbody><geom name="floor" type="plane" size="5 5 .1" rgba="0 1 0 1"/>
 <body pos="0 0 1"><geom name="ball" size="0.2" rgba="1 0 0 1"/></body></worldbody></mujoco>"""

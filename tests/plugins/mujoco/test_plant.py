@@ -10,14 +10,16 @@ from ideomotor import HostPlant
 from ideomotor.cli import command
 from ideomotor.config import from_config, to_config
 from ideomotor.errors import DataError, SimulationError
-from ideomotor_mujoco import Actuators, CartesianPose, JointPosition, MujocoPlant, Shelf, lwr4, rollout_batch
+from ideomotor_mujoco import Actuators, CartesianPose, JointPosition, MujocoPlant, lwr4, rollout_batch
 
 TS = np.linspace(0, 0.3, 31)
 
 
 @pytest.fixture(scope="module")
 def arm():
-    return lwr4(mode=JointPosition(), scene=(Shelf(position=(0.75, 0, 0)),), contacts=("shelf",))
+    return lwr4(
+        mode=JointPosition(), scene=(ideomotor.make("shelf", position=(0.75, 0, 0)),), contacts=("shelf",)
+    )
 
 
 def waves(n, rest, size=0.3):

@@ -5,7 +5,7 @@ import pytest
 
 import ideomotor
 from ideomotor.errors import DataError
-from ideomotor_mujoco import Admittance, Sheet, lwr4, writing_robot
+from ideomotor_mujoco import Admittance, lwr4, writing_robot
 
 DT = 0.01
 
@@ -27,10 +27,10 @@ def circle(n=100, radius=8.0):
     return np.stack([19.5 + radius * np.sin(angle), 19.5 + radius * (np.cos(angle) - 1)], -1)
 
 
-TILTED = Sheet(position=(0.65, 0.1, 0.3), rotation=(0, -30, -60))
+TILTED = ideomotor.make("paper", position=(0.65, 0.1, 0.3), rotation=(0, -30, -60))
 
 
-@pytest.mark.parametrize("sheet", [Sheet(), TILTED], ids=["flat", "tilted"])
+@pytest.mark.parametrize("sheet", [ideomotor.make("paper"), TILTED], ids=["flat", "tilted"])
 def test_pen_keeps_its_force_and_its_path(sheet):
     robot = writing_robot(sheet=sheet, strokes=True)
     points = circle()
@@ -85,15 +85,15 @@ def test_a_sheet_out_of_reach():
     with pytest.raises(
         DataError, match="The sheet lies where the pen cannot be held over all of it: .* mm and"
     ):
-        writing_robot(sheet=Sheet(position=(1.2, 0, 0.1)))
+        writing_robot(sheet=ideomotor.make("paper", position=(1.2, 0, 0.1)))
 
 
 def test_admittance_needs_a_tool_and_a_surface():
-    with pytest.raises(DataError, match="needs a body 'sheet', and LWR4 has none"):
+    with pytest.raises(DataError, match="needs a body 'sheet', which LWR4 lacks"):
         lwr4(mode=Admittance())
     with pytest.raises(ValueError, match="force must be positive, not -1"):
         Admittance(force=-1)
-    with pytest.raises(DataError, match="leave one out"):
+    with pytest.raises(DataError, match="pass only one of them"):
         writing_robot(strokes=True, mode=Admittance())
 
 

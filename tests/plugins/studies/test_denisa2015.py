@@ -14,10 +14,8 @@ from ideomotor_movement_database import Demonstration, Demonstrations, shelf_dem
 pytest.importorskip("mujoco")
 pytest.importorskip("sklearn")
 
-from ideomotor_mujoco import forward_kinematics
 from ideomotor_studies._run import Run
 from ideomotor_studies.denisa2015 import SCENE, _recorded, execute, joints, place, reproduce, robot
-from ideomotor_studies.denisa2015._arm import HAND, PEDESTAL
 
 
 def _invoke(*arguments):
@@ -29,12 +27,9 @@ def arm():
     return robot()
 
 
-def test_place_is_the_arms_forward_kinematics():
-    """Against the Denavit-Hartenberg matrices of the robot's plug-in."""
-    for angles in np.random.default_rng(0).uniform(-2, 2, (10, 7)):
-        flange = forward_kinematics(angles)
-        wanted = flange[:3, 3] + HAND * flange[:3, 2] + [0, 0, PEDESTAL]
-        np.testing.assert_allclose(place(angles), wanted, atol=1e-12)
+def test_place_is_the_arms_forward_kinematics(arm):
+    for angles in np.random.default_rng(0).uniform(arm.robot.lower, arm.robot.upper, (10, 7)):
+        np.testing.assert_allclose(place(angles), arm.observe(arm.at(angles))["tip"], atol=1e-12)
 
 
 def test_place_is_where_the_simulated_arm_has_the_object(arm):

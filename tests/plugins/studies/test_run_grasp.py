@@ -14,7 +14,7 @@ from ideomotor.errors import DataError
 
 pytest.importorskip("mujoco")
 
-from ideomotor_mujoco.grasping import GraspObject, PickingTask, parallel_jaw, settled  # noqa: E402
+from ideomotor_mujoco.grasping import GraspObject, PickingTask, parallel_jaw  # noqa: E402
 from ideomotor_studies.grasping import (
     _commands,
     assemble,
@@ -93,7 +93,7 @@ def test_a_trained_network_and_a_mesh_are_written_beside_the_pipeline(tmp_path, 
 
 
 def test_a_grasp_by_trial_is_held_by_the_whole_movement():
-    task = PickingTask(settled(GraspObject("jar", 1)))
+    task = PickingTask(GraspObject("jar", 1).settled())
     found = pick_up_by_trial(task, seed=1)
     assert found.outcome.reason == "held" and found.outcome.lifted > 0.28
     assert "held" in found.notes[0] and "trial in the simulator" in report(found)
@@ -113,17 +113,17 @@ def test_without_a_network_it_says_so_and_tries(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("colours", [False, True])
 def test_the_pipeline_shows_a_trained_network_what_it_was_trained_on(colours):
-    from ideomotor_mujoco.grasping import Camera, look_at
+    from ideomotor_mujoco.grasping import Camera
     from ideomotor_studies.veres2017._checkpoint import GraspModel
 
-    view = look_at(settled(GraspObject("teapot")), np.array([0.5, 0.6, -0.5]))
+    view = Camera().photograph(GraspObject("teapot").settled(), np.array([0.5, 0.6, -0.5]))
     model = GraspModel(None, "camera", 64, colours, Camera(), "")
     perception = ideomotor.make("grasp-perception", layers=model.layers).component
     np.testing.assert_allclose(perception.see(view.observation), model.observe(view), atol=1e-6)
 
 
 def test_what_cannot_be_held_is_refused():
-    task = PickingTask(settled(GraspObject("mug", mass=200.0)))
+    task = PickingTask(GraspObject("mug", mass=200.0).settled())
     with pytest.raises(DataError, match=r"None of 12 grasps of mug held \(.*start collision"):
         pick_up_by_trial(task, trials=12)
     under_the_table = PickingTask(GraspObject("mug", pose=(0, 0, -1.0, 1, 0, 0, 0)))
@@ -166,7 +166,7 @@ def test_a_hand_of_ones_own_is_a_model_and_names(tmp_path):
     )
     hand = _commands._hand(str(tmp_path / "jaw.yaml"))
     assert hand.tips == ("pad", "tip 2")
-    assert PickingTask(settled(GraspObject("tin can")), hand).scene.model.nu == 2
+    assert PickingTask(GraspObject("tin can").settled(), hand).scene.model.nu == 2
 
 
 def test_a_disk_that_fills_leaves_nothing_half_written(tmp_path, monkeypatch):

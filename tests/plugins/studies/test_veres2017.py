@@ -12,7 +12,7 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 
 from ideomotor.errors import CheckpointError, DataError  # noqa: E402
-from ideomotor_mujoco.grasping import View, WristPlacement, collect, object_frame, to_frame, to_world  # noqa: E402
+from ideomotor_mujoco.grasping import View, WristPlacement, collect, to_frame, to_world  # noqa: E402
 from ideomotor_studies.veres2017 import (  # noqa: E402
     PRESETS,
     GraspModel,
@@ -91,7 +91,7 @@ def test_a_mirror_turns_grasps_into_those_of_the_mirrored_picture(folder):
     across = np.diag([-1.0, 1.0, 1.0])  # left and right exchanged in the camera's axes
     rotation, eye = found["camera"][:3, :3], found["camera"][:3, 3]
     view = View(*(found[n][:, ::-1] for n in ("rgb", "depth", "mask")), found["camera"])
-    frame = object_frame(view, job.camera, "camera")
+    frame = job.camera.object_frame(view, "camera")
     contacts = (found["contacts"] - eye) @ rotation @ across @ rotation.T + eye
     normals = found["normals"] @ rotation @ across @ rotation.T
     expected = to_frame(frame, contacts[[1, 0, 2]], normals[[1, 0, 2]])
@@ -156,7 +156,7 @@ def test_true_grasps_lift_more_often_than_their_mean(sets):
     placement = WristPlacement(ways=2, grid=5, steps=12)
     held = {name: lift(grasps, found[name], placement)["held"] for name in ("true", "constant")}
     assert held["true"] > held["constant"]
-    assert lift(grasps, found["constant"], placement, care="plain")["held"] <= held["constant"]
+    assert lift(grasps, found["constant"], placement, start_check="none")["held"] <= held["constant"]
     assert sum(lift(grasps, found["random, first of ten"], placement).values()) == len(grasps)
 
 

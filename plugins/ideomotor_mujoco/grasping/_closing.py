@@ -18,7 +18,7 @@ MARGIN = 0.006  # within which other parts of the hand are noticed, m
 _PRESSED = 0.002  # how far a stalled finger is pressed in, as a share of that way
 
 
-class Rehearsal(NamedTuple):
+class PredictedClosing(NamedTuple):
     """Where each finger would stop.
 
     - `tips`: which tips touch the object; `other`: whether another part of the hand does; `table`: whether the hand touches the table.
@@ -44,7 +44,7 @@ class Rehearsal(NamedTuple):
         return bool(self.tips.all()) and not self.other and not self.table
 
 
-class Rehearser:
+class ClosingPredictor:
     """Closes the fingers of a hand on a thing that keeps still, finger by finger until it touches.
 
     - `model`: of a picking scene; `hand`: the one in it. `centre`: the thing's centre of mass, m, world axes. `finger`: which closing
@@ -69,7 +69,9 @@ class Rehearser:
         mujoco.mj_kinematics(model, self._data)
         self.centre = self._data.xipos[model.body("object").id].copy()
 
-    def __call__(self, wrist: Float[np.ndarray, "7"], shape: Float[np.ndarray, " actuators"]) -> Rehearsal:
+    def __call__(
+        self, wrist: Float[np.ndarray, "7"], shape: Float[np.ndarray, " actuators"]
+    ) -> PredictedClosing:
         """From the palm's pose and the commands before closing."""
         data, closing = self._data, self._closing
         data.joint("wrist").qpos[:] = wrist
@@ -126,7 +128,7 @@ class Rehearser:
                 found[self.finger[part]] = True
         return found
 
-    def _ended(self, commands: np.ndarray, end: np.ndarray) -> Rehearsal:
+    def _ended(self, commands: np.ndarray, end: np.ndarray) -> PredictedClosing:
         data, tips = self._data, self._tips
         count = len(tips)
         places, normals, seen = np.zeros((count, 3)), np.zeros((count, 3)), np.zeros(count)
@@ -156,7 +158,9 @@ class Rehearser:
         closed = commands.copy()
         closed[self._closing] = end
         room = 0.0 if other or table else room
-        return Rehearsal(seen > 0, other, table, places, normals, self._pushes(closed, places), room, closed)
+        return PredictedClosing(
+            seen > 0, other, table, places, normals, self._pushes(closed, places), room, closed
+        )
 
     def _pushes(self, commands: np.ndarray, places: np.ndarray) -> Float[np.ndarray, "tips 3"]:
         """By a small step of all fingers at once: each moves its own tip only."""

@@ -1,30 +1,21 @@
 # pyright: reportAttributeAccessIssue=false
-# (mujoco is compiled, and pyright sees no names in it)
-"""Grasps of one object to be seen and tried: what a viewer needs to know of hand, object and camera."""
+"""Grasps of one object to be displayed and tried."""
 
 import functools
 from collections.abc import Sequence
 from typing import Any
 
-import mujoco
 import numpy as np
 from jaxtyping import Float
 
 from ideomotor.errors import DataError
 
-from ._geometry import body_poses, shapes
-from ._model import compile_spec
-from .grasping import (
-    Camera,
-    GraspObject,
-    Hand,
-    PickingScene,
-    View,
-    WristPlacement,
-    object_frame,
-    settled,
-    to_world,
-)
+from .._render import body_poses, shapes
+from ._camera import Camera, View, to_world
+from ._hand import Hand
+from ._object import GraspObject
+from ._picking import PickingScene
+from ._placement import WristPlacement
 
 _APPROACH = (0.25, 0.6, -0.76)
 
@@ -62,27 +53,21 @@ class GraspStage:
     @functools.cached_property
     def picking(self) -> PickingScene:
         """The scene in which grasps are tried."""
-        thing = settled(GraspObject(), seed=self.seed) if self.thing is None else self.thing
+        thing = GraspObject().settled(seed=self.seed) if self.thing is None else self.thing
         return PickingScene(thing, self.hand)
 
     @functools.cached_property
     def view(self) -> View:
         """What the camera sees of the object, without the hand."""
-        spec = mujoco.MjSpec()
-        floor = spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1, 1, 0.1])
-        floor.rgba = [0.86, 0.85, 0.82, 1.0]
-        spec.attach(self.picking.thing.spec(), frame=spec.worldbody.add_frame(), prefix="")
-        model = compile_spec(spec, self.picking.thing.family)
-        data = mujoco.MjData(model)
-        mujoco.mj_forward(model, data)
+        model, data = self.picking.thing.on_table()
         middle = data.body("object").xipos
         camera = Camera() if self.camera is None else self.camera
-        return camera.look(model, data, middle.copy(), np.asarray(self.approach, float))
+        return camera.capture(model, data, middle.copy(), np.asarray(self.approach, float))
 
     @functools.cached_property
     def frame(self) -> Float[np.ndarray, "4 4"]:
         """The object's frame in the world, in which grasps are written."""
-        return object_frame(self.view, Camera() if self.camera is None else self.camera, self.axes)
+        return (Camera() if self.camera is None else self.camera).object_frame(self.view, self.axes)
 
     @functools.cached_property
     def _placement(self) -> WristPlacement:
@@ -108,7 +93,7 @@ class GraspStage:
         return shapes(self.picking.model)
 
     def poses(self, grasp: dict[str, Any]) -> Float[np.ndarray, "bodies 7"]:
-        """Poses of the bodies with the hand where its tips reach the contacts; raises a `DataError` for what is no grasp."""
+        """Poses of the bodies with the hand where its tips reach the contacts; raises a `DataError` for anything but a grasp."""
         placed = self._placed(grasp)
         self.picking.place(np.asarray(placed.wrist[0], float), np.asarray(placed.shape[0], float))
         return self._now()
@@ -138,7 +123,7 @@ class GraspStage:
                     poses.append(self._now())
 
             pick = picking.pick(start.wrist, start.shape, watch=watch)
-        text = _SAID.get(pick.reason, pick.reason)
+        text = _MESSAGES.get(pick.reason, pick.reason)
         return {"text": text, "success": pick.held, "ts": np.array(ts), "poses": np.stack(poses)}
 
     def _placed(self, grasp: dict[str, Any]):
@@ -151,7 +136,7 @@ class GraspStage:
         return body_poses(self.picking.model, self.picking.data)
 
 
-_SAID = {
+_MESSAGES = {
     "held": "The object is lifted and held.",
     "start collision": "The hand would be in the object or in the table before it closes.",
     "missed": "Not every finger tip touches the object.",
