@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 
 from ideomotor import quantity
+from ideomotor.common.solvers import damped_step
 from ideomotor.errors import DataError, SimulationError
 
 from ._joint_position import JointPosition, SetPoint, shortened
@@ -217,7 +218,7 @@ def _descend(robot, position, quaternion, start):
         # A joint at its limit that would go further is left out.
         free = ~(((q <= robot.lower) & (slope < 0)) | ((q >= robot.upper) & (slope > 0)))
         j = jacobian * free
-        step = np.linalg.solve(j.T @ j + (damping * size + 1e-12) * np.eye(len(q)), j.T @ error)
+        step = damped_step(j, -error, damping * size + 1e-12)
         step *= min(1.0, 0.5 / max(np.abs(step).max(), 1e-12))  # at most half a radian
         new = np.clip(q + step, robot.lower, robot.upper)
         new_error, new_jacobian = _pose_error(robot, new, position, quaternion)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ideomotor.common import rotations, solvers
 from ideomotor.errors import DataError
 
 from ._chain import TipKinematics
@@ -90,7 +91,9 @@ class WristPlacement:
         error = jax.vmap(lambda x: self._error(x, centres))(ends)
         cost = jax.vmap(lambda x: jnp.sum(self._residual(x, contacts, normals, approach) ** 2))(ends)
         order = jnp.argsort(jnp.where(error < 0.004, cost, 1e6 * error + cost))
-        wrist = jax.vmap(lambda x: jnp.concatenate([x[:3], _quaternion(x[3:6])]))(ends[order])
+        wrist = jax.vmap(lambda x: jnp.concatenate([x[:3], rotations.from_rotation_vector(x[3:6])]))(
+            ends[order]
+        )
         return wrist, self._commands(ends[order][:, 6:]), error[order]
 
     def _starts(self, centres, approach):
@@ -109,7 +112,10 @@ class WristPlacement:
         chosen = kinds + jnp.arange(self._kinds) * (len(self._shapes) // self._kinds)
         rotation, place, rest = jax.vmap(lambda points: _kabsch(points, aim, weights))(mine[chosen])
         best = jnp.argsort(rest)[: self.count]
-        pose = jnp.concatenate([place[best], jax.vmap(_vector)(rotation[best])], 1)
+        pose = jnp.concatenate(
+            [place[best], rotations.to_rotation_vector(rotations.from_matrix(rotation[best]), shortest=True)],
+            1,
+        )
         return jnp.concatenate([pose, self._free(self._shapes[chosen[best]])], 1)
 
     @property
@@ -147,11 +153,7 @@ class WristPlacement:
         def step(carry, _):
             x, damping, cost = carry
             value, jacobian = residual(x), jax.jacfwd(residual)(x) * scale
-            normal = jacobian.T @ jacobian
-            move = scale * jnp.linalg.solve(
-                normal + damping * jnp.eye(x.size, dtype=x.dtype), -jacobian.T @ value
-            )
-            new = x + move
+            new = x + scale * solvers.damped_step(jacobian, value, damping)
             lower = jnp.sum(residual(new) ** 2)
             better = lower < cost
             return (
@@ -206,42 +208,4 @@ def _kabsch(points, aim, weights):
 
 
 def _matrix(vector: Float[Array, "3"]) -> Float[Array, "3 3"]:
-    """The rotation of a rotation vector."""
-    square = jnp.sum(vector**2)
-    small = square < 1e-12
-    angle = jnp.sqrt(jnp.where(small, 1.0, square))
-    a = jnp.where(small, 1.0, jnp.sin(angle) / angle)
-    b = jnp.where(small, 0.5, (1 - jnp.cos(angle)) / angle**2)
-    x, y, z = vector
-    k = jnp.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return jnp.eye(3) + a * k + b * (k @ k)
-
-
-def _vector(matrix: Float[Array, "3 3"]) -> Float[Array, "3"]:
-    """The rotation vector of a rotation, also near half a turn."""
-    q = _of_matrix(matrix)
-    q = q * jnp.where(q[0] < 0, -1.0, 1.0)
-    length = jnp.linalg.norm(q[1:])
-    angle = 2 * jnp.arctan2(length, q[0])
-    return q[1:] * jnp.where(length < 1e-6, 2.0, angle / jnp.maximum(length, 1e-6))
-
-
-def _of_matrix(m: Float[Array, "3 3"]) -> Float[Array, "4"]:
-    """The unit quaternion of a rotation: the eigenvector of Bar-Itzhack 2000 is avoided by four candidates."""
-    t = jnp.array([m[0, 0] + m[1, 1] + m[2, 2], m[0, 0], m[1, 1], m[2, 2]])
-    rows = jnp.array(
-        [
-            [1 + t[0], m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]],
-            [m[2, 1] - m[1, 2], 1 + 2 * m[0, 0] - t[0], m[0, 1] + m[1, 0], m[0, 2] + m[2, 0]],
-            [m[0, 2] - m[2, 0], m[0, 1] + m[1, 0], 1 + 2 * m[1, 1] - t[0], m[1, 2] + m[2, 1]],
-            [m[1, 0] - m[0, 1], m[0, 2] + m[2, 0], m[1, 2] + m[2, 1], 1 + 2 * m[2, 2] - t[0]],
-        ]
-    )
-    row = rows[jnp.argmax(jnp.array([rows[i, i] for i in range(4)]))]
-    return row / jnp.linalg.norm(row)
-
-
-def _quaternion(vector: Float[Array, "3"]) -> Float[Array, "4"]:
-    """The unit quaternion (w first) of a rotation vector."""
-    angle = jnp.sqrt(jnp.sum(vector**2) + 1e-24)
-    return jnp.concatenate([jnp.cos(angle / 2)[None], vector * jnp.sin(angle / 2) / angle])
+    return rotations.to_matrix(rotations.from_rotation_vector(vector))

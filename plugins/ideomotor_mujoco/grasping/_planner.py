@@ -9,6 +9,7 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation, Slerp
 
 from ideomotor import Trajectory
+from ideomotor.common.profiles import minimum_jerk
 from ideomotor.errors import DataError
 
 from ._choosing import Start
@@ -150,10 +151,10 @@ class ReachPlanner:
             )
         ts = np.linspace(0.0, 3 * self.duration, round(3 * self.duration * self.rate) + 1)
         phase = ts / self.duration
-        palm = self._way(start, wrist, _least_jerk(phase))
-        palm[:, 2] += float(self.task.settings.lift) * _least_jerk(phase - 2)
-        hand = shape + _least_jerk(phase - 1)[:, None] * (self._closed(shape) - shape)
-        clamp = 1.0 - _least_jerk(10 * (phase - 1.9))  # lets go just before the hand lifts
+        palm = self._way(start, wrist, minimum_jerk(phase))
+        palm[:, 2] += float(self.task.settings.lift) * minimum_jerk(phase - 2)
+        hand = shape + minimum_jerk(phase - 1)[:, None] * (self._closed(shape) - shape)
+        clamp = 1.0 - minimum_jerk(10 * (phase - 1.9))  # lets go just before the hand lifts
         return Trajectory(ts, np.concatenate([palm, hand, clamp[:, None]], 1))
 
     def free(
@@ -172,7 +173,7 @@ class ReachPlanner:
         turn = Rotation.from_quat(np.stack([start[3:], end[3:]]), scalar_first=True)
         before = end[:3] - self.standoff * turn[1].as_matrix()[:, 2]
         place = (1 - s) ** 2 * start[:3] + 2 * s * (1 - s) * before + s**2 * end[:3]
-        turned = Slerp([0.0, 1.0], turn)(_least_jerk(share / 0.75))
+        turned = Slerp([0.0, 1.0], turn)(minimum_jerk(share / 0.75))
         quaternion = turned.as_quat(scalar_first=True)
         # One sign all along, since q and -q are the same rotation and commands must not jump.
         follows = np.sign(np.sum(quaternion[1:] * quaternion[:-1], 1))
@@ -182,11 +183,6 @@ class ReachPlanner:
         hand, closed = self.task.hand, np.array(shape, float)
         closed[[self.task.scene.model.actuator(name).id for name in hand.closing]] = hand.closed
         return closed
-
-
-def _least_jerk(share: np.ndarray) -> np.ndarray:
-    s = np.clip(share, 0.0, 1.0)
-    return s**3 * (10 - 15 * s + 6 * s**2)
 
 
 def _place(wrist: np.ndarray) -> str:

@@ -54,7 +54,7 @@ def test_twenty_families_to_learn_from_and_fifty_three_others():
     assert len(TRAINING) == 20 and len(UNSEEN) == 53 and not set(TRAINING) & set(UNSEEN)
 
 
-@pytest.mark.parametrize("family", (*TRAINING, *UNSEEN))
+@pytest.mark.parametrize("family", [*TRAINING, *UNSEEN])
 def test_every_family_stands_on_the_table_and_fits_the_hand(family):
     for instance in (0, 1):
         points = np.vstack(GraspObject(family, instance).parts)
