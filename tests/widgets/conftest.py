@@ -47,7 +47,7 @@ def sent_bytes(monkeypatch):
     """`with sent_bytes(view) as sent:` lists the bytes of each message that the view's widgets send meanwhile."""
     import ipywidgets
 
-    from ideomotor_widgets._close import family
+    from ideomotor_widgets._elements import family
 
     @contextlib.contextmanager
     def watch(view):

@@ -11,10 +11,9 @@ from scipy.spatial.transform import Rotation
 import ideomotor
 from ideomotor.errors import DataError
 from ideomotor_widgets import Canvas3D, MovementPlayer, Scene
+from ideomotor_widgets._drawn import in_space, thinned
 from ideomotor_widgets._scene import rotated
-from ideomotor_widgets._space import in_space, thinned
-from ideomotor_widgets._still import still
-from ideomotor_widgets._still3d import tessellated
+from ideomotor_widgets._still import still, tessellated
 
 T = np.linspace(0, 1, 21)
 HERE = [0, 0, 0, 1, 0, 0, 0]

@@ -1,7 +1,7 @@
 """Widgets for notebooks: see and move every pipeline with the mouse, and take away the code it made."""
 
 from ._canvas import Canvas as Canvas
-from ._canvas3d import Canvas3D as Canvas3D
+from ._canvas import Canvas3D as Canvas3D
 from ._database_explorer import DatabaseExplorer as DatabaseExplorer
 from ._draw_digit import DrawDigit as DrawDigit
 from ._latent_explorer import LatentExplorer as LatentExplorer

@@ -10,7 +10,7 @@ import yaml
 import ideomotor
 from ideomotor.errors import ConfigError
 
-from ._close import close_all
+from ._elements import close_all
 
 _LAYOUT = {"width": "97%"}
 _STYLE = {"description_width": "84px"}

@@ -9,9 +9,9 @@ import ideomotor
 from ideomotor.errors import AssemblyError, DataError
 
 from ._canvas import Canvas, view_of
-from ._graph_picture import level_picture
 from ._layers import Layers
 from ._outputs import OutputPlot
+from ._picture import level_picture
 from ._still import still
 from ._view import AbstractView
 

@@ -10,8 +10,8 @@ import ideomotor
 from ideomotor.errors import AssemblyError, DataError
 
 from ._canvas import Canvas
+from ._drawn import drawn
 from ._layers import Layers
-from ._limbs import drawn
 from ._recordings import Recording, save_recordings
 from ._still import still
 from ._strokes import Square, demonstration, ink_of, inside, rasterise, strokes_of

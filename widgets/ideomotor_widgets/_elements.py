@@ -1,12 +1,36 @@
-"""Small own widgets: what a view says, a drop-down that gives reasons, bars to drag, text to copy."""
+"""Small own widgets: what a view says, a drop-down that gives reasons, bars to drag, text to copy; and closing of widgets."""
 
+import functools
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anywidget
+import ipywidgets
 import numpy as np
 import traitlets
 
-from ._static import script, style
+_FOLDER = Path(__file__).parent / "static"
+
+
+@functools.cache
+def script(*names: str) -> str:
+    """The ES module of a widget: these files after what all widgets share."""
+    return "\n".join(_text(name) for name in ("common", *names))
+
+
+@functools.cache
+def style() -> str:
+    """The style sheet of all widgets."""
+    return (_FOLDER / "widgets.css").read_text(encoding="utf-8")
+
+
+def _text(name: str) -> str:
+    text = (_FOLDER / f"{name}.js").read_text(encoding="utf-8")
+    if name != "three":
+        return text
+    # One copy in a page, however many widgets use it.
+    return f"const THREE = (globalThis.ideomotorThree ??= (() => {{ {text}; return THREE; }})());"
 
 
 def buffer(default: bytes = b"") -> Any:
@@ -73,3 +97,40 @@ class Bars(anywidget.AnyWidget):
     def numbers(self) -> np.ndarray:
         """The values, shape (rows, columns)."""
         return np.frombuffer(self.values, np.float32).reshape(max(len(self.rows), 1), -1)
+
+
+def family(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+    """A widget and all widgets it holds in its traits, itself last."""
+    found: dict[int, ipywidgets.Widget] = {}
+    _collect(widget, found)
+    return list(reversed(found.values()))
+
+
+def close_all(*roots: ipywidgets.Widget) -> None:
+    """Close widgets and all they hold; closing again does nothing."""
+    for root in roots:
+        for member in family(root):
+            member.unobserve_all()
+            if member.comm is not None:
+                ipywidgets.Widget.close(member)
+
+
+def _collect(widget: ipywidgets.Widget, found: dict[int, ipywidgets.Widget]) -> None:
+    if id(widget) in found:
+        return
+    found[id(widget)] = widget
+    for name in widget.keys:
+        # Only what is there: asking for a style would make one.
+        for member in _widgets(widget._trait_values.get(name)):
+            _collect(member, found)
+
+
+def _widgets(value: Any) -> Iterator[ipywidgets.Widget]:
+    if isinstance(value, ipywidgets.Widget):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _widgets(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _widgets(item)

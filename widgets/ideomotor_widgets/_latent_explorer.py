@@ -7,8 +7,7 @@ import numpy as np
 import ideomotor
 from ideomotor.errors import AssemblyError, DataError
 
-from ._canvas import Canvas, view_of
-from ._canvas3d import Canvas3D
+from ._canvas import Canvas, Canvas3D, view_of
 from ._embedding import Embedding, has_neighbours
 from ._layers import Layers
 from ._picture import as_png
@@ -114,7 +113,7 @@ class LatentExplorer(AbstractView):
 
     def begin(self) -> None:
         """See `AbstractView`: load, look at the observation, draw samples, compile."""
-        from ._latent import Samples
+        from ._compute import Samples
 
         if self.model is None:
             from ._latent_example import FOLDER, picture
@@ -210,7 +209,7 @@ class LatentExplorer(AbstractView):
             self._embed()
 
     def _learn_paths(self) -> None:
-        from ._latent import duration_of, paths
+        from ._compute import duration_of, paths
 
         last = duration_of(self._drawn.of(0)) or getattr(self.primitive, "duration", None) or 1.0
         self._ts = np.linspace(0.0, 1.1 * float(last), _SAMPLES, dtype=np.float32)

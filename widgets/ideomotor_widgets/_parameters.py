@@ -6,8 +6,7 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
-from ._close import close_all
-from ._elements import Bars, packed
+from ._elements import Bars, close_all, packed
 
 _FEW, _MANY = 6, 400  # numbers shown as sliders at most, as bars at most
 _WIDE = {"description_width": "110px"}

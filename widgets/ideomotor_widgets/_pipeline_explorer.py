@@ -10,16 +10,13 @@ from ideomotor.errors import ConfigError, DataError, IdeomotorError
 
 from ._arguments import ArgumentBoxes
 from ._assembly import SLOTS, Assembly
-from ._canvas import Canvas
-from ._canvas3d import Canvas3D
-from ._close import close_all
-from ._elements import Choice, Code
+from ._canvas import Canvas, Canvas3D
+from ._drawn import drawn, in_space
+from ._elements import Choice, Code, close_all
 from ._layers import Layers
-from ._limbs import drawn
 from ._observation import Observation
 from ._outputs import OutputPlot
 from ._scene import Scene
-from ._space import in_space
 from ._still import still
 from ._view import AbstractView
 from ._write import write_bytes

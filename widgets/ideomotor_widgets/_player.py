@@ -5,11 +5,9 @@ import traitlets
 
 from ideomotor.errors import DataError
 
-from ._canvas import Canvas
-from ._canvas3d import Canvas3D
-from ._close import close_all
-from ._limbs import drawn
-from ._space import in_space
+from ._canvas import Canvas, Canvas3D
+from ._drawn import drawn, in_space
+from ._elements import close_all
 from ._still import still
 from ._view import AbstractView
 

@@ -9,7 +9,7 @@ import ideomotor
 from ideomotor.errors import DataError
 
 from ._canvas import Canvas
-from ._limbs import drawn
+from ._drawn import drawn
 from ._player import as_movement
 from ._still import still
 from ._view import AbstractView

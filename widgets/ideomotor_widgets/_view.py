@@ -13,8 +13,7 @@ from typing import Any
 import ipywidgets
 import traitlets
 
-from ._close import close_all
-from ._elements import Notice
+from ._elements import Notice, close_all
 
 _log = logging.getLogger("ideomotor.widgets")
 
