@@ -1,17 +1,110 @@
+import abc
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ideomotor import AbstractFeedbackPrimitive, quantity
+from ideomotor.common.pretrained import load_pretrained
 
-from ._cells import AbstractCell, RateCell
 from ._commands import AbstractCommand, ReachCommand
 
-# What a sense is measured from and in: muscle length in optimal lengths, speed in optimal lengths per s, tension in N.
+TRANSFER = {"relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid, "softplus": jax.nn.softplus}
+
+
+class AbstractCell(eqx.Module):
+    """The units of a policy: how their activity follows their inputs and each other.
+
+    - `drives`: number of external inputs: one for each unit, or for each of its gates.
+    """
+
+    units: eqx.AbstractVar[int]
+    drives: eqx.AbstractVar[int]
+
+    @abc.abstractmethod
+    def step(
+        self, activity: Float[Array, " units"], drive: Float[Array, " drives"], dt: Float[ArrayLike, ""]
+    ) -> Float[Array, " units"]:
+        """The activity `dt` seconds later; `drive` is the external input."""
+
+
+class RateCell(AbstractCell):
+    """Leaky rate units: time y' = -y + σ(W y + drive + bias), Huh & Todorov 2009, eq. (2).
+
+    - `time`: the time constant of a unit in s. The paper gives none.
+    - `transfer`: σ, one of `"relu"` (the paper's), `"tanh"`, `"sigmoid"`, `"softplus"`.
+    """
+
+    recurrent: Float[Array, "units units"]
+    bias: Float[Array, " units"]
+    time: float = quantity(unit="s", bounds=(0.005, 0.5), static=True)
+    units: int = eqx.field(static=True)
+    transfer: str = eqx.field(static=True)  # pyright: ignore[reportGeneralTypeIssues]
+
+    def __init__(
+        self, units: int = 12, time: float = 0.05, transfer: str = "relu", *, key: PRNGKeyArray | None = None
+    ):
+        if units < 1:
+            raise ValueError(f"RateCell: units must be at least 1, not {units}.")
+        if not time > 0:
+            raise ValueError(f"RateCell: time must be greater than 0 s, not {time}.")
+        if transfer not in TRANSFER:
+            raise ValueError(f"RateCell: transfer must be one of {', '.join(TRANSFER)}, not {transfer!r}.")
+        key = jax.random.key(0) if key is None else key
+        self.units, self.time, self.transfer = units, time, transfer
+        self.recurrent = 0.9 / units**0.5 * jax.random.normal(key, (units, units))
+        self.bias = jnp.full(units, 0.2)
+
+    @property
+    def drives(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.units
+
+    def step(
+        self, activity: Float[Array, " units"], drive: Float[Array, " units"], dt: Float[ArrayLike, ""]
+    ) -> Float[Array, " units"]:
+        goal = TRANSFER[self.transfer](self.recurrent @ activity + drive + self.bias)
+        return activity + dt / self.time * (goal - activity)
+
+
+class GRUCell(AbstractCell):
+    """Gated recurrent units (Cho et al. 2014), one update for each time step, whatever its length.
+
+    Three drives for each unit: for the reset gate r, the update gate z and the new activity n,
+
+        r = σ(d_r + W_r y + b_r),  z = σ(d_z + W_z y + b_z),  n = tanh(d_n + b_n + r (W_n y + b)),  y' = n + z (y - n)
+    """
+
+    recurrent: Float[Array, "drives units"]
+    bias: Float[Array, " drives"]
+    recurrent_bias: Float[Array, " units"]
+    units: int = eqx.field(static=True)
+
+    def __init__(self, units: int = 12, *, key: PRNGKeyArray | None = None):
+        if units < 1:
+            raise ValueError(f"GRUCell: units must be at least 1, not {units}.")
+        self.units = units
+        key = jax.random.key(0) if key is None else key
+        self.recurrent = 0.6 / units**0.5 * jax.random.normal(key, (3 * units, units))
+        self.bias, self.recurrent_bias = jnp.zeros(3 * units), jnp.zeros(units)
+
+    @property
+    def drives(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return 3 * self.units
+
+    def step(
+        self, activity: Float[Array, " units"], drive: Float[Array, " drives"], dt: Float[ArrayLike, ""]
+    ) -> Float[Array, " units"]:
+        reset, update, new = jnp.split(drive + self.bias, 3)
+        by_reset, by_update, by_new = jnp.split(self.recurrent @ activity, 3)
+        reset, update = jax.nn.sigmoid(reset + by_reset), jax.nn.sigmoid(update + by_update)
+        new = jnp.tanh(new + reset * (by_new + self.recurrent_bias))
+        return new + update * (activity - new)
+
+
+# Zero and unit of each signal: muscle length in optimal lengths, speed in optimal lengths per s, tension in N.
 CODE = {
     "length": (1.0, 1 / 3),
     "speed": (0.0, 2.5),
@@ -26,21 +119,21 @@ PAIRS = ("angle", "velocity", "hand", "hand_velocity")
 
 
 class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
-    """A recurrent network that excites muscles from what they sense and what it is told (Huh & Todorov 2009, eq. (2)):
+    """A recurrent network that excites muscles from their sensory signals and a command (Huh & Todorov 2009, eq. (2)):
 
         time y' = -y + σ(W_recurrent y + W_sensory s + W_command k + bias)
         u = [W_motor y + W_reflex s + bias]₊, at most 1
 
     There are five weight matrices and no direct path from command to muscle. s are the plant's `signals` and k the
-    command, both measured from the middle of their range and in units of it (see `AbstractCommand.coded`).
+    command, both relative to the middle of their range and in units of it (`AbstractCommand.coded`).
 
-    - `command`: the default parameters, `ReachCommand()` or `CircleCommand()` or one of your own.
-    - `cell`: the units; `RateCell` as in the paper, or `GRUCell`, or one of your own.
-    - `muscles`: how many are excited, and sensed by each of the muscle `signals`.
+    - `command`: the default parameters, `ReachCommand()`, `CircleCommand()` or your own subclass of `AbstractCommand`.
+    - `cell`: the units; `RateCell` as in the paper, `GRUCell`, or your own subclass of `AbstractCell`.
+    - `muscles`: number of muscles that are excited, and sensed by each of the muscle `signals`.
     - `noise`: standard deviation of a factor 1 + N(0, noise) on every sense, command and excitation at every step (the
-      paper: 0.2). Without a key nothing is drawn.
+      paper: 0.2). Without a key there is no noise.
 
-    The state is the activity of the units. Raises a ValueError for a signal it does not know.
+    The state is the activity of the units. Raises a ValueError for an unknown signal.
     """
 
     sensory: Float[Array, "drives senses"]
@@ -75,9 +168,7 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
             raise ValueError(f"RecurrentPolicy: noise must be at least 0, not {noise}.")
         for signal in self.signals:
             if signal not in CODE:
-                raise ValueError(
-                    f"RecurrentPolicy: signals are of {', '.join(CODE)}, and {signal!r} is not one."
-                )
+                raise ValueError(f"RecurrentPolicy: signals must be among {', '.join(CODE)}, not {signal!r}.")
         units, senses = self.cell.units, sum(_size(signal, muscles) for signal in self.signals)
         commands = self.command.coded().shape[-1]
 
@@ -91,11 +182,11 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
         self.tone = jnp.full(muscles, 0.1)
 
     def weights(self) -> tuple[Any, ...]:
-        """What is trained, for `where=` of `ideomotor.train`."""
+        """The trained arrays, for `where=` of `ideomotor.train`."""
         return (self.sensory, self.commanded, self.motor, self.reflex, self.tone, self.cell)
 
     def default_params(self) -> AbstractCommand:
-        """The command in the middle."""
+        """The command that the policy was made with."""
         return self.command
 
     def default_feedback(self) -> dict[str, Array]:
@@ -103,11 +194,15 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
         return {signal: jnp.full(_size(signal, self.muscles), CODE[signal][0]) for signal in self.signals}
 
     def init(self, params: AbstractCommand) -> Float[Array, " units"]:
-        """Silence. The paper starts its trials from random activity: `Started(policy, activity)`."""
+        """Zero activity. The paper starts its trials from `random_activity`, which `rollout` takes as `p0`."""
         return jnp.zeros(self.cell.units, self.sensory.dtype)
 
+    def random_activity(self, key: PRNGKeyArray, count: int) -> Float[Array, "count units"]:
+        """Activity that is uniform between zero and one, for the start of `count` trials."""
+        return jax.random.uniform(key, (count, self.cell.units))
+
     def sense(self, feedback: dict[str, Any]) -> list[Array]:
-        """The signals as the network hears them."""
+        """The signals as input of the network."""
         return [
             (jnp.asarray(feedback[signal]) - CODE[signal][0]) / CODE[signal][1] for signal in self.signals
         ]
@@ -132,7 +227,7 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
         dt: Any,
         factors: Float[Array, " numbers"] | None,
     ) -> tuple[Float[Array, " units"], Float[Array, " muscles"]]:
-        """`step` with the noise given: a factor for every sense, command and excitation, as `factors` draws them."""
+        """`step` with given noise: a factor for every sense, command and excitation, as `factors` draws them."""
         sensed, commanded, gain = jnp.concatenate(self.sense(feedback)), params.coded(), 1.0
         if factors is not None:
             on_senses, on_command, gain = jnp.split(factors, np.cumsum([sensed.size, commanded.size]))
@@ -153,3 +248,12 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
 
 def _size(signal: str, muscles: int) -> int:
     return 2 if signal in PAIRS else muscles
+
+
+def pretrained(name: str) -> RecurrentPolicy:
+    """A trained network for the default `MuscleArm`: `"reach"` (12 units) or `"circle"` (36 units).
+
+    Trained by `ideomotor train reach --checkpoint FOLDER` and `ideomotor train circle --checkpoint FOLDER`; the model cards
+    in `checkpoints` give their accuracy. Raises an `UnknownNameError` for another name.
+    """
+    return load_pretrained("ideomotor_rnn", name, kind="primitive")

@@ -10,10 +10,10 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 from ideomotor import AbstractFeedbackPrimitive, quantity
 from ideomotor.errors import DataError
 
+from ._commands import MIDDLE, CircleCommand, ReachCommand
 from ._policy import RecurrentPolicy
 
-# A switch is due although the time, a sum of many steps, has not quite come.
-ROUNDING = 1e-4
+ROUNDING = 1e-4  # s; a switch is due although the time, a sum of many steps, falls just short of it
 
 
 class Schedule(eqx.Module):
@@ -27,7 +27,7 @@ class Schedule(eqx.Module):
             return
         times = np.asarray(self.times)
         if np.any(np.diff(times, axis=-1) <= 0):
-            raise DataError(f"Schedule: times must increase, and they are {times.tolist()}.")
+            raise DataError(f"Schedule: times must increase, but they are {times.tolist()}.")
 
 
 class ScheduledState(eqx.Module):
@@ -37,11 +37,11 @@ class ScheduledState(eqx.Module):
     state: PyTree[Any]
 
 
-class Scheduled(AbstractFeedbackPrimitive[Schedule]):
-    """A policy whose command changes while it moves: sequences, jumps, a target that moves, a figure of eight.
+class ScheduledPolicy(AbstractFeedbackPrimitive[Schedule]):
+    """A policy whose command changes during the movement; `steps`, `moving_target` and `figure_eight` make both.
 
     - `switches`: how many commands a schedule has.
-    - `smooth`: whether commands move linearly from one to the next; otherwise they jump.
+    - `smooth`: whether commands are interpolated linearly; otherwise each one holds until the next.
 
     Before the first time the first command holds, after the last time the last one.
     """
@@ -54,20 +54,68 @@ class Scheduled(AbstractFeedbackPrimitive[Schedule]):
 
     def __check_init__(self):
         if self.switches < 1:
-            raise ValueError(f"Scheduled: switches must be at least 1, not {self.switches}.")
+            raise ValueError(f"ScheduledPolicy: switches must be at least 1, not {self.switches}.")
+
+    @staticmethod
+    def steps(
+        policy: AbstractFeedbackPrimitive, commands: Any, hold: float
+    ) -> tuple["ScheduledPolicy", Schedule]:
+        """One command after the other, each for `hold` seconds; the last one stays. `commands` leads with the command."""
+        if not hold > 0:
+            raise DataError(
+                f"hold must be positive, so that each command is held for some time, not {hold} s."
+            )
+        count = jax.tree.leaves(commands)[0].shape[0]
+        return ScheduledPolicy(policy, count), Schedule(hold * jnp.arange(count), commands)
+
+    @staticmethod
+    def moving_target(
+        policy: AbstractFeedbackPrimitive, points: Float[Array | np.ndarray, "time 2"], dt: float
+    ) -> tuple["ScheduledPolicy", Schedule]:
+        """A target that moves along `points` (m), one every `dt` seconds, in straight lines between them."""
+        if not dt > 0:
+            raise DataError(f"dt must be positive, the time between two points of the target, not {dt} s.")
+        schedule = Schedule(dt * jnp.arange(len(points)), ReachCommand(jnp.asarray(points)))
+        return ScheduledPolicy(policy, len(points), smooth=True), schedule
+
+    @staticmethod
+    def figure_eight(
+        policy: AbstractFeedbackPrimitive,
+        *,
+        center: tuple[float, float] = MIDDLE,
+        radius: float = 0.06,
+        speed: float = 0.25,
+        loops: int = 4,
+        lead: float = 0.0,
+    ) -> tuple["ScheduledPolicy", Schedule]:
+        """A figure of eight: two circles in opposite directions, commanded in turn (Huh & Todorov 2009, fig. 8).
+
+        The circles touch at `center`; each is commanded for one round, `2 π radius / speed` seconds.
+
+        - `lead`: how much earlier (s) the next circle is commanded, to make up for the network's reaction time.
+        """
+        if not (radius > 0 and speed > 0):
+            raise DataError(
+                f"A figure of eight needs a positive radius and speed, not {radius} m and {speed} m/s."
+            )
+        count = 2 * loops
+        side = np.where(np.arange(count) % 2, 1.0, -1.0)
+        centers = np.asarray(center) + side[:, None] * np.array([radius, 0.0])
+        commands = CircleCommand(jnp.asarray(centers), jnp.full(count, radius), jnp.asarray(side * speed))
+        times = 2 * np.pi * radius / speed * np.arange(count)
+        times[1:] -= lead
+        return ScheduledPolicy(policy, count), Schedule(jnp.asarray(times), commands)
 
     def default_params(self) -> Schedule:
-        """The policy's own command all the time, said anew each second."""
+        """The policy's own command all the time, repeated each second."""
         one = self.primitive.default_params()
         many = jax.tree.map(lambda x: jnp.broadcast_to(x, (self.switches, *jnp.shape(x))), one)
         return Schedule(jnp.arange(self.switches) * 1.0, many)
 
     def default_feedback(self) -> PyTree:
-        """That of the policy."""
         return self.primitive.default_feedback()
 
     def init(self, params: Schedule) -> ScheduledState:
-        """The policy's own, at time zero."""
         return ScheduledState(jnp.zeros(()), self.primitive.init(self.command(params, jnp.zeros(()))))
 
     def step(
@@ -79,25 +127,19 @@ class Scheduled(AbstractFeedbackPrimitive[Schedule]):
         *,
         key: PRNGKeyArray | None = None,
     ) -> tuple[ScheduledState, PyTree]:
-        """That of the policy with the command of the moment."""
         command = self.command(params, state.time)
         inner, excitation = self.primitive.step(state.state, feedback, command, dt, key=key)
         return ScheduledState(state.time + dt, inner), excitation
 
     def command(self, params: Schedule, time: Float[ArrayLike, ""]) -> Any:
-        """The command at a time."""
+        """The command at a time (s after the start)."""
         times = jnp.asarray(params.times)
         if self.smooth and self.switches > 1:
-            after = jnp.clip(_count(times, time), 1, self.switches - 1)
+            after = jnp.clip(jnp.sum(times <= time), 1, self.switches - 1)
             part = jnp.clip((time - times[after - 1]) / (times[after] - times[after - 1]), 0.0, 1.0)
             return jax.tree.map(
                 lambda x: jnp.asarray(x)[after - 1] * (1 - part) + jnp.asarray(x)[after] * part,
                 params.commands,
             )
-        now = jnp.clip(_count(times, time + ROUNDING) - 1, 0, self.switches - 1)
+        now = jnp.clip(jnp.sum(times <= time + ROUNDING) - 1, 0, self.switches - 1)
         return jax.tree.map(lambda x: jnp.asarray(x)[now], params.commands)
-
-
-def _count(times, time):
-    """How many of the times have come."""
-    return jnp.sum(times <= time)

@@ -2,24 +2,24 @@
 
 from ideomotor.spec import Component, hookimpl
 
+_HERE = "ideomotor_rnn"
+
 
 @hookimpl
-def ideomotor_components():
-    """See `ideomotor.spec.Hooks`."""
+def ideomotor_components() -> list[Component]:
+    """The components of this plug-in."""
     return [
         Component(
             "primitive",
             "recurrent-policy",
-            "ideomotor_rnn:RecurrentPolicy",
+            f"{_HERE}:RecurrentPolicy",
             "a recurrent network that moves muscles",
         ),
         Component(
-            "primitive", "scheduled", "ideomotor_rnn:Scheduled", "a policy whose command changes with time"
+            "primitive", "scheduled", f"{_HERE}:ScheduledPolicy", "a policy whose command changes with time"
         ),
-        Component("part", "reach-command", "ideomotor_rnn:ReachCommand", "where the hand shall be"),
-        Component(
-            "part", "circle-command", "ideomotor_rnn:CircleCommand", "which circle the hand shall draw"
-        ),
-        Component("part", "rate-cell", "ideomotor_rnn:RateCell", "leaky units with a threshold"),
-        Component("part", "gru-cell", "ideomotor_rnn:GRUCell", "gated recurrent units"),
+        Component("part", "reach-command", f"{_HERE}:ReachCommand", "where the hand should be"),
+        Component("part", "circle-command", f"{_HERE}:CircleCommand", "which circle the hand should draw"),
+        Component("part", "rate-cell", f"{_HERE}:RateCell", "leaky units with a threshold"),
+        Component("part", "gru-cell", f"{_HERE}:GRUCell", "gated recurrent units"),
     ]

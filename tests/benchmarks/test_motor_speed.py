@@ -27,8 +27,6 @@ from ideomotor_rnn import (
     ReachTask,
     RecurrentPolicy,
     Started,
-    movement_cost,
-    reach_cost,
 )
 
 pytestmark = [pytest.mark.benchmark_suite, pytest.mark.usefixtures("one_processor")]
@@ -136,14 +134,14 @@ def test_rollout_against_a_bare_scan(units, trials, times, gradient):
 
     def through_rollout(policy, x0, activity, command):
         movement = rollout(Started(policy, activity), command, ts, plant=plant, x0=x0)
-        return movement_cost(movement, command, reach_cost)
+        return command.movement_cost(movement)
 
     def bare(policy, x0, activity, command):
         def body(carry, _):
             y, x = carry
             seen = plant.observe(x)
             y, u = policy.step(y, seen, command, 0.01)
-            return (y, plant.step(x, u, 0.01)), reach_cost(seen["hand"], seen["hand_velocity"], u, command)
+            return (y, plant.step(x, u, 0.01)), command.cost(seen["hand"], seen["hand_velocity"], u)
 
         return 0.01 * jnp.sum(jax.lax.scan(body, (activity, x0), None, length=STEPS)[1])
 

@@ -16,11 +16,7 @@ from ideomotor_rnn import (
     CircleCommand,
     ReachCommand,
     RecurrentPolicy,
-    Schedule,
-    Scheduled,
-    figure_eight,
-    jumps,
-    moving_target,
+    ScheduledPolicy,
 )
 
 from ._measure import BETWEEN, DT, tracked_path
@@ -31,8 +27,8 @@ FIRST = (0.18, 0.36)
 
 
 def play(
-    scheduled: Scheduled,
-    schedule: Schedule,
+    scheduled: ScheduledPolicy,
+    schedule: Any,
     plant: AbstractPlant,
     seconds: float,
     start: Any,
@@ -70,9 +66,13 @@ def figure_6(
     """Reaching to four targets one after the other, and tracking a target that moves."""
     key = None if seed is None else jax.random.key(seed)
     targets = np.asarray(TARGETS, np.float32)
-    reach = play(*jumps(policy, ReachCommand(jnp.asarray(targets)), hold), plant, hold * 4, FIRST, key)
+    reach = play(
+        *ScheduledPolicy.steps(policy, ReachCommand(jnp.asarray(targets)), hold), plant, hold * 4, FIRST, key
+    )
     path = tracked_path(12.0)
-    track = play(*moving_target(policy, path.astype(np.float32), BETWEEN), plant, 12.0, path[0], key)
+    track = play(
+        *ScheduledPolicy.moving_target(policy, path.astype(np.float32), BETWEEN), plant, 12.0, path[0], key
+    )
     fig = Figure(figsize=(10, 8), layout="constrained")
     FigureCanvasAgg(fig)
     (a, b), (c, d) = fig.subplots(2, 2)
@@ -117,7 +117,7 @@ def figure_7(policy: RecurrentPolicy, plant: AbstractPlant, *, seed: int | None 
     FigureCanvasAgg(fig)
     grid = fig.add_gridspec(2, 4)
     a = fig.add_subplot(grid[:, :2])
-    moved = play(*jumps(policy, many, 4.0), plant, 12.0, FIRST, key)
+    moved = play(*ScheduledPolicy.steps(policy, many, 4.0), plant, 12.0, FIRST, key)
     _axes_of_arm(a, plant)
     a.plot(*moved.ys["hand"].T, color=HAND, linewidth=0.9)
     for center in centers:
@@ -128,7 +128,7 @@ def figure_7(policy: RecurrentPolicy, plant: AbstractPlant, *, seed: int | None 
     for i, (radius, speed) in enumerate(settings):
         axes = fig.add_subplot(grid[i // 2, 2 + i % 2])
         one = CircleCommand(jnp.asarray([FIRST]), jnp.array([radius]), jnp.array([speed]))
-        movement = play(*jumps(policy, one, 1.0), plant, 6.0, FIRST, key)
+        movement = play(*ScheduledPolicy.steps(policy, one, 1.0), plant, 6.0, FIRST, key)
         _axes_of_arm(axes, plant, grid=False)
         axes.plot(*movement.ys["hand"].T, color="0.7", linewidth=0.7)
         axes.plot(*movement.ys["hand"][300:].T, color=HAND, linewidth=0.9)
@@ -162,7 +162,7 @@ def figure_8(
     """A figure of eight, drawn by commanding the circle."""
     key = None if seed is None else jax.random.key(seed)
     period = 2 * np.pi * radius / speed
-    eight = figure_eight(policy, radius=radius, speed=speed, loops=6, lead=lead)
+    eight = ScheduledPolicy.figure_eight(policy, radius=radius, speed=speed, loops=6, lead=lead)
     movement = play(*eight, plant, 12 * period, FIRST, key)
     fig = Figure(figsize=(6, 6), layout="constrained")
     FigureCanvasAgg(fig)

@@ -9,13 +9,10 @@ import numpy as np
 from ideomotor import AbstractPlant, rollout
 from ideomotor_rnn import (
     CircleTask,
-    ReachCommand,
     ReachTask,
     RecurrentPolicy,
-    Schedule,
-    Scheduled,
+    ScheduledPolicy,
     Started,
-    moving_target,
 )
 
 DT = 0.01
@@ -42,8 +39,7 @@ def measure_reach(
 
     def reach(x0, activity, first, second, key):
         both = jax.tree.map(lambda a, b: jnp.stack([a, b]), first, second)
-        scheduled = Scheduled(Started(policy, activity), 2)
-        schedule = Schedule(jnp.array([0.0, HOLD]), both)
+        scheduled, schedule = ScheduledPolicy.steps(Started(policy, activity), both, HOLD)
         seen = rollout(scheduled, schedule, ts, plant=plant, x0=x0, key=key).ys
         return seen["hand"], seen["hand_velocity"]
 
@@ -139,7 +135,7 @@ def measure_tracking(
 
     @jax.jit
     def follow(points, key):
-        scheduled, schedule = moving_target(policy, points, BETWEEN)
+        scheduled, schedule = ScheduledPolicy.moving_target(policy, points, BETWEEN)
         x0 = plant.at(points[0])  # pyright: ignore[reportAttributeAccessIssue]
         return rollout(scheduled, schedule, ts, plant=plant, x0=x0, key=key if noise else None).ys["hand"]
 
@@ -169,8 +165,3 @@ def _batched(movement, trials, key: Any, noise: bool, count: int):
     run = jax.jit(jax.vmap(movement, (0, 0, 0, 0, 0 if noise else None)))
     found = run(trials.x0, trials.activity, trials.first, trials.second, keys)
     return tuple(np.asarray(x) for x in found)
-
-
-def random_targets(plant: AbstractPlant, count: int, seed: int) -> ReachCommand:
-    """Targets for a figure."""
-    return ReachCommand(ReachTask(plant).workspace.points(plant, jax.random.key(seed), count))

@@ -15,12 +15,9 @@ from ideomotor_arm import MuscleArm, PulseLoad
 from ideomotor_rnn import (
     CircleCommand,
     ReachCommand,
-    check_circle,
+    ScheduledPolicy,
     check_movement,
-    figure_eight,
-    jumps,
-    moving_target,
-    shipped,
+    pretrained,
 )
 
 from ._figures import (
@@ -42,7 +39,7 @@ TRACKED = 12.0  # s
 
 
 def _network(name: str, folder: Path | None):
-    return shipped(name) if folder is None else load(folder, kind="primitive")
+    return pretrained(name) if folder is None else load(folder, kind="primitive")
 
 
 def _key(noise: int | None):
@@ -64,10 +61,10 @@ def play_reach(
     arm.at(targets)  # raises for a target out of reach
     plant = PulseLoad(arm, push=push, onset=0.5, duration=0.1) if any(push) else arm  # pyright: ignore[reportCallIssue]
     if track:
-        scheduled, schedule = moving_target(policy, targets, BETWEEN)
+        scheduled, schedule = ScheduledPolicy.moving_target(policy, targets, BETWEEN)
         movement = play(scheduled, schedule, plant, TRACKED, targets[0], _key(noise))
     else:
-        scheduled, schedule = jumps(policy, ReachCommand(jnp.asarray(targets)), hold)
+        scheduled, schedule = ScheduledPolicy.steps(policy, ReachCommand(jnp.asarray(targets)), hold)
         movement = play(scheduled, schedule, plant, hold * len(targets), FIRST, _key(noise))
     check_movement(movement)
     fig = Figure(figsize=(10, 4.5), layout="constrained")
@@ -110,16 +107,14 @@ def play_circle(
     """Play the movement, write figure, animation and pipeline; returns the movement and what to say."""
     plant, policy = MuscleArm(), _network("circle", network)
     circle = CircleCommand(np.asarray(center, np.float32), np.float32(radius), np.float32(speed))
-    check_circle(plant, circle)
+    circle.check(plant)
     fig = Figure(figsize=(6, 6), layout="constrained")
     FigureCanvasAgg(fig)
     axes = fig.subplots()
     if eight:
         for side in (-1, 1):
-            check_circle(
-                plant, CircleCommand(np.asarray(center) + side * np.array([radius, 0.0]), radius, speed)
-            )
-        scheduled, schedule = figure_eight(
+            CircleCommand(np.asarray(center) + side * np.array([radius, 0.0]), radius, speed).check(plant)
+        scheduled, schedule = ScheduledPolicy.figure_eight(
             policy, center=center, radius=radius, speed=abs(speed), loops=8, lead=0.15
         )
         movement = play(scheduled, schedule, plant, duration, center, _key(noise))
@@ -127,7 +122,7 @@ def play_circle(
         text = "A figure of eight."
     else:
         one = jax.tree.map(lambda x: jnp.asarray(x)[None], circle)
-        scheduled, schedule = jumps(policy, one, 1.0)
+        scheduled, schedule = ScheduledPolicy.steps(policy, one, 1.0)
         movement = play(scheduled, schedule, plant, duration, center, _key(noise))
         centers = [center]
         text = _circle_text(movement, circle)

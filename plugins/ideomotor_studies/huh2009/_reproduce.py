@@ -8,7 +8,7 @@ import click
 
 from ideomotor import load, save, write_json, write_text
 from ideomotor_arm import MuscleArm
-from ideomotor_rnn import shipped as shipped_network
+from ideomotor_rnn import pretrained
 
 from .._options import run_folder
 from ._figures import figure_6, figure_7, figure_8
@@ -76,7 +76,7 @@ def reproduce(
 
     def network(kind: str, seed: int, name: str):
         if shipped:
-            return shipped_network(kind)
+            return pretrained(kind)
         folder = out / name / "network"
         if not (resume and folder.is_dir()):
             click.echo(train_one(kind, preset, seed, out / name, resume=resume))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from ideomotor import train
@@ -17,10 +18,8 @@ from ideomotor_rnn import (
     ReachTask,
     RecurrentPolicy,
     cvar,
-    mean,
     minimise_frozen,
     risk,
-    worst,
 )
 
 
@@ -51,7 +50,7 @@ PRESETS = {
 RATE = 5e-3
 CHECKPOINT = 100  # steps
 STAGES = 4  # of a frozen sample, from the wide to the real target
-OBJECTIVES = {"mean": mean, "max": worst, "risk": risk, "cvar": cvar}
+OBJECTIVES = {"mean": jnp.mean, "max": jnp.max, "risk": risk, "cvar": cvar}
 NUMBERED = {"risk": "beta", "cvar": "level"}
 
 
@@ -67,7 +66,7 @@ def parse_objective(text: str) -> Callable[..., Any]:
         found = partial(OBJECTIVES[name], **{NUMBERED[name]: float(number)}) if colon else OBJECTIVES[name]
     except ValueError:
         raise ValueError(f"An objective is risk:BETA, mean, cvar:LEVEL or max, not {text!r}.") from None
-    found(jax.numpy.ones(2))  # raises for a number outside its range
+    found(jnp.ones(2))  # raises for a number outside its range
     return found
 
 

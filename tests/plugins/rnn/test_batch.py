@@ -18,9 +18,8 @@ from ideomotor_rnn import (
     ReachCommand,
     ReachTask,
     RecurrentPolicy,
+    ScheduledPolicy,
     Started,
-    jumps,
-    movement_cost,
 )
 from ideomotor_rnn._batch import ManyPolicies, trials_last
 
@@ -36,13 +35,13 @@ def _one_by_one(task, policy, trials):
 
     def trial(x0, activity, first, second):
         both = jax.tree.map(lambda a, b: jnp.stack([a, b]), first, second)
-        scheduled, schedule = jumps(policy, both, task.hold)
+        scheduled, schedule = ScheduledPolicy.steps(policy, both, task.hold)
         scheduled = eqx.tree_at(lambda s: s.primitive, scheduled, Started(policy, activity))
         movement = rollout(scheduled, schedule, ts, plant=task.plant, x0=x0)
         told = jax.tree.map(
             lambda x: jnp.stack([x[0]] * first_steps + [x[1]] * (len(ts) - first_steps)), both
         )
-        return movement_cost(movement, told, task.cost(trials.d0))
+        return told.movement_cost(movement, d0=trials.d0, alpha=task.alpha, gamma=task.gamma)
 
     return jax.vmap(trial)(trials.x0, trials.activity, trials.first, trials.second)
 

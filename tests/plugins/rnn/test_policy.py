@@ -15,13 +15,9 @@ from ideomotor_rnn import (
     RateCell,
     ReachCommand,
     RecurrentPolicy,
-    Schedule,
-    Scheduled,
+    ScheduledPolicy,
     Started,
-    figure_eight,
-    jumps,
-    moving_target,
-    shipped,
+    pretrained,
 )
 
 
@@ -122,9 +118,9 @@ def test_started_starts_there():
     assert batch.shape == (3, 5, 6) and not np.array_equal(batch[0], batch[1])
 
 
-def test_commands_jump_when_due():
+def test_commands_change_when_due():
     targets = jnp.array([[0.1, 0.3], [0.2, 0.4], [0.3, 0.3]])
-    scheduled, schedule = jumps(RecurrentPolicy(), ReachCommand(targets), 0.3)
+    scheduled, schedule = ScheduledPolicy.steps(RecurrentPolicy(), ReachCommand(targets), 0.3)
     held = [float(scheduled.command(schedule, t).target[0]) for t in (0.0, 0.29, 0.3, 0.59, 0.6, 9.0)]
     np.testing.assert_allclose(held, [0.1, 0.1, 0.2, 0.2, 0.3, 0.3], rtol=1e-6)
     # Times that were added up from steps must switch at the step, too.
@@ -137,7 +133,7 @@ def test_commands_jump_when_due():
 
 def test_a_moving_target_moves_linearly():
     points = np.array([[0.1, 0.3], [0.2, 0.5], [0.2, 0.4]])
-    scheduled, schedule = moving_target(RecurrentPolicy(), points, 0.1)
+    scheduled, schedule = ScheduledPolicy.moving_target(RecurrentPolicy(), points, 0.1)
     for t, expected in (
         (0.0, [0.1, 0.3]),
         (0.05, [0.15, 0.4]),
@@ -150,7 +146,7 @@ def test_a_moving_target_moves_linearly():
 
 def test_figure_eight_turns_each_circle_once_and_meets_in_the_middle():
     policy = RecurrentPolicy(CircleCommand())
-    _, schedule = figure_eight(policy, center=(0.2, 0.3), radius=0.05, speed=0.25, loops=2)
+    _, schedule = ScheduledPolicy.figure_eight(policy, center=(0.2, 0.3), radius=0.05, speed=0.25, loops=2)
     np.testing.assert_allclose(np.diff(schedule.times), 2 * np.pi * 0.05 / 0.25, rtol=1e-6)
     centers, speeds = np.asarray(schedule.commands.center), np.asarray(schedule.commands.speed)
     np.testing.assert_allclose(np.linalg.norm(centers - [0.2, 0.3], axis=-1), 0.05, rtol=1e-6)
@@ -161,15 +157,17 @@ def test_a_schedule_is_one_long_movement():
     """Two commands in one rollout are the first movement continued, not two that begin anew."""
     policy, plant = RecurrentPolicy(), MuscleArm()
     targets = ReachCommand(jnp.array([[0.1, 0.4], [0.25, 0.35]]))
-    movement = ideomotor.rollout(*jumps(policy, targets, 0.1), jnp.arange(21) * 0.01, plant=plant)
+    movement = ideomotor.rollout(
+        *ScheduledPolicy.steps(policy, targets, 0.1), jnp.arange(21) * 0.01, plant=plant
+    )
     first = ideomotor.rollout(policy, ReachCommand(targets.target[0]), jnp.arange(11) * 0.01, plant=plant)
     np.testing.assert_allclose(movement.us[:10], first.us[:10], rtol=1e-5)
     np.testing.assert_allclose(movement.xs.angle[:11], first.xs.angle, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["reach", "circle"])
-def test_shipped_networks_do_what_they_are_for(name):
-    policy, plant = shipped(name), MuscleArm()
+def test_trained_networks_do_what_they_are_for(name):
+    policy, plant = pretrained(name), MuscleArm()
     if name == "reach":
         target = np.array([0.27, 0.43], np.float32)
         movement = ideomotor.rollout(policy, ReachCommand(target), np.arange(151) * 0.01, plant=plant)
@@ -193,18 +191,32 @@ def test_shipped_networks_do_what_they_are_for(name):
         (lambda: RateCell(time=0.0), ValueError, "time must be greater than 0"),
         (lambda: RateCell(transfer="step"), ValueError, "transfer must be one of relu"),
         (lambda: RecurrentPolicy(noise=-0.1), ValueError, "noise must be at least 0"),
-        (lambda: RecurrentPolicy(signals=("smell",)), ValueError, "'smell' is not one"),
+        (lambda: RecurrentPolicy(signals=("smell",)), ValueError, "not 'smell'"),
         (lambda: RecurrentPolicy(muscles=0), ValueError, "muscles must be at least 1"),
-        (lambda: Scheduled(RecurrentPolicy(), 0), ValueError, "switches must be at least 1"),
-        (lambda: Schedule(np.array([0.0, 0.0]), ReachCommand()), DataError, "times must increase"),
+        (lambda: ScheduledPolicy(RecurrentPolicy(), 0), ValueError, "switches must be at least 1"),
         (
-            lambda: jumps(RecurrentPolicy(), ReachCommand(np.zeros((2, 2))), 0.0),
+            lambda: eqx.tree_at(
+                lambda s: s.times, ScheduledPolicy().default_params(), np.zeros(2)
+            ).__check_init__(),
             DataError,
-            "held for some time",
+            "times must increase",
         ),
-        (lambda: moving_target(RecurrentPolicy(), np.zeros((3, 2)), 0.0), DataError, "some time apart"),
-        (lambda: figure_eight(RecurrentPolicy(), radius=0.0), DataError, "positive radius and speed"),
-        (lambda: shipped("walk"), UnknownNameError, "No network 'walk' is shipped"),
+        (
+            lambda: ScheduledPolicy.steps(RecurrentPolicy(), ReachCommand(np.zeros((2, 2))), 0.0),
+            DataError,
+            "hold must be positive",
+        ),
+        (
+            lambda: ScheduledPolicy.moving_target(RecurrentPolicy(), np.zeros((3, 2)), 0.0),
+            DataError,
+            "dt must be positive",
+        ),
+        (
+            lambda: ScheduledPolicy.figure_eight(RecurrentPolicy(), radius=0.0),
+            DataError,
+            "positive radius and speed",
+        ),
+        (lambda: pretrained("walk"), UnknownNameError, "no trained 'walk'"),
     ],
 )
 def test_bad_input(make, error, message):

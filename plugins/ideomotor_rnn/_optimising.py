@@ -1,3 +1,6 @@
+"""Objectives over a batch of costs, and their minimisation on a frozen sample."""
+
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -6,10 +9,40 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
+from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ideomotor.errors import TrainingError
+
+Costs = Float[Array, " trials"]
+
+
+def risk(costs: Costs, beta: Float[ArrayLike, ""] = 1.0) -> Float[Array, ""]:
+    """The risk-sensitive objective 1/β log mean exp(β V), Huh & Todorov 2009, eq. (5').
+
+    Finite for any β from zero (the mean) to infinity (the maximum), traced or not. Raises a ValueError for a negative β or
+    NaN, unless it is traced.
+    """
+    if not isinstance(beta, Tracer) and not np.asarray(beta) >= 0:
+        raise ValueError(f"risk: beta must be at least 0, not {beta}.")
+    # Exponents are relative to the greatest cost; at these ends mean and maximum are exact to rounding.
+    least = float(jnp.finfo(costs.dtype).tiny / jnp.finfo(costs.dtype).eps)
+    beta = jnp.clip(jnp.asarray(beta), least, 1 / least).astype(costs.dtype)
+    most = jax.lax.stop_gradient(jnp.max(costs))
+    return most + jnp.log1p(jnp.mean(jnp.expm1(beta * (costs - most)))) / beta
+
+
+def cvar(costs: Costs, level: float) -> Float[Array, ""]:
+    """The mean of the highest costs (conditional value at risk): `level` 0.9 takes the highest tenth, at least one.
+
+    Raises a ValueError for a level outside [0, 1).
+    """
+    if not 0.0 <= level < 1.0:
+        raise ValueError(f"cvar: level must be at least 0 and below 1, not {level}.")
+    count = max(1, math.ceil(round((1.0 - level) * costs.shape[0], 9)))
+    return jnp.mean(jax.lax.top_k(costs, count)[0])
+
 
 METHODS = {"cg": "CG", "l-bfgs": "L-BFGS-B"}
 
@@ -23,7 +56,7 @@ def minimise_frozen(
     where: Callable[[Any], Any] | None = None,
     callback: Callable[[int, float], Any] | None = None,
 ) -> tuple[PyTree, list[float]]:
-    """Minimise a loss of one frozen sample of starts, commands and noise, as the paper does.
+    """Minimise a loss on one frozen sample of starts, commands and noise, as the paper does.
 
     - `loss(model)`: deterministic; it holds the sample.
     - `method`: `"cg"`, conjugate gradients with line search (the paper's), or `"l-bfgs"`; SciPy's.
@@ -60,7 +93,7 @@ def minimise_frozen(
     def function(numbers):
         value, gradient = value_and_gradient(jnp.asarray(numbers, flat.dtype))
         value, gradient = float(value), np.asarray(gradient, float)
-        # A run that diverged is worse than any: the line search steps back.
+        # A rollout that diverged is worse than any: the line search steps back.
         if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
             return 1e10, np.zeros_like(gradient)
         return value, gradient
