@@ -18,11 +18,13 @@ class SetPoint:
 
     It works on a view of the simulation's memory, `3 · size` numbers: the last sample, its velocity over the
     last interval, and its acceleration.
+
+    - `each`: whether `max_speed` is for each number rather than for the length of the vector.
     """
 
-    def __init__(self, memory: np.ndarray, max_speed: np.ndarray | float | int):
+    def __init__(self, memory: np.ndarray, max_speed: float | int, *, each: bool = False):
         self._point, self._velocity, self._acceleration = memory.reshape(3, -1)
-        self._max_speed = max_speed
+        self._max_speed, self._each = max_speed, each
 
     def start(self, point: np.ndarray) -> None:
         """At rest at a point."""
@@ -31,7 +33,9 @@ class SetPoint:
     def take(self, point: np.ndarray, dt: float) -> None:
         """The next sample, to be held for `dt`."""
         velocity = (point - self._point) / dt
-        velocity = velocity / max(1.0, float(np.sum((velocity / self._max_speed) ** 2))) ** 4
+        squares = (velocity / self._max_speed) ** 2
+        fastest = float(squares.max(initial=0.0) if self._each else np.sum(squares))
+        velocity = velocity / max(1.0, fastest) ** 4
         self._acceleration[:] = (velocity - self._velocity) / dt
         self._velocity[:], self._point[:] = velocity, point
         self._dt = dt
@@ -44,9 +48,12 @@ class SetPoint:
         return self._point + elapsed * (velocity - 0.5 * elapsed * a), velocity, a
 
 
-def shortened(error: np.ndarray, most: float) -> np.ndarray:
-    """A vector no longer than `most`: with critical damping, an error of 2 speed / bandwidth is left at that speed."""
-    size = float(np.sqrt(error @ error))
+def shortened(error: np.ndarray, most: float, *, each: bool = False) -> np.ndarray:
+    """A vector of at most the length `most`, or with no number beyond it.
+
+    With critical damping an error of 2 speed / bandwidth is left at that speed.
+    """
+    size = float(np.abs(error).max(initial=0.0)) if each else float(np.sqrt(error @ error))
     return error if size <= most else error * (most / size)
 
 
@@ -56,11 +63,12 @@ class JointPosition(AbstractMode):
 
     - With motors: computed torque (Luh, Walker & Paul 1980), from the model's own inertia, gravity and Coriolis
       forces; errors die away like exp(-bandwidth · t), critically damped.
-    - With position actuators: their set points, moved ahead by what gravity, the wanted velocity and the wanted
-      acceleration take of the actuators' gains.
+    - With servos (any gain and bias, filters, integrators, several to a joint, fixed tendons): their set points, moved
+      ahead by what gravity, the wanted velocity and the wanted acceleration take. Servos that would ring are damped.
 
-    Set points beyond a joint's limits stand for the limit. Those that move faster than `max_speed` (rad/s) are
-    jumps, which are not extrapolated; motors follow them at this speed.
+    A motor's set point beyond its joint's limits stands for the limit. Where one moves faster than `max_speed` (rad/s) they are
+    jumps, which are not extrapolated; motors follow them at this speed. An actuator that has been at its limit for a
+    second while its joint is short of the set point is reported by a warning.
     """
 
     bandwidth: float | int = quantity(unit="1/s", bounds=(1.0, 200.0), default=60.0)
@@ -75,10 +83,17 @@ class JointPosition(AbstractMode):
         return 3 * len(robot.joints)
 
     def check(self, robot: Robot) -> None:
-        if not (robot.has_motors or robot.has_servos):
+        drives = robot.drives
+        if drives.missing or not robot.joints:
+            lacking = ", ".join(repr(robot.joints[k]) for k in drives.missing) or "any joint"
             raise DataError(
-                f"JointPosition needs a motor or a position actuator on each joint of {robot.name} "
-                f"({', '.join(robot.joints) or 'none'}); pass actuators='motors'."
+                f"JointPosition needs a motor or a servo on each joint, and {robot.name} has none on {lacking}; "
+                f"name other joints (joints=…), or pass actuators='motors'."
+            )
+        if not drives.independent:
+            raise DataError(
+                f"JointPosition moves each joint by itself, and one actuator of {robot.name} moves several of "
+                f"{', '.join(robot.joints)}; name one of those that move together (joints=…)."
             )
 
     def start(self, robot: Robot) -> None:
@@ -90,19 +105,36 @@ class JointPosition(AbstractMode):
 
     def begin(self, robot: Robot, command: np.ndarray, dt: float) -> None:
         robot.set_point = self._set_point(robot)
-        robot.set_point.take(np.clip(command, robot.lower, robot.upper), dt)
+        # Servos have their own ranges of set points, which may go beyond the soft limits of the joints.
+        clipped = np.clip(command, robot.lower, robot.upper)
+        robot.set_point.take(np.where(robot.drives.computed, clipped, command), dt)
 
     def act(self, robot: Robot, command: np.ndarray, elapsed: float) -> None:
         wanted, velocity, acceleration = robot.set_point.at(elapsed)
+        error, rate = wanted - robot.position(), velocity - robot.velocity()
+        near = shortened(error, 2 * self.max_speed / self.bandwidth, each=True)
         if robot.has_motors:
-            error = shortened(wanted - robot.position(), 2 * self.max_speed / self.bandwidth)
-            rate = velocity - robot.velocity()
-            acceleration = acceleration + self.bandwidth**2 * error + 2 * self.bandwidth * rate
+            acceleration = acceleration + self.bandwidth**2 * near + 2 * self.bandwidth * rate
             robot.apply(robot.inertia() @ acceleration + robot.bias())
         else:
-            ahead = (robot.inertia() @ acceleration + robot.bias()) / robot.gear
-            ahead = ahead + robot.viscosity * robot.gear * velocity
-            robot.data.ctrl[robot.actuators] = wanted * robot.gear + ahead / robot.gain
+            spring = np.where(
+                robot.drives.computed, self.bandwidth**2 * near + 2 * self.bandwidth * rate, 0.0
+            )
+            self._track(robot, error, rate, velocity, acceleration + spring)
+        if elapsed == 0.0:
+            robot.report_limits(error)
+
+    def _track(self, robot: Robot, error, rate, velocity, acceleration) -> None:
+        drives, model, inertia = robot.drives, robot.model, robot.inertia()
+        mass, own = np.diag(inertia), model.dof_damping[robot.dofs]
+        # Servos rely on the dampers of the joints: only what these take at the wanted velocity is fed forward.
+        bias = robot.bias() + np.where(drives.computed, 0.0, own * rate)
+        lacking = 2 * np.sqrt(np.maximum(drives.stiffness, 0.0) * mass) - drives.damping - own
+        damping = np.clip(lacking, 0.0, 0.5 / (model.opt.timestep * np.diag(np.linalg.inv(inertia))))
+        catch = np.minimum(self.bandwidth, drives.damping / (4 * mass)) * error
+        drives.track(
+            model, robot.data, error, velocity, inertia @ acceleration + bias + damping * rate, catch
+        )
 
     def _set_point(self, robot: Robot) -> SetPoint:
-        return SetPoint(robot.data.userdata[: self.memory(robot)], self.max_speed)
+        return SetPoint(robot.data.userdata[: self.memory(robot)], self.max_speed, each=True)

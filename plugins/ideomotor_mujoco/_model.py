@@ -76,7 +76,11 @@ def add_actuators(spec: mujoco.MjSpec, actuators: str, name: str) -> None:
     for i, joint in enumerate(spec.joints):
         if joint.type in turning:
             joint.name = joint.name or f"joint{i}"
-            spec.add_actuator(name=joint.name, target=joint.name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+            motor = spec.add_actuator(name=joint.name, target=joint.name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+            # Nothing of the model's default class, which may make a servo of it.
+            motor.set_to_motor()
+            motor.gear, motor.dynprm = [1.0] + [0.0] * 5, [1.0] + [0.0] * 9
+            motor.ctrllimited = motor.forcelimited = motor.actlimited = mujoco.mjtLimited.mjLIMITED_FALSE
 
 
 def attach(spec: mujoco.MjSpec, part: Any, *, site: str | None = None) -> None:

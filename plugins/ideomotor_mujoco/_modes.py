@@ -67,9 +67,8 @@ class Actuators(AbstractMode):
         return {"ctrl": data.ctrl.copy(), **places}
 
     def start(self, robot: Robot) -> None:  # noqa: B027
-        """Position actuators hold the joints where they are."""
-        if robot.has_servos:
-            robot.data.ctrl[robot.actuators] = robot.position() * robot.gear
+        """Servos hold the joints where they are."""
+        robot.drives.hold(robot.data)
 
     def act(self, robot: Robot, command: Any, elapsed: float) -> None:
         if self.mocap:

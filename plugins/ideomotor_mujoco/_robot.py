@@ -1,4 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,9 @@ import numpy as np
 
 from ideomotor.errors import DataError, did_you_mean
 
+from ._drives import Drives
+
+_SHORT, _LASTING = 0.02, 1.0  # rad (m), s: what counts as being stuck at a limit
 _TURNING = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
 
 
@@ -27,14 +31,22 @@ class Robot:
         ids = self._joint_ids(joints)
         self.joints = tuple(model.joint(i).name or f"joint {i}" for i in ids)
         self.addresses, self.dofs = model.jnt_qposadr[ids].astype(int), model.jnt_dofadr[ids].astype(int)
+        self._compensated = model.jnt_actgravcomp[ids].astype(bool)
         limited = model.jnt_limited[ids].astype(bool)
         self.lower = np.where(limited, model.jnt_range[ids, 0], -np.inf)
         self.upper = np.where(limited, model.jnt_range[ids, 1], np.inf)
-        self._find_actuators(ids)
+        self.drives = Drives(model, ids)
+        self.actuators = self.drives.motors
+        self.has_motors = bool(len(ids)) and bool(np.all(self.actuators >= 0))
+        if self.has_motors:
+            self._strength = (
+                model.actuator_gear[self.actuators, 0] * model.actuator_gainprm[self.actuators, 0]
+            )
         self._find_tip(ids, tip)
         self._full = np.zeros((model.nv, model.nv))
         self._jacobian = np.zeros((2, 3, model.nv))
         self._velocity = np.zeros(6)
+        self._stuck, self._reported = (0.0, -np.inf), False
         self.set_point: Any = None  # of the present command
 
     def _joint_ids(self, joints) -> np.ndarray:
@@ -51,27 +63,6 @@ class Robot:
                     f"{self.name} has no hinge or slide joint {joint!r}.{did_you_mean(joint, names)}"
                 )
         return np.array([names[joint] for joint in joints], int)
-
-    def _find_actuators(self, ids) -> None:
-        """For each joint the actuator that moves it: which, its gear, its gain and its two bias terms."""
-        model = self.model
-        self.actuators = np.full(len(ids), -1)
-        for a in range(model.nu):
-            if model.actuator_trntype[a] == int(mujoco.mjtTrn.mjTRN_JOINT):
-                self.actuators[ids == model.actuator_trnid[a, 0]] = a
-        plain = model.actuator_dyntype == int(mujoco.mjtDyn.mjDYN_NONE)
-        fixed = model.actuator_gaintype == int(mujoco.mjtGain.mjGAIN_FIXED)
-        no_bias = model.actuator_biastype == int(mujoco.mjtBias.mjBIAS_NONE)
-        affine = model.actuator_biastype == int(mujoco.mjtBias.mjBIAS_AFFINE)
-        gain, bias = model.actuator_gainprm[:, 0], model.actuator_biasprm
-        is_motor = plain & fixed & no_bias & (gain != 0)
-        is_servo = plain & fixed & affine & (gain > 0) & np.isclose(bias[:, 1], -gain) & (bias[:, 0] == 0)
-        has = bool(len(ids)) and bool(np.all(self.actuators >= 0))
-        self.has_motors = has and bool(np.all(is_motor[self.actuators]))
-        self.has_servos = has and bool(np.all(is_servo[self.actuators]))
-        if self.has_motors or self.has_servos:
-            self.gear, self.gain = model.actuator_gear[self.actuators, 0], gain[self.actuators]
-            self.viscosity = -bias[self.actuators, 2]
 
     def _find_tip(self, ids, tip: str | None) -> None:
         model = self.model
@@ -110,11 +101,31 @@ class Robot:
 
     def bias(self) -> np.ndarray:
         """The torque that gravity, Coriolis forces, springs and dampers take at the present state."""
-        return self.data.qfrc_bias[self.dofs] - self.data.qfrc_passive[self.dofs]
+        bias = self.data.qfrc_bias[self.dofs] - self.data.qfrc_passive[self.dofs]
+        # Where actuators compensate gravity, MuJoCo leaves it out of the passive forces and adds it to theirs.
+        return bias - np.where(self._compensated, self.data.qfrc_gravcomp[self.dofs], 0.0)
 
     def apply(self, torque: np.ndarray) -> None:
         """Let the motors give these joint torques."""
-        self.data.ctrl[self.actuators] = torque / (self.gear * self.gain)
+        self.data.ctrl[self.actuators] = torque / self._strength
+
+    def report_limits(self, error: np.ndarray) -> None:
+        """Warn, once, when an actuator has been at a limit for a second with its joint short of the set point by `error`."""
+        now = float(self.data.time)
+        stuck = np.abs(error) > _SHORT
+        if stuck.any():
+            stuck &= self.drives.saturated(self.model, self.data)
+        start, last = self._stuck
+        if not stuck.any() or not last <= now <= last + 0.5 * _LASTING:
+            start = now
+        self._stuck = (start, now)
+        if now - start > _LASTING and not self._reported:
+            self._reported, k = True, int(np.argmax(stuck))
+            warnings.warn(
+                f"{self.name}: what moves joint {self.joints[k]!r} has been at its limit for {_LASTING:g} s, and the joint is "
+                f"{abs(error[k]):.3f} from its set point; move less or more slowly, or carry less.",
+                stacklevel=2,
+            )
 
     def tip_pose(self, data: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """Position (m) and orientation (unit quaternion, w first) of the tip in the world."""
