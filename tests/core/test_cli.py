@@ -183,13 +183,13 @@ def test_after_two_dashes_debug_is_an_argument(toys):
     [
         (("plugin",), "No such command 'plugin'. Did you mean 'plugins'?"),
         (("run", "tyo"), "No such study 'tyo'. Did you mean 'toy'?"),
-        (("run", "toy", "--sise", "3"), "Did you mean '--size'?"),
+        (("run", "toy", "--sise", "3"), "Did you mean --size?"),
         (("two-link-arm",), "It is a component: ideomotor describe two-link-arm"),
         (("toy", "bax"), "No such command 'bax'. Did you mean 'box'?"),
     ],
 )
 def test_unknown_words_get_a_hint(toys, arguments, says):
-    assert says in error(*arguments, code=2)
+    assert says in error(*arguments, code=2).replace("'--size'", "--size")  # quoted since click 8.4
 
 
 def test_a_record_that_is_no_command_is_named(toys):
