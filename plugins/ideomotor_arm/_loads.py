@@ -6,7 +6,7 @@ import diffrax
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, PyTree
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from ideomotor import AbstractODEPlant, AbstractPlant, quantity
 
@@ -40,6 +40,17 @@ class AbstractLoad(AbstractWrapper, AbstractODEPlant):
         arm: Any = self.plant
         return arm.substeps
 
+    @property
+    def longest_step(self) -> float | None:
+        """That of the plant."""
+        arm: Any = self.plant
+        return arm.longest_step
+
+    def limited(self, state: PyTree, before: PyTree, command: PyTree) -> PyTree:
+        """With the plant's part of the state limited as the plant does it."""
+        arm: Any = self.plant
+        return arm.limited(state, before, command)
+
     @abc.abstractmethod
     def force(self, state: PyTree, seen: dict[str, Array]) -> Vector:
         """The force on the hand (N), from the load's state and the plant's feedback."""
@@ -70,6 +81,27 @@ def _check_load(load, *keys):
         check_plant(load, "torque_response", "jacobian", keys=("angle", *keys))
 
 
+class CurlField(AbstractLoad):
+    """A velocity-dependent force field that does no work: F = strength · (v_y, -v_x) at the hand.
+
+    - `strength` in N s/m; positive pushes to the right of the movement (clockwise). Shadmehr & Mussa-Ivaldi
+      1994 used 13 N s/m.
+
+    The force is part of the differential equation, so it follows the hand's velocity within a time step.
+    """
+
+    plant: AbstractPlant = eqx.field(default=None, converter=_arm)
+    strength: Float[Array, ""] = quantity(unit="N s/m", bounds=(-50.0, 50.0), default=13.0, converter=floats)
+
+    def __check_init__(self):
+        _check_load(self, "hand_velocity")
+        check_numbers(self, "strength", least=None)
+
+    def force(self, state: PyTree, seen: dict[str, Array]) -> Vector:
+        velocity = seen["hand_velocity"]
+        return self.strength * jnp.stack([velocity[..., 1], -velocity[..., 0]], -1)
+
+
 class ConstantLoad(AbstractLoad):
     """A limb whose hand is pushed by a constant force (N)."""
 
@@ -81,7 +113,6 @@ class ConstantLoad(AbstractLoad):
         check_numbers(self, "push", shape=(2,), least=None)
 
     def force(self, state: PyTree, seen: dict[str, Array]) -> Vector:
-        """See `AbstractLoad`."""
         return self.push
 
 
@@ -107,7 +138,6 @@ class ForceChannel(AbstractLoad):
             raise ValueError("ForceChannel: start_point and goal are the same point and give no direction.")
 
     def force(self, state: PyTree, seen: dict[str, Array]) -> Vector:
-        """See `AbstractLoad`."""
         along = self.goal - self.start_point
         across = jnp.stack([-along[1], along[0]]) / jnp.linalg.norm(along)
         off = jnp.dot(seen["hand"] - self.start_point, across)
@@ -116,10 +146,14 @@ class ForceChannel(AbstractLoad):
 
 
 class PulseState(eqx.Module):
-    """The wrapped plant's state, and the time since the start in s."""
+    """The wrapped plant's state, and the time since the start in s.
+
+    - `lost`: what rounding took away from the time (Kahan's sum), so that a pulse starts at its step after any time.
+    """
 
     plant: PyTree[Any]
     time: Float[ArrayLike, ""]
+    lost: Float[ArrayLike, ""]
 
 
 class PulseLoad(AbstractLoad):
@@ -141,11 +175,24 @@ class PulseLoad(AbstractLoad):
 
     def start(self, inner: PyTree) -> PulseState:
         """The wrapped plant in the state `inner`, at time zero."""
-        return PulseState(inner, jnp.zeros(()))
+        return PulseState(inner, jnp.zeros(()), jnp.zeros(()))
 
     def inner(self, state: PulseState) -> PyTree:
-        """See `AbstractWrapper`."""
         return state.plant
+
+    def step(
+        self, state: PulseState, command: PyTree, dt: Any, *, key: PRNGKeyArray | None = None
+    ) -> PulseState:
+        moved = AbstractODEPlant.step(self, state, command, dt)
+        time = jnp.asarray(state.time)
+        more = jnp.asarray(dt, time.dtype) + state.lost
+        now = time + more
+        return PulseState(moved.plant, now, more - (now - time))
+
+    def limited(self, state: PulseState, before: PulseState, command: PyTree) -> PulseState:
+        """With the plant's part of the state limited as the plant does it."""
+        inner = super().limited(state.plant, before.plant, command)
+        return PulseState(inner, state.time, state.lost)
 
     @property
     def torque_response(self) -> Callable[[PulseState, Array], PulseState]:
@@ -158,21 +205,21 @@ class PulseLoad(AbstractLoad):
         return _without_time(self.plant.force_response)  # pyright: ignore[reportAttributeAccessIssue]
 
     def force(self, state: PulseState, seen: dict[str, Array]) -> Vector:
-        """See `AbstractLoad`."""
-        # Half a microsecond early, because a time that was added up from steps is not exact.
-        since = jnp.asarray(state.time) - self.onset + 5e-7
+        # A microsecond early, because steps and times are rounded.
+        since = jnp.asarray(state.time) + state.lost - self.onset + 1e-6
         return jnp.where((since >= 0.0) & (since < self.duration), self.push, 0.0)
 
     def vector_field(self, t: Any, state: PulseState, command: PyTree) -> PulseState:
-        """See `AbstractLoad`; time runs."""
+        """The plant's own, and what the load adds to it; time runs."""
         seen = self.plant.observe(state.plant)
         moved = _pushed(self.plant, t, state.plant, command, seen, self.force(state, seen))
-        return PulseState(moved, jnp.ones_like(state.time))
+        return PulseState(moved, jnp.ones_like(state.time), jnp.zeros_like(state.lost))
 
 
 def _without_time(response):
     def respond(state, push):
-        return PulseState(response(state.plant, push), jnp.zeros_like(jnp.asarray(state.time)))
+        none = jnp.zeros_like(jnp.asarray(state.time))
+        return PulseState(response(state.plant, push), none, none)
 
     return respond
 

@@ -8,17 +8,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ideomotor import AbstractODEPlant, quantity
 
-from ._kinematics import Vectors, components
-from ._muscle_parameters import li_todorov_paths
-from ._two_link_arm import ArmState, TwoLinkArm
-from .muscle import (
-    AbstractActivation,
-    AbstractMuscle,
-    FirstOrderActivation,
-    JointLimits,
-    MusclePaths,
-    VirtualMuscle,
-)
+from ._activation import AbstractActivation, FirstOrderActivation
+from ._limits import JointLimits
+from ._measured import li_todorov_paths
+from ._muscles import AbstractMuscle, VirtualMuscle
+from ._paths import MusclePaths
+from ._two_link_arm import ArmState, TwoLinkArm, Vectors, components
 
 
 class MuscleArmState(eqx.Module):
@@ -40,8 +35,9 @@ class MuscleArm(AbstractODEPlant[MuscleArmState, Array, dict[str, Array]]):
       as of `TwoLinkArm`.
 
     The parts can be exchanged: the `arm` (segments and joint friction), the law of the `muscle`, its `activation`, the
-    `paths` over the joints, and `limits` of the joints. The default solver is Euler's, for time steps of 0.01 s; take
-    `diffrax.Tsit5()` and more `substeps` for accuracy.
+    `paths` over the joints, and `limits` of the joints. The default solver is Euler's, with steps of up to
+    `longest_step` seconds: longer time steps are divided, so that the muscles stay stable. Take `diffrax.Tsit5()` and
+    more `substeps` for accuracy. An activation never overshoots its excitation.
     """
 
     arm: TwoLinkArm = eqx.field(default=None, converter=lambda arm: TwoLinkArm() if arm is None else arm)
@@ -58,6 +54,8 @@ class MuscleArm(AbstractODEPlant[MuscleArmState, Array, dict[str, Array]]):
     limits: JointLimits | None = None
     solver: diffrax.AbstractSolver = eqx.field(static=True, default=diffrax.Euler())
     substeps: int = eqx.field(static=True, default=1)
+    # A field with a default may stand for a property.
+    longest_step: float | None = eqx.field(static=True, default=0.01)  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def __check_init__(self):
         for name, kind in _PARTS.items():
@@ -71,6 +69,10 @@ class MuscleArm(AbstractODEPlant[MuscleArmState, Array, dict[str, Array]]):
             )
         if self.substeps < 1:
             raise ValueError(f"MuscleArm: substeps must be at least 1, not {self.substeps}.")
+        if self.longest_step is not None and not self.longest_step > 0:
+            raise ValueError(
+                f"MuscleArm: longest_step must be a positive number of seconds or None, not {self.longest_step}."
+            )
         self.paths.check_length(self.arm.rest, "MuscleArm")
 
     @property
@@ -98,6 +100,18 @@ class MuscleArm(AbstractODEPlant[MuscleArmState, Array, dict[str, Array]]):
             jnp.asarray(state.activation), self.activation.limit(jnp.asarray(command))
         )
         return MuscleArmState(moved.angle, moved.velocity, rate)
+
+    def limited(
+        self, state: MuscleArmState, before: MuscleArmState, command: Float[Array | np.ndarray, " muscles"]
+    ) -> MuscleArmState:
+        """The state after a solver step, with activations between what they were and the excitation, joints in range."""
+        first, aim = jnp.asarray(before.activation), self.activation.limit(jnp.asarray(command))
+        activation = jnp.where((state.activation - aim) * (first - aim) < 0.0, aim, state.activation)
+        activation = jnp.where((activation - first) * (aim - first) < 0.0, first, activation)
+        angle, velocity = state.angle, state.velocity
+        if self.limits is not None:
+            angle, velocity = self.limits.stop(jnp.asarray(angle), jnp.asarray(velocity))
+        return MuscleArmState(angle, velocity, activation)
 
     def torque_response(self, state: MuscleArmState, torque: Float[Array, "2"]) -> MuscleArmState:
         """What an outer joint torque (N m) adds to the time derivative of the state: how force fields push."""

@@ -63,7 +63,6 @@ class Servo(AbstractWrapper):
         return ServoState(inner, angle, jnp.zeros_like(angle))
 
     def inner(self, state: ServoState) -> PyTree:
-        """See `AbstractWrapper`."""
         return state.plant
 
     def default_command(self) -> Float[Array, "2"]:
@@ -74,7 +73,6 @@ class Servo(AbstractWrapper):
     def step(
         self, state: ServoState, command: Any, dt: Any, *, key: PRNGKeyArray | None = None
     ) -> ServoState:
-        """See `AbstractPlant`."""
         key_see, key_move = (None, None) if key is None else jax.random.split(key)
         seen = self.plant.observe(state.plant, key=key_see)
         angle = self._set_point(command, state.angle)

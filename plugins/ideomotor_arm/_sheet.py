@@ -62,7 +62,6 @@ class Sheet(AbstractWrapper):
         return self.to_pixels(self.plant.default_command())
 
     def step(self, state: PyTree, command: Any, dt: Any, *, key: PRNGKeyArray | None = None) -> PyTree:
-        """See `AbstractPlant`."""
         return self.plant.step(state, self.to_metres(command), dt, key=key)
 
     def observe(self, state: PyTree, *, key: PRNGKeyArray | None = None) -> dict[str, Array]:

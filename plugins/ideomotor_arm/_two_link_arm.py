@@ -9,10 +9,21 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ideomotor import AbstractODEPlant, quantity
 from ideomotor.errors import DataError
 
-from . import _kinematics
 from ._checks import check_numbers, concrete, floats
-from ._kinematics import Vectors, components
-from ._parameters import LI_TODOROV
+from ._measured import LI_TODOROV
+
+Vectors = Float[Array | np.ndarray, "*axes 2"]
+
+# The arm is kept this far (in the cosine of the elbow) from fully stretched or folded, where the inverse has
+# no derivative: 1e-5 is an elbow of 0.26 degrees. It costs an arm of this size micrometres of reach at the
+# outer border and hundredths of a millimetre at the inner one; the angle's derivative by the cosine stays
+# below 300.
+MARGIN = 1e-5
+
+
+# The two components of a vector, as sums over all of it: the derivative of a slice is padding, which XLA does not
+# vectorise, so that a batch of arms would take twice as long to differentiate.
+FIRST, SECOND = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
 
 # Shoulder at 45 and elbow at 90 degrees, with the digits of float32, so that a config need not repeat them.
 REST = (0.7853982, 1.5707963)
@@ -143,7 +154,10 @@ class TwoLinkArm(AbstractODEPlant[ArmState, Array, dict[str, Array]]):
 
     def joint_positions(self, angle: Vectors) -> Float[Array, "*axes 3 2"]:
         """Shoulder, elbow and hand in m, for drawing."""
-        return _kinematics.joint_positions(self.lengths, jnp.asarray(angle))
+        total = jnp.cumsum(jnp.asarray(angle), axis=-1)
+        links = self.lengths[:, None] * jnp.stack([jnp.cos(total), jnp.sin(total)], axis=-1)
+        elbow = links[..., 0, :]
+        return jnp.stack([jnp.zeros_like(elbow), elbow, elbow + links[..., 1, :]], axis=-2)
 
     def forward_kinematics(self, angle: Vectors) -> Float[Array, "*axes 2"]:
         """The hand's position in m."""
@@ -158,11 +172,15 @@ class TwoLinkArm(AbstractODEPlant[ArmState, Array, dict[str, Array]]):
         hand = jnp.asarray(hand)
         if not clamp and concrete(hand, self.lengths):
             _check_reach(np.asarray(self.lengths), np.asarray(hand))
-        return _kinematics.reaching_angles(self.lengths, hand)
+        return _reaching_angles(self.lengths, hand)
 
     def jacobian(self, angle: Vectors) -> Float[Array, "*axes 2 2"]:
         """Derivative of the hand's position by the joint angles, in m/rad."""
-        return _kinematics.jacobian(self.lengths, jnp.asarray(angle))
+        angle = jnp.asarray(angle)
+        total = angle[..., 0] + angle[..., 1]
+        x2, y2 = self.lengths[1] * jnp.cos(total), self.lengths[1] * jnp.sin(total)
+        x1, y1 = self.lengths[0] * jnp.cos(angle[..., 0]), self.lengths[0] * jnp.sin(angle[..., 0])
+        return jnp.stack([jnp.stack([-y1 - y2, -y2], -1), jnp.stack([x1 + x2, x2], -1)], -2)
 
     def inertia(self, angle: Vectors) -> Float[Array, "*axes 2 2"]:
         """The joint inertia matrix M(q), in kg m²."""
@@ -195,6 +213,30 @@ class TwoLinkArm(AbstractODEPlant[ArmState, Array, dict[str, Array]]):
         return 0.5 * jnp.sum(state.velocity * momentum, -1)
 
 
+def components(vectors: Vectors) -> tuple[Float[Array, "*axes"], Float[Array, "*axes"]]:
+    """The two components of vectors."""
+    return jnp.sum(vectors * FIRST, -1), jnp.sum(vectors * SECOND, -1)
+
+
+def _reaching_angles(lengths: Array, hand: Vectors) -> Float[Array, "*axes 2"]:
+    """Joint angles (elbow flexed, between 0 and π) that bring the hand to a point.
+
+    A point out of reach gives the nearest point that is in reach, on the same ray from the shoulder; there
+    the derivative along the ray is zero. The derivative is finite everywhere.
+    """
+    l1, l2 = lengths[0], lengths[1]
+    x, y = hand[..., 0], hand[..., 1]
+    squared = x * x + y * y
+    cosine = jnp.clip((squared - l1 * l1 - l2 * l2) / (2 * l1 * l2), -1 + MARGIN, 1 - MARGIN)
+    elbow = jnp.arccos(cosine)
+    sine = jnp.sqrt(1 - cosine * cosine)
+    # At the shoulder itself the direction is undefined: take the x-axis, with no derivative.
+    inside = squared > jnp.finfo(squared.dtype).tiny
+    direction = jnp.arctan2(jnp.where(inside, y, 0), jnp.where(inside, x, 1))
+    shoulder = direction - jnp.arctan2(l2 * sine, l1 + l2 * cosine)
+    return jnp.stack([shoulder, elbow], axis=-1)
+
+
 def _solve(a, b, d, vector):
     """Solve a symmetric 2 × 2 system [[a, b], [b, d]]; written out, it costs a tenth of a call to LAPACK."""
     x, y = components(vector)
@@ -206,8 +248,8 @@ def _check_reach(lengths: np.ndarray, hand: np.ndarray):
     nearest, farthest = abs(lengths[0] - lengths[1]), lengths.sum()
     outside = ~((distances >= nearest - 1e-6) & (distances <= farthest + 1e-6))
     if np.any(outside):
-        worst = hand[outside].reshape(-1, 2)[0]
-        point, distance = tuple(round(float(value), 4) for value in worst), np.linalg.norm(worst)
+        first = hand[outside].reshape(-1, 2)[0]
+        point, distance = tuple(round(float(value), 4) for value in first), np.linalg.norm(first)
         raise DataError(
             f"The point {point} m is {distance:.4g} m from the shoulder, and the hand reaches from "
             f"{nearest:.4g} to {farthest:.4g} m; move the point, or scale the drawing down."

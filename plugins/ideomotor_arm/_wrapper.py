@@ -26,15 +26,12 @@ class AbstractWrapper(AbstractPlant):
         return state
 
     def default_state(self) -> PyTree:
-        """See `AbstractPlant`."""
         return self.start(self.plant.default_state())
 
     def default_command(self) -> PyTree:
-        """See `AbstractPlant`."""
         return self.plant.default_command()
 
     def observe(self, state: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
-        """See `AbstractPlant`."""
         return self.plant.observe(self.inner(state), key=key)
 
     def at(self, hand: Float[Array | np.ndarray, "2"]) -> PyTree:

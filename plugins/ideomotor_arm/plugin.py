@@ -5,7 +5,7 @@ from ideomotor.spec import Component, hookimpl
 
 @hookimpl
 def ideomotor_components():
-    """See `ideomotor.spec.Hooks`."""
+    """The plants and parts of this plug-in."""
     return [
         Component(
             "plant",

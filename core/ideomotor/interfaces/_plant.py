@@ -1,17 +1,22 @@
 import abc
 import dataclasses
+import math
 from typing import Any, Generic, TypeVar
 
 import diffrax
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
+import numpy as np
 import optimistix as optx
 from jaxtyping import ArrayLike, Float, PRNGKeyArray, PyTree
 
 State = TypeVar("State")
 Command = TypeVar("Command")
 Feedback = TypeVar("Feedback")
+
+_MOST_PIECES = 64  # of a substep that is too long
 
 
 class AbstractPlant(eqx.Module, Generic[State, Command, Feedback]):
@@ -43,12 +48,28 @@ class AbstractODEPlant(AbstractPlant[State, Command, Feedback]):
     """A plant given by an ordinary differential equation; `step` is written once, here.
 
     The command is constant during a step, so every step is one smooth initial value problem, solved with
-    `substeps` equal steps of `solver`. Integrating several steps in one solve would be wrong where the
-    command switches.
+    `substeps` equal steps of `solver`, or more where these would be longer than `longest_step`. Integrating several
+    steps in one solve would be wrong where the command switches.
     """
 
     solver: eqx.AbstractVar[diffrax.AbstractSolver]
     substeps: eqx.AbstractVar[int]
+
+    @property
+    def longest_step(self) -> float | None:
+        """The longest step (s) that the solver may take; by default any.
+
+        A time step that needs more than `substeps` of these is divided further, by up to 64, so that a plant whose
+        equations are stiff stays stable for any time step.
+        """
+        return None
+
+    def limited(self, state: State, before: State, command: Command) -> State:
+        """The state after a solver step that began at `before`, brought back to where a solution can be.
+
+        By default unchanged. An explicit step may overshoot what the equation approaches, such as an activation.
+        """
+        return state
 
     @abc.abstractmethod
     def vector_field(self, t: Any, state: State, command: Command) -> PyTree:
@@ -61,24 +82,50 @@ class AbstractODEPlant(AbstractPlant[State, Command, Feedback]):
         dtype = jnp.result_type(float, *jax.tree.leaves(state))
         solver = _with_root_finder(self.solver, dtype)
         terms = _as_term_structure(diffrax.ODETerm(self.vector_field), solver)
-        h = jnp.asarray(dt, dtype) / self.substeps
-        start = (state, solver.init(terms, jnp.zeros_like(h), h, state, command))
+        span = jnp.asarray(dt, dtype)
+        longest, most = self.longest_step, _MOST_PIECES * self.substeps
 
         # The solver's own step in a scan: all steps are equal, so the step-size control, the event handling
         # and the checkpointing loop of `diffeqsolve` would only cost compile time and a slower backward pass.
-        def substep(carry, t0):
-            y, solver_state = carry
-            y, _, _, solver_state, result = solver.step(terms, t0, t0 + h, y, command, solver_state, False)
-            if isinstance(solver, diffrax.AbstractImplicitSolver):
-                failed = result != diffrax.RESULTS.successful
-                y = jax.tree.map(lambda leaf: jnp.where(failed, jnp.nan, leaf), y)
-            return (y, solver_state), None
+        def evenly(count):
+            h = span / count
+            begin = (state, solver.init(terms, jnp.zeros_like(h), h, state, command))
 
-        if self.substeps == 1:
-            (new, _), _ = substep(start, jnp.zeros_like(h))
-        else:
-            (new, _), _ = jax.lax.scan(substep, start, h * jnp.arange(self.substeps))
-        return new
+            def substep(carry, t0):
+                before, solver_state = carry
+                y, _, _, solver_state, result = solver.step(
+                    terms, t0, t0 + h, before, command, solver_state, False
+                )
+                if isinstance(solver, diffrax.AbstractImplicitSolver):
+                    failed = result != diffrax.RESULTS.successful
+                    y = jax.tree.map(lambda leaf: jnp.where(failed, jnp.nan, leaf), y)
+                return (self.limited(y, before, command), solver_state), None
+
+            if isinstance(count, int):
+                return (
+                    substep(begin, jnp.zeros_like(h))
+                    if count == 1
+                    else jax.lax.scan(substep, begin, h * jnp.arange(count))
+                )[0][0]
+
+            # Without a memory for the backward pass, which would make room for it at every time step, divided or not.
+            @jax.checkpoint
+            def piece(carry, i):
+                return jax.lax.cond(i < count, lambda: substep(carry, i * h)[0], lambda: carry), None
+
+            return jax.lax.scan(piece, begin, jnp.arange(most, dtype=dtype))[0][0]
+
+        if longest is None:
+            return evenly(self.substeps)
+        # Rounding must not divide a step that is just as long as it may be.
+        if not isinstance(dt, jax.core.Tracer):
+            needed = math.ceil(float(np.asarray(dt)) / longest * (1 - 1e-5))
+            return evenly(min(max(needed, self.substeps), most))
+        needed = jnp.clip(jnp.ceil(span / longest * (1 - 1e-5)), self.substeps, most)
+        # The usual step outside of the condition, where XLA can fuse it and the backward pass needs no copies.
+        usual = evenly(self.substeps)
+        divided = jax.checkpoint(lambda: evenly(needed))
+        return jax.lax.cond(needed > self.substeps, divided, lambda: usual)
 
 
 def _with_root_finder(solver, dtype):

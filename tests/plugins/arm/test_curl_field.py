@@ -43,8 +43,12 @@ def test_the_field_does_no_work():
 
 
 def test_pushes_to_the_right():
-    np.testing.assert_allclose(CurlField(strength=2.0).force(jnp.array([0.0, 1.0])), [2.0, 0.0])
-    np.testing.assert_allclose(CurlField(strength=2.0).force(jnp.array([1.0, 0.0])), [0.0, -2.0])
+    np.testing.assert_allclose(
+        CurlField(strength=2.0).force(None, {"hand_velocity": jnp.array([0.0, 1.0])}), [2.0, 0.0]
+    )
+    np.testing.assert_allclose(
+        CurlField(strength=2.0).force(None, {"hand_velocity": jnp.array([1.0, 0.0])}), [0.0, -2.0]
+    )
 
 
 @pytest.mark.parametrize("plant", [Servo(), Delayed()])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import ideomotor
 from ideomotor_arm import (
     ArmState,
+    CurlField,
     FirstOrderActivation,
     KistemakerMuscle,
     LinearMuscle,
@@ -20,7 +21,9 @@ from ideomotor_arm import (
     MuscleArmState,
     MusclePaths,
     PointMass,
+    ThelenActivation,
     ThelenMuscle,
+    TodorovLiActivation,
     TwoLinkArm,
     VirtualMuscle,
     arm26,
@@ -279,6 +282,83 @@ def test_agrees_with_motornet_arm26():
     np.testing.assert_allclose(np.stack(ours), np.stack(theirs), atol=1e-5)
 
 
+STEPS = (0.001, 0.002, 0.005, 0.008, 0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.1)
+MODELS = {
+    **LIMBS,
+    "todorov-li-activation": lambda: MuscleArm(activation=TodorovLiActivation()),
+    "thelen-activation": lambda: MuscleArm(activation=ThelenActivation()),
+    "slow": lambda: MuscleArm(muscle=VirtualMuscle("slow")),
+    "fast": lambda: MuscleArm(muscle=VirtualMuscle("fast")),
+    "lillicrap-scott": lambda: MuscleArm(muscle=VirtualMuscle("lillicrap-scott")),
+    "linear": lambda: MuscleArm(muscle=LinearMuscle()),
+    "kistemaker": lambda: MuscleArm(muscle=KistemakerMuscle()),
+    "in a field": lambda: CurlField(arm26(), 5.0),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_activations_stay_in_range_and_movements_finite_at_any_time_step(name):
+    """Bang-bang and uniform excitations; arm26 also keeps MotorNet's range of the joints, 0 to 135 and 155 degrees."""
+    limb = MODELS[name]()
+
+    @jax.jit
+    def drive(dt, commands):
+        return jax.lax.scan(lambda s, u: (limb.step(s, u, dt),) * 2, limb.default_state(), commands)[1]
+
+    rng = np.random.default_rng(0)
+    for dt in STEPS:
+        uniform = rng.uniform(-0.2, 1.2, (60, 6))
+        states = drive(
+            dt, jnp.asarray(np.where(rng.random((60, 1)) < 0.5, np.round(uniform), uniform), float)
+        )
+        assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(states)), dt
+        assert np.all((states.activation >= 0) & (states.activation <= 1)), dt
+        assert np.abs(states.velocity).max() < 200, dt
+        if "arm26" in name:
+            degrees = np.rad2deg(states.angle)
+            assert degrees.min() >= -1e-4 and np.all(degrees.max(0) <= np.array([135, 155]) + 1e-4)
+
+
+@pytest.mark.parametrize("make_limb", [arm26, muscle_leg])
+@pytest.mark.parametrize("u", [0.0, 0.3, 1.0])
+def test_activations_after_a_tenth_of_a_second_are_those_of_the_equation(make_limb, u):
+    """One step of 0.1 s against Thelen's equation solved by LSODA."""
+    limb, first = make_limb(), 0.4
+    rise, fall = float(limb.activation.rise), float(limb.activation.fall)
+    aim = max(u, 0.001)
+
+    def rate(_, a):
+        factor = 0.5 + 1.5 * a
+        return (aim - a) / np.where(aim > a, rise * factor, fall / factor)
+
+    truth = scipy.integrate.solve_ivp(rate, (0, 0.1), [first], method="LSODA", rtol=1e-9).y[0, -1]
+    start = eqx.tree_at(lambda s: s.activation, limb.default_state(), jnp.full(6, first))
+    np.testing.assert_allclose(limb.step(start, jnp.full(6, u), 0.1).activation, truth, atol=0.03)
+
+
+def test_divided_steps_are_steps_and_have_their_gradients():
+    """0.04 s at once is four times 0.01 s, traced or not, and so are the derivatives by the excitations."""
+    with jax.enable_x64(True):
+        limb = arm26()
+        u = jnp.linspace(0.1, 0.9, 6)
+
+        def at_once(u, dt):
+            return limb.step(limb.default_state(), u, dt).velocity
+
+        def four_times(u):
+            state = limb.default_state()
+            for _ in range(4):
+                state = limb.step(state, u, 0.01)
+            return state.velocity
+
+        np.testing.assert_allclose(at_once(u, 0.04), four_times(u), rtol=1e-9)
+        np.testing.assert_allclose(jax.jit(at_once)(u, 0.04), four_times(u), rtol=1e-9)
+        slope = jax.jit(jax.jacobian(at_once))(u, 0.04)
+        np.testing.assert_allclose(slope, jax.jacobian(four_times)(u), rtol=1e-7, atol=1e-9)
+        once = jax.vmap(jax.jit(at_once), (None, 0))(u, jnp.array([0.01, 0.04]))
+        np.testing.assert_allclose(once[1], four_times(u), rtol=1e-9)
+
+
 @pytest.mark.parametrize("name", ["muscle-arm", "arm26", "franklin-arm", "muscle-leg", "point-mass"])
 def test_limbs_come_back_from_their_config(name):
     made = ideomotor.make(name)
@@ -317,6 +397,7 @@ def test_a_muscle_without_length_is_refused():
     [
         ({"muscle": FirstOrderActivation()}, "muscle must be a AbstractMuscle"),
         ({"substeps": 0}, "substeps must be at least 1"),
+        ({"longest_step": 0.0}, "longest_step must be a positive number"),
         (
             {"paths": MusclePaths([[0.0]], [[-0.01]], [0.1], [10.0])},
             "must run over 2 joints, and the paths are over 1",

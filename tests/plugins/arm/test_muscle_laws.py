@@ -10,10 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ideomotor_arm import (
-    FAST,
-    LILLICRAP_SCOTT,
-    SLOW,
-    TODOROV_LI,
     FirstOrderActivation,
     JointLimits,
     KistemakerMuscle,
@@ -29,9 +25,9 @@ MUSCLES = {
     "linear": LinearMuscle(),
     "spring": LinearMuscle(stiffness=7.5, damping=0.4),
     "virtual": VirtualMuscle(),
-    "slow": VirtualMuscle(SLOW),
-    "fast": VirtualMuscle(FAST),
-    "lillicrap-scott": VirtualMuscle(LILLICRAP_SCOTT),
+    "slow": VirtualMuscle("slow"),
+    "fast": VirtualMuscle("fast"),
+    "lillicrap-scott": VirtualMuscle("lillicrap-scott"),
     "kistemaker": KistemakerMuscle(),
     "thelen": ThelenMuscle(),
 }
@@ -52,22 +48,35 @@ def test_isometric_tension_at_optimal_length_is_the_activation(name):
             np.testing.assert_allclose(tension, activation, atol=5e-4)
 
 
-def _todorov_li_by_hand(length, speed):
-    """The formulas of Li & Todorov 2004 with plain powers."""
-    by_length = np.exp(-(abs((length**1.93 - 1) / 1.03) ** 1.87))
-    if speed <= 0:
-        by_speed = (-5.72 - speed) / (-5.72 + (1.38 + 2.09 * length) * speed)
-    else:
-        by_speed = (0.62 - (-3.12 + 4.21 * length - 2.67 * length**2) * speed) / (0.62 + speed)
-    return by_length * by_speed - 0.02 * np.exp(-18.7 * (length - 0.79))
-
-
-@pytest.mark.parametrize("length", [0.8, 1.1, 1.4])
-@pytest.mark.parametrize("speed", [-3.0, -0.5, 0.0, 0.5, 3.0])
-def test_virtual_muscle_is_the_published_formula(length, speed):
+@pytest.mark.parametrize(
+    ("length", "speed", "tension"),
+    [
+        (0.60, 0.0, 0.409645),
+        (0.65, 0.0, 0.619006),
+        (0.70, 0.0, 0.733033),
+        (0.80, 0.0, 0.869363),
+        (1.20, 0.0, 0.828371),
+        (0.80, -3.0, 0.153835),
+        (1.10, -0.5, 0.658457),
+        (1.10, 0.5, 1.259960),
+    ],
+)
+def test_virtual_muscle_gives_the_tensions_of_public_implementations(length, speed, tension):
+    """exp(-|(l^1.93 - 1) / 1.03|^1.87) FV - 0.02 exp(13.8 - 18.7 l), as ten public implementations of Li & Todorov 2004
+    have it; the constant was 14.77 here before, which left no tension at 0.6."""
     with jax.enable_x64(True):
-        tension = VirtualMuscle().tension(jnp.array(0.7), jnp.array(length), jnp.array(speed))
-        np.testing.assert_allclose(tension, 0.7 * _todorov_li_by_hand(length, speed), rtol=1e-12)
+        found = VirtualMuscle().tension(jnp.array(0.7), jnp.array(length), jnp.array(speed))
+        np.testing.assert_allclose(found, 0.7 * tension, atol=1e-6)
+
+
+def test_browns_fibres_resist_compression_below_0_79_only():
+    """Brown et al. 1999: FPE2 = -0.02 (exp(-18.7 (l - 0.79)) - 1), zero at 0.79 and above."""
+    with jax.enable_x64(True):
+        for name, beta, omega, rho in (("slow", 2.30, 1.26, 1.62), ("fast", 1.55, 0.81, 2.12)):
+            for length, compression in ((0.6, 0.678358), (0.7, 0.087634), (0.79, 0.0), (0.9, 0.0)):
+                found = VirtualMuscle(name).tension(jnp.array(1.0), jnp.array(length), jnp.array(0.0))
+                by_length = np.exp(-(abs((length**beta - 1) / omega) ** rho))
+                np.testing.assert_allclose(found, max(by_length - compression, 0.0), atol=1e-6)
 
 
 @pytest.mark.parametrize("activation", [0.05, 0.4, 1.0])
@@ -176,11 +185,11 @@ def test_activation_times_are_the_published_ones():
         assert ThelenActivation().rate(half, zero) == pytest.approx(-0.5 / (0.05 / 1.25))
 
 
-def test_parameter_sets_are_the_published_ones():
-    assert TODOROV_LI[:3] == (1.93, 1.03, 1.87) and SLOW.fastest == -4.06 and FAST.b == 1.05
-    assert (
-        VirtualMuscle([1.93, 1.03, 1.87, -5.72, [1.38, 2.09], [-3.12, 4.21, -2.67], 0.62]) == VirtualMuscle()
-    )
+def test_parameters_are_named_or_numbers():
+    numbers = [1.93, 1.03, 1.87, -5.72, [1.38, 2.09], [-3.12, 4.21, -2.67], 0.62]
+    at = jnp.array(0.5), jnp.array(0.8), jnp.array(-1.0)
+    np.testing.assert_array_equal(VirtualMuscle(numbers).tension(*at), VirtualMuscle().tension(*at))
+    assert VirtualMuscle("fast").tension(*at) != VirtualMuscle("slow").tension(*at)
 
 
 def test_limits_push_back_and_take_energy():
@@ -219,7 +228,8 @@ def test_paths_no_muscle_can_have(change, message):
         (lambda: ThelenMuscle(eccentric=1.0), "eccentric must be greater than 1"),
         (lambda: KistemakerMuscle(vmax=-1.0), "vmax must be greater than 0"),
         (lambda: LinearMuscle(stiffness=float("nan")), "stiffness must be finite"),
-        (lambda: VirtualMuscle(TODOROV_LI._replace(fastest=5.72)), "fastest must be negative"),
+        (lambda: VirtualMuscle([1.93, 1.03, 1.87, 5.72, [1, 2], [-3, 4, -2], 0.62]), "v_m must be negative"),
+        (lambda: VirtualMuscle("brown"), "one of li-todorov, slow, fast, lillicrap-scott"),
         (lambda: JointLimits(lower=(1.0, 0.0), upper=(0.0, 1.0)), "must be below upper"),
     ],
 )

@@ -1,5 +1,6 @@
 """Loads around a limb: they push as they say, and what does no work does none."""
 
+import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -97,11 +98,22 @@ def test_loads_can_be_nested_and_wrapped_by_a_servo():
     same = alone.step(alone.default_state(), jnp.full(6, 0.1), 0.01)
     np.testing.assert_allclose(both.inner(state).plant.velocity, same.velocity, rtol=1e-12)
     servo = Servo(ConstantLoad(TwoLinkArm()))
-    assert (
-        np.all(np.isfinite(servo.step(servo.default_state(), servo.default_command(), 0.01).plant.angle))
-        if hasattr(servo.default_state(), "plant")
-        else True
-    )
+    moved = servo.step(servo.default_state(), servo.default_command(), 0.01)
+    assert np.all(np.isfinite(moved.plant.angle)) and np.any(moved.plant.velocity != 0)
+
+
+@pytest.mark.parametrize("dt", [0.001, 0.01])
+@pytest.mark.parametrize("onset", [1.0, 2.0, 3.0, 4.0])
+def test_a_pulse_starts_at_its_step_in_float32(dt, onset):
+    """Velocity of a mass of 1 kg under 2 N, sample by sample: 2 (t - onset), zero before."""
+    with jax.enable_x64(False):
+        load = PulseLoad(PointMass(mass=1.0, solver=diffrax.Euler()), (2.0, 0.0), onset, 0.1)
+        moved = jax.lax.scan(
+            lambda s, _: (load.step(s, jnp.zeros(2), dt),) * 2, load.default_state(), length=round(4.2 / dt)
+        )[1]
+    speed = np.concatenate([[0.0], moved.plant.velocity[:, 0]])
+    expected = 2.0 * np.clip(dt * np.arange(len(speed)) - onset, 0.0, 0.1)
+    np.testing.assert_allclose(speed, expected, atol=0.2 * 2.0 * dt)
 
 
 @pytest.mark.parametrize("load", [ConstantLoad, PulseLoad, ForceChannel, JointCurlField])

@@ -1,10 +1,11 @@
+import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from ideomotor import AbstractPlant
-from ideomotor_arm import Noisy, TwoLinkArm
+from ideomotor_arm import Noisy, PointMass, TwoLinkArm
 
 
 class Echo(AbstractPlant):
@@ -36,6 +37,31 @@ def test_statistics_of_command_noise():
     assert np.all(np.abs(relative.std(0) / 0.2 - 1) < 5 / np.sqrt(40_000))
     assert abs(np.corrcoef(relative.T)[0, 1]) < 5 / np.sqrt(20_000)
     np.testing.assert_array_equal(drawn["n"], 3)
+
+
+@pytest.mark.parametrize("dt", [0.002, 0.01, 0.02, 0.1])
+def test_a_movement_is_as_noisy_whatever_its_time_step(dt):
+    """A mass pushed for a second: white noise of 20 % over 10 ms leaves a velocity of sd 0.2 F / m sqrt(0.01 s · 1 s)."""
+    plant, trials = Noisy(PointMass(mass=2.0, solver=diffrax.Euler()), 0.2), 4000
+
+    def end(key):
+        steps = jax.random.split(key, round(1 / dt))
+        force = jnp.array([3.0, -1.0])
+        state = jax.lax.scan(
+            lambda s, k: (plant.step(s, force, dt, key=k), None), plant.default_state(), steps
+        )
+        return state[0].velocity
+
+    velocity = np.asarray(jax.vmap(end)(jax.random.split(jax.random.key(2), trials)))
+    expected = 0.2 * np.array([3.0, 1.0]) / 2.0 * 0.1
+    assert np.all(np.abs(velocity.mean(0) - [1.5, -0.5]) < 5 * expected / np.sqrt(trials))
+    assert np.all(np.abs(velocity.std(0) / expected - 1) < 5 / np.sqrt(2 * trials))
+
+
+def test_noise_of_each_step_where_there_is_no_interval():
+    step = jax.vmap(lambda key: Noisy(Echo(), 0.2, interval=None).step(COMMAND, COMMAND, 0.002, key=key))
+    drawn = step(jax.random.split(jax.random.key(3), 20_000))["a"]
+    assert np.all(np.abs(np.std(drawn / COMMAND["a"], 0) / 0.2 - 1) < 5 / np.sqrt(40_000))
 
 
 def test_statistics_of_feedback_noise():
@@ -81,6 +107,7 @@ def test_two_noises_are_different():
     [
         ({"scale": -0.1}, "scale must be at least 0"),
         ({"scale": (0.1, 0.1)}, "scale must be one number"),
+        ({"interval": 0.0}, "interval must be a positive number"),
         ({"observation": -1.0}, "observation must hold standard deviations"),
         ({"observation": {"feet": 0.1}}, "feedback has no 'feet'"),
     ],

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from ideomotor import quantity
 
-from .._checks import concrete, floats
+from ._checks import concrete, floats
 
 Angles = Float[Array | np.ndarray, "*axes joints"]
 

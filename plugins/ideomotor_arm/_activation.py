@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from ideomotor import quantity
 
-from .._checks import check_numbers, concrete, floats
+from ._checks import check_numbers, concrete, floats
 
 Numbers = Float[Array, "*muscles"]
 
@@ -37,7 +37,6 @@ class FirstOrderActivation(AbstractActivation):
         _check_least(self)
 
     def rate(self, activation: Numbers, excitation: Numbers) -> Numbers:
-        """See `AbstractActivation`."""
         return (excitation - activation) / self.time
 
 
@@ -54,7 +53,6 @@ class TodorovLiActivation(AbstractActivation):
         _check_least(self)
 
     def rate(self, activation: Numbers, excitation: Numbers) -> Numbers:
-        """See `AbstractActivation`."""
         rising = self.fall + excitation * (self.rise - self.fall)
         return (excitation - activation) / jnp.where(excitation > activation, rising, self.fall)
 
@@ -72,7 +70,6 @@ class ThelenActivation(AbstractActivation):
         _check_least(self)
 
     def rate(self, activation: Numbers, excitation: Numbers) -> Numbers:
-        """See `AbstractActivation`."""
         factor = 0.5 + 1.5 * activation
         return (excitation - activation) / jnp.where(
             excitation > activation, self.rise * factor, self.fall / factor

@@ -1,10 +1,67 @@
-"""Measured muscles of the arm, and of a leg."""
+"""Measured segments and muscles of arms, and of a leg."""
 
 import math
+from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from .muscle import MusclePaths
+from ._paths import MusclePaths
+
+
+class ArmParameters(NamedTuple):
+    """Measured arms: `TwoLinkArm(**NIJHOF_KOUWENHOVEN._asdict())`.
+
+    Upper arm first, then forearm with hand. Lengths and centres of mass (from the proximal joint) in m,
+    masses in kg, inertias about the proximal joint in kg m², damping (joint friction) in N m s/rad.
+    """
+
+    lengths: tuple[float, float]
+    masses: tuple[float, float]
+    com: tuple[float, float]
+    inertias: tuple[float, float]
+    damping: tuple[tuple[float, float], tuple[float, float]]
+
+
+LI_TODOROV = ArmParameters(
+    lengths=(0.30, 0.33),
+    masses=(1.4, 1.0),
+    com=(0.11, 0.16),
+    inertias=(0.025, 0.045),
+    damping=((0.05, 0.025), (0.025, 0.05)),
+)
+"""Li & Todorov 2004, "Iterative LQR design for nonlinear biological movement systems"."""
+
+# The source gives the inertias about the centres of mass, 0.051 and 0.057 kg m²; here m s² is added
+# (Steiner).
+NIJHOF_KOUWENHOVEN = ArmParameters(
+    lengths=(0.309, 0.333),
+    masses=(1.82, 1.43),
+    com=(0.135, 0.165),
+    inertias=(0.0841695, 0.09593175),
+    damping=((0.0, 0.0), (0.0, 0.0)),
+)
+"""Nijhof & Kouwenhoven 2000, "Simulation of multijoint arm movements"; no joint friction is given there."""
+
+# Inertias about the centres of mass are 0.0141 and 0.0188 kg m²; here m s² is added (Steiner).
+FRANKLIN = ArmParameters(
+    lengths=(0.31, 0.34),
+    masses=(1.93, 1.52),
+    com=(0.165, 0.19),
+    inertias=(0.06664425, 0.073672),
+    damping=((0.0, 0.0), (0.0, 0.0)),
+)
+"""The human arm of Tee et al. 2004 and Franklin et al. 2008."""
+
+# Winter 2009, Table 4.1, for 80 kg and segments of 0.43 m; radii of gyration about the proximal joint.
+LEG = ArmParameters(
+    lengths=(0.43, 0.43),
+    masses=(8.0, 4.88),
+    com=(0.186, 0.261),
+    inertias=(0.4313, 0.4875),
+    damping=((0.5, 0.0), (0.0, 0.5)),
+)
+"""A human thigh, and shank with foot."""
+
 
 NEWTON_PER_CM2 = 31.8
 ARM_MUSCLES = (

@@ -5,13 +5,15 @@ from jaxtyping import Array, Float
 
 from ideomotor import quantity
 
-from .._checks import check_numbers, concrete, floats
+from ._checks import check_numbers, concrete, floats
 
 
 class JointLimits(eqx.Module):
-    """Springs and dampers that stop joints beyond their range.
+    """What keeps joints within their range.
 
-    torque = -stiffness · excess, and -damping · velocity where a joint is outside and still leaving.
+    Springs and dampers beyond it: torque = -stiffness · excess, and -damping · velocity where a joint is outside and still
+    leaving. With `hard=True` a wall instead, as in MotorNet: after each solver step a joint is put back to its limit, where
+    it does not move outwards.
     """
 
     lower: Float[Array, "joints"] = quantity(
@@ -24,6 +26,7 @@ class JointLimits(eqx.Module):
         unit="N m/rad", bounds=(0.0, 500.0), default=30.0, converter=floats
     )
     damping: Float[Array, ""] = quantity(unit="N m s/rad", bounds=(0.0, 20.0), default=2.0, converter=floats)
+    hard: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self):
         check_numbers(self, "stiffness", least=0.0)
@@ -37,7 +40,18 @@ class JointLimits(eqx.Module):
     def torque(
         self, angle: Float[Array, "*axes joints"], velocity: Float[Array, "*axes joints"]
     ) -> Float[Array, "*axes joints"]:
-        """The torque (N m) that pushes joints back into their range; zero within it."""
+        """The torque (N m) that pushes joints back into their range; zero within it, and with `hard`."""
+        if self.hard:
+            return jnp.zeros_like(angle)
         excess = jnp.maximum(angle - self.upper, 0.0) - jnp.maximum(self.lower - angle, 0.0)
         leaving = excess * velocity > 0.0
         return -self.stiffness * excess - jnp.where(leaving, self.damping * velocity, 0.0)
+
+    def stop(
+        self, angle: Float[Array, "*axes joints"], velocity: Float[Array, "*axes joints"]
+    ) -> tuple[Float[Array, "*axes joints"], Float[Array, "*axes joints"]]:
+        """Angles and velocities after the wall of `hard` limits; unchanged without."""
+        if not self.hard:
+            return angle, velocity
+        blocked = ((angle <= self.lower) & (velocity < 0.0)) | ((angle >= self.upper) & (velocity > 0.0))
+        return jnp.clip(angle, self.lower, self.upper), jnp.where(blocked, 0.0, velocity)
