@@ -18,7 +18,8 @@ from ideomotor_mujoco.grasping import (  # noqa: E402
     PickingScene,
     WristPlacement,
 )
-from ideomotor_studies.veres2017 import PRESETS, jobs  # noqa: E402
+from ideomotor_studies.veres2017._data import jobs  # noqa: E402 (what the study collects)
+from ideomotor_studies.veres2017._settings import PRESETS  # noqa: E402
 
 pytestmark = [pytest.mark.benchmark_suite, pytest.mark.usefixtures("one_processor")]
 

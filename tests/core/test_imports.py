@@ -16,7 +16,7 @@ import pytest
 import ideomotor
 
 ROOT = Path(__file__).resolve().parents[2]
-CORE, WIDGETS, STUDIES = "ideomotor", "ideomotor_widgets", "ideomotor_studies"
+CORE, WIDGETS, STUDIES, COMMANDS = "ideomotor", "ideomotor_widgets", "ideomotor_studies", "ideomotor_commands"
 PLUGINS = sorted(p.name for p in (ROOT / "plugins").iterdir() if p.is_dir() and any(p.rglob("*.py")))
 OURS = {CORE, WIDGETS, *PLUGINS}
 SOURCES = sorted(p for folder in ("core", "plugins", "widgets") for p in (ROOT / folder).rglob("*.py"))
@@ -72,12 +72,14 @@ def test_there_is_something_to_read():
 
 
 def test_the_core_imports_nothing_of_ours_and_plugins_and_widgets_import_the_core_only():
-    """Studies may also use the public names of plug-ins."""
+    """Studies may also use the public names of plug-ins, and commands those of plug-ins and studies; no arrow points back."""
     wrong = []
     for path, name, line in all_imports():
         package, root = package_of(path), name.partition(".")[0]
         allowed = {package} if package == CORE else {package, CORE}
         if package == STUDIES:
+            allowed |= set(PLUGINS) - {COMMANDS}
+        if package == COMMANDS:
             allowed |= set(PLUGINS)
         if root in OURS - allowed:
             wrong.append(f"{at(path, line)} imports {name}")
@@ -90,6 +92,16 @@ def test_what_is_imported_from_another_package_of_ours_is_public():
         for path, name, line in all_imports()
         if name.partition(".")[0] in OURS - {package_of(path)} and is_private(name)
     ]
+    assert not wrong
+
+
+def test_papers_stand_on_the_kit_and_not_on_each_other():
+    wrong = []
+    for path, name, line in all_imports():
+        parts = name_of(path).split(".")
+        inside = parts[0] == STUDIES and len(parts) > 2 and name.startswith(f"{STUDIES}.")
+        if inside and name.split(".")[1] not in ("kit", parts[1]):
+            wrong.append(f"{at(path, line)} imports {name}")
     assert not wrong
 
 

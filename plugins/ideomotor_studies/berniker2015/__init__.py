@@ -1,7 +1,4 @@
 """Berniker & Kording 2015, "Deep networks for motor control functions": their numbers beside ours."""
 
 from ._settings import CONSTANTS as CONSTANTS
-from ._settings import PRESETS as PRESETS
-from ._settings import Constants as Constants
-from ._settings import Preset as Preset
-from ._study import reproduce as reproduce
+from ._train import reach_problem as reach_problem

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-import numpy as np
-
+from ..kit.report import Comparison, Spread, number
+from ..kit.report import table as markdown
 from ._settings import CONSTANTS, PAPER, PRESETS
 
 PROTOCOL = """
@@ -17,21 +17,14 @@ reaches and the linear baseline have one seed.
 """
 
 
-class Seeds(list):
-    """The results of one measure with several seeds."""
+def table(results: dict[str, Any], preset: str, constants: str) -> tuple[Comparison, str]:
+    """The measures, and a Markdown page."""
+    rows = Comparison()
 
-
-def table(results: dict[str, Any], preset: str, constants: str) -> str:
-    """A Markdown page."""
-    rows = ["| what | paper | ours |", "|---|---|---|"]
-
-    def add(what, paper, ours):
-        rows.append(f"| {what} | {_number(paper)} | {_number(ours)} |")
-
-    def ours(name, key):
+    def ours(name: str, key: str) -> Any:
         """One number, or those of all seeds."""
         seeds = results[name].get("seeds")
-        return Seeds(seeds[key]) if seeds else results[name][key]
+        return Spread(seeds[key]) if seeds else results[name][key]
 
     for name, label in (("pca", "PCA"), ("network", "deep network")):
         for key, what in (
@@ -40,9 +33,9 @@ def table(results: dict[str, Any], preset: str, constants: str) -> str:
             ("test", "test error, counter-clockwise / null / clockwise"),
             ("end", "end error (cm), same order"),
         ):
-            add(f"{label}: {what}", PAPER[name][key], ours(name, key))
+            rows.add(f"{label}: {what}", ours(name, key), PAPER[name][key])
     paper = PAPER["self-trained"]["training"]
-    add("self-trained: training error, last round", paper, ours("self-trained", "training"))
+    rows.add("self-trained: training error, last round", ours("self-trained", "training"), paper)
     for name, label, key in (
         ("self-trained", "self-trained", "self-trained"),
         ("optimised", "optimised through the arm, Gauss-Newton", "optimised"),
@@ -51,58 +44,43 @@ def table(results: dict[str, Any], preset: str, constants: str) -> str:
     ):
         if name not in results:
             continue
-        add(f"{label}: distance from optimal", PAPER[key]["distance"], ours(name, "distance"))
-        add(f"{label}: end error (cm)", PAPER[key]["end"], ours(name, "end"))
-        add(f"{label}: cost (optimal {results[name]['optimal_cost']:.4g})", None, ours(name, "cost"))
+        rows.add(f"{label}: distance from optimal", ours(name, "distance"), PAPER[key]["distance"])
+        rows.add(f"{label}: end error (cm)", ours(name, "end"), PAPER[key]["end"])
+        rows.add(f"{label}: cost (optimal {results[name]['optimal_cost']:.4g})", ours(name, "cost"))
     data, oracle = results["data"], results["oracle"]
-    add(f"{data['reaches']:,} optimal reaches: CPU s", None, data["reaches_cpu_s"])
-    add("converged", None, data["converged"])
+    rows.add(f"{data['reaches']:,} optimal reaches: CPU s", data["reaches_cpu_s"])
+    rows.add("converged", data["converged"])
     pair = (oracle["median_difference"], oracle["largest_difference"])
-    add("cost against Euler-Lagrange: median, largest relative difference", None, pair)
+    rows.add("cost against Euler-Lagrange: median, largest relative difference", pair)
     for what, value in results["beyond"].items():
         if isinstance(value, dict):
-            for key, number in value.items():
-                add(f"beyond the paper, {what}: {key}", None, number)
-    lines = ["# Berniker & Kording 2015", "", f"Preset `{preset}`: {PRESETS[preset].note}.", ""]
-    lines += [
-        f"Constants `{constants}`: {CONSTANTS[constants].note}",
-        "",
-        *rows,
-        PROTOCOL.format(seeds=PRESETS[preset].seeds),
-        "",
-        "## The two settings of the constants",
-        "",
-    ]
-    lines += ["Best reaches, counter-clockwise / null / clockwise:", "", "| setting | Φ (1/m²) | c (N m s/rad) | end error (cm) | "
-              "farthest to the side (cm) | root mean square command (N m) | converged |", "|---|---|---|---|---|---|---|"]  # fmt: skip
-    for name, c in CONSTANTS.items():
-        found = results["constants"][name]
-        cells = (
+            for key, found in value.items():
+                rows.add(f"beyond the paper, {what}: {key}", found)
+    head = ("setting", "Φ (1/m²)", "c (N m s/rad)", "end error (cm)", "farthest to the side (cm)",
+            "root mean square command (N m)", "converged")  # fmt: skip
+    settings = [
+        (
+            name,
             c.terminal,
             c.field,
-            found["end"],
-            found["lateral"],
-            found["rms_command"],
-            found["converged"],
+            *(results["constants"][name][key] for key in ("end", "lateral", "rms_command", "converged")),
         )
-        lines.append(f"| {name} | " + " | ".join(_number(cell) for cell in cells) + " |")
-    return "\n".join([*lines, ""])
+        for name, c in CONSTANTS.items()
+    ]
+    parts = [
+        "# Berniker & Kording 2015",
+        f"Preset `{preset}`: {PRESETS[preset].note}.",
+        f"Constants `{constants}`: {CONSTANTS[constants].note}",
+        rows.table(),
+        PROTOCOL.format(seeds=PRESETS[preset].seeds).strip(),
+        "## The two settings of the constants",
+        "Best reaches, counter-clockwise / null / clockwise:",
+        markdown(head, settings),
+    ]
+    return rows, "\n\n".join(parts) + "\n"
 
 
 def line(name: str, result: dict[str, Any]) -> str:
     """One line on a stage that is done."""
-    parts = [f"{key} {_number(value)}" for key, value in result.items() if not isinstance(value, dict)]
+    parts = [f"{key} {number(value)}" for key, value in result.items() if not isinstance(value, dict)]
     return f"{name}: " + ", ".join(parts)
-
-
-def _number(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, Seeds) and len(value) > 1:
-        columns = np.atleast_2d(np.asarray(value, float).T)
-        return " / ".join(f"{column.mean():.3g} ± {column.std(ddof=1):.1g}" for column in columns)
-    if isinstance(value, Seeds):
-        return _number(value[0])
-    if isinstance(value, list | tuple):
-        return " / ".join(_number(x) for x in value)
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

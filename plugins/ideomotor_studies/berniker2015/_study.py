@@ -11,8 +11,7 @@ import jax
 import numpy as np
 
 import ideomotor
-from ideomotor import Pipeline, write_json, write_text
-from ideomotor.errors import UnknownNameError, did_you_mean
+from ideomotor import Pipeline
 from ideomotor_trajectory_network import (
     ConditionsNetwork,
     OptimalReaches,
@@ -25,53 +24,46 @@ from ideomotor_trajectory_network import (
     sample_reaches,
 )
 
-from .._run import Run
-from . import _beyond, _figures, _measures, _report, _self_taught, _supervised
+from ..kit.run import Run, chosen, write_arrays
+from . import _beyond, _figures, _measures, _stages
+from ._report import line, table
 from ._settings import CONSTANTS, PRESETS, Constants, Preset
 
-FIELDS = ("counter-clockwise", "null", "clockwise")  # c < 0, 0, > 0, as the paper names them
 STAGES = {
-    "constants": _supervised.constants,
-    "oracle": _supervised.oracle,
-    "pca": _supervised.pca,
-    "network": _supervised.network,
-    "self-trained": _self_taught.self_trained,
-    "optimised": _self_taught.optimised,
-    "optimised-gradient": _self_taught.optimised_gradient,
-    "optimised-forward-model": _self_taught.optimised_forward,
+    "constants": _stages.constants,
+    "oracle": _stages.oracle,
+    "pca": _stages.pca,
+    "network": _stages.network,
+    "self-trained": _stages.self_trained,
+    "optimised": _stages.optimised,
+    "optimised-gradient": _stages.optimised_gradient,
+    "optimised-forward-model": _stages.optimised_forward,
     "beyond": _beyond.results,
 }
 REPEATED = ("network", "self-trained", "optimised", "optimised-forward-model")  # with other seeds
 
 
 def reproduce(
-    folder: Path | str,
+    folder: Path | str | None = None,
     *,
     preset: str = "cpu",
     constants: str = "figures",
     seed: int = 0,
     resume: bool = False,
     say: Callable[[str], Any] = lambda text: None,
-) -> dict[str, Any]:
-    """Run the whole study into a folder; returns the results by stage, also written to `results.json`.
-
-    - `preset`: a name in `PRESETS`; `constants`: a name in `CONSTANTS`.
-    - `resume`: keep the stages that the folder has; they must be of the same preset, constants and seed.
-    """
-    for name, known in ((preset, PRESETS), (constants, CONSTANTS)):
-        if name not in known:
-            raise UnknownNameError(f"There is no setting {name!r}.{did_you_mean(name, known)}")
+) -> Run:
+    """Run the whole study into a folder."""
+    sizes, setting = chosen("preset", preset, PRESETS), chosen("setting", constants, CONSTANTS)
     config = {"preset": preset, "constants": constants, "seed": seed}
-    run = Run(folder, config, resume=resume, say=say, line=_report.line)
-    study = Study(PRESETS[preset], CONSTANTS[constants], seed, run)
+    run = Run("berniker2015", folder, config, resume=resume, say=say, line=line)
+    study = Study(sizes, setting, seed, run)
     study.data()
     for name in STAGES:
         if name != "optimised-gradient" or study.preset.gradient_steps:
             study.stage(name)
     _figures.write(study)
-    write_json(run.folder / "results.json", run.results)
-    write_text(run.folder / "table.md", _report.table(run.results, preset, constants))
-    return run.results
+    run.finish(*table(run.results, preset, constants))
+    return run
 
 
 @dataclasses.dataclass
@@ -145,9 +137,7 @@ class Study:
                 for kind, many in (("all", reaches), ("test", test))
                 for name, value in many._asdict().items()
             }
-            with path.with_suffix(".part").open("wb") as file:
-                np.savez(file, **arrays)
-            path.with_suffix(".part").replace(path)
+            write_arrays(path, arrays)
             return {
                 "reaches": count,
                 "converged": float(reaches.converged.mean()),
@@ -155,9 +145,7 @@ class Study:
                 "optimal_end": _measures.by_field(_measures.end_errors(test.states, test.target)),
             }
 
-        if not path.exists():
-            self.run.forget("data")
-        self.run.stage("data", make)
+        self.run.stage("data", make, file=path)
         with np.load(path) as file:
             names = OptimalReaches._fields
             every, self.test = (

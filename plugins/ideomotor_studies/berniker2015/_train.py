@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 import ideomotor
-from ideomotor.errors import UnknownNameError, did_you_mean
 from ideomotor_trajectory_network import (
     ConditionsNetwork,
     OptimalReaches,
@@ -21,8 +20,9 @@ from ideomotor_trajectory_network import (
     sample_reaches,
 )
 
-from .._run import Run
-from . import _measures, _report
+from ..kit.run import Run, chosen, write_arrays
+from . import _measures
+from ._report import line
 from ._settings import CONSTANTS
 
 DURATIONS = (0.6, 1.4)
@@ -45,7 +45,7 @@ SIZES = {
 }
 
 
-def problem() -> ReachProblem:
+def reach_problem() -> ReachProblem:
     """Reaches without friction in a joint curl field of any strength; the constants that fit the paper's figures."""
     arm = ideomotor.make("two-link-arm", damping=0.0)
     field = ideomotor.make("joint-curl-field", plant=arm, strength=0.0)
@@ -53,23 +53,28 @@ def problem() -> ReachProblem:
 
 
 def train_one(
-    out: Path,
+    folder: Path | str | None = None,
     *,
     preset: str = "cpu",
     seed: int = 0,
     resume: bool = False,
     say: Callable[[str], Any] = lambda text: None,
-) -> dict[str, Any]:
-    """Train a function of start, target, field and movement time, and save it in `out/network`; returns its measures.
+) -> Run:
+    """Train a function of start, target, field and movement time, and save it in `network` in the folder.
 
-    With `resume`, the reaches and the function that `out` has are kept.
+    With `resume`, the reaches and the function that the folder holds are kept.
     """
-    if preset not in SIZES:
-        raise UnknownNameError(f"There is no preset {preset!r}.{did_you_mean(preset, SIZES)}")
-    config = {"train": "trajectory-network", "preset": preset, "seed": seed}
-    run = Run(out, config, resume=resume, say=say, folders=(), line=_report.line)
-    reaches, fresh = _reaches(run, SIZES[preset].reaches, seed)
-    return run.stage("network", lambda: _function(run, SIZES[preset], preset, seed, reaches, fresh))
+    size = chosen("preset", preset, SIZES)
+    run = Run(
+        "trajectory-network", folder, {"preset": preset, "seed": seed}, resume=resume, say=say, line=line
+    )
+    reaches, fresh = _reaches(run, size.reaches, seed)
+    run.stage(
+        "network",
+        lambda: _function(run, size, preset, seed, reaches, fresh),
+        file=run.folder / "network" / "config.json",
+    )
+    return run
 
 
 def _reaches(run: Run, count: int, seed: int) -> tuple[OptimalReaches, OptimalReaches]:
@@ -81,16 +86,12 @@ def _reaches(run: Run, count: int, seed: int) -> tuple[OptimalReaches, OptimalRe
         start, target = sample_reaches(rng, every)
         field = CONSTANTS["figures"].field * rng.uniform(-1, 1, every)
         found = optimal_reaches(
-            problem(), start, target, field=field, duration=rng.uniform(*DURATIONS, every)
+            reach_problem(), start, target, field=field, duration=rng.uniform(*DURATIONS, every)
         )
-        with path.with_suffix(".part").open("wb") as file:
-            np.savez(file, **found._asdict())
-        path.with_suffix(".part").replace(path)
+        write_arrays(path, found._asdict())
         return {"reaches": every, "converged": float(found.converged.mean())}
 
-    if not path.exists():
-        run.forget("data")
-    run.stage("data", make)
+    run.stage("data", make, file=path)
     with np.load(path) as file:
         reaches = OptimalReaches(*(file[name] for name in OptimalReaches._fields))
     return tuple(part[part.converged] for part in (reaches[:count], reaches[count:]))  # pyright: ignore
@@ -111,7 +112,7 @@ def _function(run: Run, size: Size, preset: str, seed: int, reaches, fresh) -> d
     ).scaled_to(reaches.states, reaches.commands)
     trainer = Trainer(0, size.steps, optimiser=adam, seed=seed)
     function = trainer.function(conditions, decoder, *_measures.numbers(conditions, decoder, reaches))
-    moved, _ = _measures.played(problem(), function, fresh)
+    moved, _ = _measures.played(reach_problem(), function, fresh)
     away = _measures.end_errors(moved.states, fresh.target)
     effort, best = (_effort(us, fresh.duration) for us in (moved.commands, fresh.commands))
     metrics = {
@@ -131,7 +132,7 @@ def _function(run: Run, size: Size, preset: str, seed: int, reaches, fresh) -> d
 
 
 def _effort(commands: np.ndarray, duration: np.ndarray) -> np.ndarray:
-    at_rest = ReachProblem(problem().plant, terminal=1e-9)
+    at_rest = ReachProblem(reach_problem().plant, terminal=1e-9)
     arrays = (jnp.asarray(x, jnp.float32) for x in (commands, duration))
     nothing = jnp.zeros(4)
     return np.asarray(jax.vmap(lambda us, t: at_rest.cost(nothing, nothing[:2], us, t))(*arrays))

@@ -18,8 +18,7 @@ from ideomotor_movement_database import (
     shelf_demonstrations,
 )
 
-from ._arm import joints, place
-from ._robot import SCENE
+from ._robot import SCENE, joints, place
 from ._settings import FAN, THRESHOLD
 
 SPACES = ("cartesian", "joint")
@@ -40,8 +39,9 @@ def tree_of(made: Demonstrations, **options: Any) -> MovementTree:
     return build_tree(made, velocity_weight=1.0, threshold=THRESHOLD[made.space], **options)
 
 
-def planner_of(made: Demonstrations, tree: MovementTree, kind: str) -> MovementGraph:
+def planner_of(made: Demonstrations, kind: str, tree: MovementTree | None = None) -> MovementGraph:
     """`flat`, ours, checks its steps against the shelf's boards; `hierarchical`, the paper's, knows nothing of them."""
+    tree = tree_of(made) if tree is None else tree
     look = look_of(made.space)
     if kind == "hierarchical":
         return MovementGraph(made, Hierarchical(), tree=tree, look=look)

@@ -1,50 +1,36 @@
 """Figures 3, 6, 8, 10, 11 and 14 of the paper, drawn from our run."""
 
+import itertools
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
-from ._data import demonstrations, place_of, planner_of, queries, tree_of
+from ..kit.figures import BLUE, ORANGE, RED, new_figure
+from ._data import demonstrations, place_of, planner_of, queries
 from ._robot import SCENE
 
-BLUE, RED, ORANGE, WOOD = "#1f6fb4", "#d1495b", "#e07b00", "#b79a6b"
+WOOD = "#b79a6b"
 
 
 def write(study: Any) -> None:
     """Draw all figures into the run folder."""
-    made = [
-        ("figure3", partial_paths(study)),
-        ("figure6", indices(study.run.results["clustering"])),
-        ("figure8", captured(study)),
-        ("figure10", discovered(study)),
-        ("figure11", generalised(study)),
-        ("figure14", spaces(study)),
-    ]
-    for name, figure in made:
-        figure.savefig(study.run.folder / "figures" / f"{name}.png", dpi=110)
-
-
-def new_figure(width: float | int, height: float | int) -> Figure:
-    """With a canvas that needs no display."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    study.run.figure("figure6", indices(study.run.results["clustering"]))
+    for name, draw in (
+        ("figure3", partial_paths),
+        ("figure8", captured),
+        ("figure10", discovered),
+        ("figure11", generalised),
+        ("figure14", spaces),
+    ):
+        study.run.figure(name, draw(study))
 
 
 def show_scene(axes: Any) -> None:
     """The boards of the shelf and the start area."""
     for low, high in SCENE.boards:
-        corners = np.array(
-            [
-                [(low, high)[i][0], (low, high)[j][1], (low, high)[k][2]]
-                for i in (0, 1)
-                for j in (0, 1)
-                for k in (0, 1)
-            ]
-        )
+        corners = np.array(list(itertools.product(*zip(low, high, strict=True))))
         faces = [[0, 1, 3, 2], [4, 5, 7, 6], [0, 1, 5, 4], [2, 3, 7, 6], [0, 2, 6, 4], [1, 3, 7, 5]]
         axes.add_collection3d(
             Poly3DCollection([corners[f] for f in faces], facecolor=WOOD, alpha=0.18, edgecolor="0.5", lw=0.3)
@@ -66,7 +52,7 @@ def partial_paths(study: Any) -> Figure:
     What a level's transition graph joins is blue; gaps between partial paths are orange.
     """
     made = demonstrations(study.seed, "cartesian")
-    planner = planner_of(made, tree_of(made), "hierarchical")
+    planner = planner_of(made, "hierarchical")
     paths = [(len(p.gaps), p) for p in (planner.find(*query) for query in queries(made)[:36])]
     path = max(paths, key=lambda pair: pair[0])[1]
     graph = planner.graph

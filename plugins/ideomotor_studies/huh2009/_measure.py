@@ -15,12 +15,11 @@ from ideomotor_rnn import (
     Started,
 )
 
-DT = 0.01
+from ..kit.reaching import BETWEEN, DT, LEAD, tracked_path
+
 HOLD = 0.5  # s at the first target, before the jump
 SETTLE = 3.0  # s until a circle counts as settled
 ROUND = 4.0  # s for which it is then measured: one period of the slowest circle
-LEAD = 1.0  # s until tracking is measured
-BETWEEN = 0.05  # s between the points of a tracked path
 
 
 def measure_reach(
@@ -109,15 +108,6 @@ def measure_circles(
         "instant_speed_error_percent": float(wrong_instant.mean()),
         "wrong_sense_of_rotation": int(np.sum(np.sign(speed.mean(1)) != np.sign(circle.speed))),
     }
-
-
-def tracked_path(duration: float, *, phase: float = 0.0, size: float = 0.08) -> np.ndarray:
-    """A figure of Lissajous about the middle of the workspace, one point each 0.05 s; its mean speed is 7 cm/s."""
-    t = np.arange(0.0, duration + BETWEEN, BETWEEN)
-    w = 2 * np.pi / 12.0
-    return np.array([0.18, 0.36]) + size * np.stack(
-        [np.sin(w * t + phase), np.sin(2 * w * t + 1.7 * phase)], -1
-    )
 
 
 def measure_tracking(

@@ -1,13 +1,11 @@
 """Omniglot's characters: several strokes as one path with a pen channel, and several ways of drawing them."""
 
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.spatial.distance import cdist
 
@@ -17,7 +15,8 @@ from ideomotor.errors import DataError
 from ideomotor_encoder_decoder import EncoderDecoder, FullyConnected, Mixture, mixture_loss, trajectory_loss
 from ideomotor_encoder_decoder.digits import PEN, Characters, Pairs, transformed_pairs
 
-from .._run import Run
+from ..kit.figures import GREY, RED, new_figure
+from ..kit.run import Run
 from ._training import At
 
 SIZES = {
@@ -43,16 +42,8 @@ class CharacterStudy:
                 f"There are {len(np.unique(characters.labels))} character(s), and holding some out needs at least {HELD_OUT}."
             )
         self.testing, training = characters.take(held), characters.take(~held)
-        moved = transformed_pairs(
-            _planar(training),
-            seed=seed,
-            copies=self.copies,
-            rotation=12,
-            translation=2,
-            scale=0.15,
-            shear=0.15,
-            elastic=0.5,
-        )
+        shift = {"rotation": 12, "translation": 2, "scale": 0.15, "shear": 0.15, "elastic": 0.5}
+        moved = transformed_pairs(_planar(training), seed=seed, copies=self.copies, **shift)
         pen = np.tile(training.paths[..., 2:], (self.copies, 1, 1))
         self.images, self.paths = moved.images, np.concatenate([moved.paths, pen], -1)
         self.primitive = ideomotor.make("dmp", dof=3, basis=basis, duration=DURATION)
@@ -107,7 +98,7 @@ class CharacterStudy:
 
     def _measured(self, stage: str, model) -> dict[str, Any]:
         ideomotor.save(model, self.run.path("networks", stage), seed=self.seed, overwrite=True)
-        scores, paths = seen(model, self.testing.images)
+        scores, paths = _seen(model, self.testing.images)
         found: dict[str, Any] = {
             "characters": self.known,
             "characters held out": len(np.unique(self.testing.labels)),
@@ -123,18 +114,14 @@ class CharacterStudy:
         found["mean of the nearest, one stroke"] = float(each.min(1)[single].mean())
         writes = paths[rows, best, :, 2] > PEN / 2
         found["time with the pen right"] = float((writes == (self.testing.paths[..., 2] > PEN / 2)).mean())
-        ink = [ink_to_writing(p, i) for p, i in zip(paths[rows, best], self.testing.images, strict=True)]
+        ink = [_ink_to_writing(p, i) for p, i in zip(paths[rows, best], self.testing.images, strict=True)]
         found["ink to path"], found["path to ink"] = (float(x) for x in np.mean(ink, 0))
-        _figure(
-            self.testing,
-            scores,
-            paths,
-            self.run.folder / "figures" / f"{stage.replace(', ', '_').replace(' ', '_')}.png",
-        )
+        name = stage.replace(", ", "_").replace(" ", "_")
+        self.run.figure(name, _figure(self.testing, scores, paths))
         return found
 
 
-def seen(model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _seen(model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logarithms of the probabilities (n, count) and paths (n, count, time, 3)."""
 
     @jax.jit
@@ -151,7 +138,7 @@ def seen(model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(scores), np.concatenate(paths)
 
 
-def ink_to_writing(path: np.ndarray, image: np.ndarray) -> tuple[float, float]:
+def _ink_to_writing(path: np.ndarray, image: np.ndarray) -> tuple[float, float]:
     """Mean distance in px of the ink from what is written with the pen down, and back; half the image where nothing is."""
     rows, cols = np.nonzero(image > 127)
     written = path[path[:, 2] > PEN / 2, :2]
@@ -167,11 +154,10 @@ def _planar(characters: Characters) -> Pairs:
     )
 
 
-def _figure(testing: Characters, scores, paths, file: Path) -> None:
+def _figure(testing: Characters, scores, paths) -> Figure:
     kinds = np.unique(testing.labels)
     chosen = [int(np.flatnonzero(testing.labels == kind)[0]) for kind in kinds][:16]
-    fig = Figure(figsize=(2 * 8, 4.4), layout="constrained")
-    FigureCanvasAgg(fig)
+    fig = new_figure(16, 4.4)
     grid = fig.subplots(2, 8, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
@@ -182,11 +168,5 @@ def _figure(testing: Characters, scores, paths, file: Path) -> None:
             path = paths[i, k].copy()
             path[path[:, 2] < PEN / 2] = np.nan
             best = k == order[-1]
-            axes.plot(
-                path[:, 0],
-                path[:, 1],
-                color="#d1342f" if best else "#8a8f98",
-                lw=1.6 if best else 0.7,
-                alpha=1 if best else 0.6,
-            )
-    fig.savefig(file, dpi=100)
+            axes.plot(*path[:, :2].T, color=RED if best else GREY, lw=1.6 if best else 0.7)
+    return fig

@@ -1,23 +1,20 @@
 """The paper's experiments, stage by stage, into a run folder."""
 
 import functools
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import ideomotor
-from ideomotor import write_json, write_text
-from ideomotor.errors import DataError, UnknownNameError, did_you_mean
+from ideomotor import write_text
+from ideomotor.errors import DataError
 from ideomotor_encoder_decoder import Refined
 from ideomotor_encoder_decoder.digits import load_characters
 
-from .._run import Run
-from . import _figures, _report
+from ..kit.run import Run, chosen, fingerprint
 from ._characters import HEADS, SAMPLES, CharacterStudy
-from ._data import Row, fitted, load_any, mnist_row, synthetic_row
-from ._measures import measure, measure_by_label
-from ._robustness import KINDS, all_kinds, disturbed
+from ._data import KINDS, Row, all_kinds, disturbed, fitted, load_any, mnist_row, synthetic_row
+from ._report import FILES, examples, learning, measure, measure_by_label, table
 from ._settings import PRESETS, ROWS, Preset
 from ._training import finer, train_cascade, train_network, untrained
 
@@ -26,7 +23,7 @@ ROBUST = "all disturbances, eq. (10)"
 
 
 def reproduce(
-    folder: Path | str,
+    folder: Path | str | None = None,
     *,
     preset: str = "cpu",
     data: Path | str | None = None,
@@ -35,22 +32,18 @@ def reproduce(
     seed: int = 0,
     resume: bool = False,
     say: Callable[[str], Any] = lambda text: None,
-) -> dict[str, Any]:
-    """Run the whole study into a folder; returns the results by stage, also written to `results.json`.
+) -> Run:
+    """Run the whole study into a folder.
 
-    - `preset`: a name in `PRESETS`.
     - `data`: an `.npz` file of MNIST threes and fives with their paths (`ideomotor_encoder_decoder.digits.load_pairs`), or a
       folder of the public MNIST and stroke files (`mnist_pairs`); without it those rows are left out.
     - `characters`: an `.npz` file of Omniglot's drawings (`load_characters`); without it the networks for several strokes are left
       out. It may be added to a run when that is resumed.
     - `rows`: of the table, out of `ROWS`; by default all that there are data for. More may be added when a run is resumed.
-    - `resume`: keep what the folder has; it must be a run of the same preset, data and seed.
     """
-    if preset not in PRESETS:
-        raise UnknownNameError(f"There is no preset {preset!r}.{did_you_mean(preset, PRESETS)}")
+    sizes = chosen("preset", preset, PRESETS)
     for row in rows:
-        if row not in ROWS:
-            raise UnknownNameError(f"There is no row {row!r}.{did_you_mean(row, ROWS)}")
+        chosen("row", row, dict.fromkeys(ROWS))
     if ROWS[2] in rows and data is None:
         raise DataError(
             f"The row {ROWS[2]!r} needs pairs of image and path; give a file or folder of them (--data)."
@@ -58,28 +51,18 @@ def reproduce(
     if data is not None:
         load_any(Path(data))  # a file that is no good is refused before anything is written
     drawings = None if characters is None else load_characters(characters, samples=SAMPLES)
-    config = {
-        "paper": "pahic2018",
-        "preset": preset,
-        "data": None if data is None else str(data),
-        "seed": seed,
-        "sizes": json.loads(json.dumps(PRESETS[preset]._asdict())),
-    }
-    run = Run(folder, config, resume=resume, say=say, folders=("figures", "training", "networks"))
-    study = Study(PRESETS[preset], None if data is None else Path(data), seed, run, rows)
+    config = {"preset": preset, "seed": seed, "data": fingerprint(data), "sizes": sizes._asdict()}
+    run = Run("pahic2018", folder, config, resume=resume, say=say)
+    study = Study(sizes, None if data is None else Path(data), seed, run, rows)
     if drawings is not None:
         drawn = CharacterStudy(drawings, preset, seed, run)
         study.add("characters, one movement", drawn.one)
         study.add(f"characters, {HEADS} movements", drawn.several)
 
-    def table() -> None:
-        write_text(run.folder / "table.md", _report.table(run.results, preset))
-
-    run.after = table
+    run.after = lambda: write_text(run.folder / "table.md", table(run.results, preset)[1])
     study.all()
-    write_json(run.folder / "results.json", run.results)
-    table()
-    return run.results
+    run.finish(*table(run.results, preset))
+    return run
 
 
 class Study:
@@ -113,7 +96,7 @@ class Study:
             for seed in range(self.seed, self.seed + self.preset.seeds):
                 for loss in LOSSES:
                     self._short(name, loss, seed)
-        _figures.learning(self.run)
+        learning(self.run)
 
     @functools.lru_cache  # noqa: B019 - the study lives as long as the command
     def _row(self, name: str) -> Row:
@@ -133,12 +116,8 @@ class Study:
             training = self.run.path("training", stage)
             model = train_network(model, loss, row, params, self.preset, steps, self.seed, training)
             found = self._measured(stage, model, row)
-            return {
-                **found,
-                "training pairs": len(row.training.images),
-                "test pairs": len(row.testing.images),
-                "steps": steps,
-            }
+            pairs = {"training pairs": len(row.training.images), "test pairs": len(row.testing.images)}
+            return {**found, **pairs, "steps": steps}
 
         self.run.stage(stage, make)
 
@@ -190,14 +169,10 @@ class Study:
             model = untrained(self.preset, row, seed)
             params = self._params(model, name, loss)
             steps = max(2, self.preset.seed_steps // (2 if row.moved else 1))
-            model = train_network(
-                model, loss, row, params, self.preset, steps, seed, self.run.path("training", stage)
-            )
+            training = self.run.path("training", stage)
+            model = train_network(model, loss, row, params, self.preset, steps, seed, training)
             some = row.testing.take(slice(1000))
-            return {
-                "mean": measure(model, some, row.zoom, warped=False)["mean"],
-                "steps": steps,
-            }
+            return {"mean": measure(model, some, row.zoom, warped=False)["mean"], "steps": steps}
 
         self.run.stage(stage, make)
 
@@ -208,16 +183,8 @@ class Study:
             row, steps = self._row("ten digits"), self.preset.ten.refining // 2
             worse = Row(all_kinds(row.training.take(slice(60_000)), self.seed), row.testing)
             model = untrained(self.preset, worse, self.seed)
-            model = train_network(
-                model,
-                "eq. (10)",
-                worse,
-                None,
-                self.preset,
-                steps,
-                self.seed,
-                self.run.path("training", ROBUST),
-            )
+            training = self.run.path("training", ROBUST)
+            model = train_network(model, "eq. (10)", worse, None, self.preset, steps, self.seed, training)
             ideomotor.save(model, self.run.path("networks", ROBUST), seed=self.seed, overwrite=True)
             found: dict[str, Any] = {}
             models = {ROBUST: model}
@@ -232,9 +199,8 @@ class Study:
 
     def _examples(self, name: str) -> None:
         """The paper's figures 3 and 4: images, the paths that drew them and those seen."""
-        file = self.run.folder / "figures" / _figures.FILES[name]
-        if name not in _figures.FILES or file.exists():
+        if (self.run.folder / "figures" / f"{FILES[name]}.png").exists():
             return
         model = ideomotor.load(self.run.path("networks", f"{name}, eq. (10)"))
         testing = self._row(name).testing
-        _figures.examples(model, testing, file)
+        self.run.figure(FILES[name], examples(model, testing))

@@ -1,17 +1,25 @@
-"""The data set: which objects are tried, and what came of it as arrays for training and judging."""
+"""The data set: which objects are tried, their collection in simulation, and its grasps as arrays."""
 
+import contextlib
 import dataclasses
+import hashlib
 import json
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from ideomotor import make_pool, write_text
 from ideomotor.errors import DataError
-from ideomotor_mujoco.grasping import TRAINING, UNSEEN, Camera, Job, View, to_frame
+from ideomotor_mujoco.grasping import TRAINING, UNSEEN, Camera, Job, View, collect, to_frame
 
-from ._settings import Settings
+from ..kit.options import bar
+from ..kit.report import table
+from ..kit.run import Run, chosen
+from ._settings import PRESETS, Settings
 
 SETS = ("training", "similar", "different")
 
@@ -38,6 +46,91 @@ def jobs(settings: Settings, seed: int = 0) -> dict[str, list[Job]]:
         "similar": of([(f, settings.instances + 1) for f in known], settings.tested),
         "different": of([(f, 1) for f in others], settings.tested),
     }
+
+
+def collect_all(
+    folder: Path | str,
+    *,
+    preset: str = "cpu",
+    seed: int = 0,
+    workers: int = 1,
+    ray: str | None = None,
+    say: Callable[[str], Any] = lambda text: None,
+) -> Path:
+    """Collect all three sets into one folder, or continue a collection with the same preset and seed; returns the folder.
+
+    Raises an `IdeomotorError` for a folder of another collection.
+    """
+    settings = chosen("preset", preset, PRESETS)
+    config = {"preset": preset, "seed": seed, "sizes": settings.collected()}
+    folder = Run("grasps", folder, config, resume=True).folder
+    sets = jobs(settings, seed)
+    wanted = [job for name in (*SETS[1:], SETS[0]) for job in sets[name]]  # the small ones first
+    held = 0
+    with contextlib.ExitStack() as stack:
+        shown = stack.enter_context(bar((), total=len(wanted), unit="pose"))
+        pool = stack.enter_context(make_pool(workers, ray))
+
+        def report(family: str, reasons: Counter[str], successes: int) -> None:
+            nonlocal held
+            held += successes
+            shown.set_postfix_str(f"{held} held; {family}: {successes} of {sum(reasons.values())}")
+            shown.update()
+
+        shown.update(sum((folder / f"{job.name}.npz").exists() for job in wanted))
+        collect(wanted, folder, map=pool.map, report=report)
+    yields = yield_table(folder)
+    write_text(folder / "README.md", _card(settings, seed, yields, digest(folder)))
+    say(yields)
+    return folder
+
+
+def yield_table(folder: Path) -> str:
+    """Trials, successes and processor time of each family, and the commonest failures."""
+    lines = []
+    families: dict[str, tuple[Counter[str], list[float]]] = {}
+    for record in records(folder):
+        reasons, seconds = families.setdefault(record["family"], (Counter(), []))
+        reasons.update(record["reasons"])
+        seconds.append(record["cpu_seconds"])
+    for family, (reasons, seconds) in families.items():
+        failures = Counter({name: n for name, n in reasons.items() if name != "held"})
+        commonest = ", ".join(f"{name} {n}" for name, n in failures.most_common(2))
+        lines.append((family, str(reasons.total()), str(reasons["held"]), f"{sum(seconds):.0f}", commonest))
+    held = sum(reasons["held"] for reasons, _ in families.values())
+    trials = sum(reasons.total() for reasons, _ in families.values())
+    spent = sum(sum(seconds) for _, seconds in families.values())
+    lines.append(
+        ("all", str(trials), str(held), f"{spent:.0f}", f"{held / max(spent, 1e-9):.1f} held per CPU s")
+    )
+    return table(("family", "trials", "held", "CPU s", "most failures"), lines)
+
+
+def digest(folder: Path) -> str:
+    """A hash of the data set: of its header and of every file of grasps, by name."""
+    found = hashlib.sha256()
+    for path in [folder / "header.json", *sorted(folder.glob("*.npz"))]:
+        found.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def _card(settings: Settings, seed: int, table: str, mark: str) -> str:
+    return f"""# Grasps that held
+
+Made by `ideomotor grasp collect` (seed {seed}) in simulation, after Veres, Moussa & Taylor 2017: a three-finger hand closes on
+an object of 1 kg, lifts it 0.3 m and holds it, also when the palm is 3 mm and 2 degrees elsewhere (tried twice).
+`header.json` holds the physics, the camera and a hash of the hand; grasps made with others are refused.
+
+One `.npz` per object and resting pose (family-instance-pose): `rgb`, `depth` (m, float16), `mask`, `camera` (pose, 4x4: right, up,
+back, position), `contacts` and `normals` (three finger tips, world axes, m), `wrist` (position, quaternion with w first) and
+`preshape` of each success, and the `object`'s pose; the `.json` beside it counts the failures.
+
+Settings: `{settings}`
+
+SHA-256 of the header and all `.npz` files, by name: `{mark}`
+
+{table}
+"""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,7 @@
-"""The networks of the paper's tables, their training and their likelihoods."""
+"""The networks of the paper's tables, their training and likelihoods, and a trained one with its conventions."""
 
+import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array
+from jaxtyping import Array, Float, PRNGKeyArray
 
 import ideomotor
+from ideomotor import load, save, write_json
+from ideomotor.errors import CheckpointError
 from ideomotor_cvae import (
     CVAE,
     GaussianRegression,
@@ -21,8 +25,9 @@ from ideomotor_cvae import (
     balanced_batches,
     negative_bound,
 )
+from ideomotor_mujoco.grasping import Camera, View, to_world
 
-from ._data import Grasps, equal_parts
+from ._data import Grasps, equal_parts, layers, seen
 from ._settings import Settings
 
 KINDS = ("CNN", "GSNN", "CVAE", "R-CVAE")
@@ -31,14 +36,8 @@ _PRIORS = {"GSNN": SharedPrior, "CVAE": ImagePrior, "R-CVAE": RecurrentPrior}
 
 def build(kind: str, settings: Settings, tips: int, seed: int) -> CVAE | GaussianRegression:
     """A network of the paper's family, untrained."""
-    tower = NetworkInNetwork(
-        settings.channels,
-        settings.kernels,
-        settings.pool_after,
-        width=settings.features,
-        stride=settings.stride,
-        cells=settings.cells,
-    )
+    sizes = {"width": settings.features, "stride": settings.stride, "cells": settings.cells}
+    tower = NetworkInNetwork(settings.channels, settings.kernels, settings.pool_after, **sizes)
     output = {"contacts": (tips, 3), "normals": (tips, 3)}
     shape = (settings.pixels, settings.pixels, 6 if settings.colours else 3)
     key = jax.random.key(seed)
@@ -55,8 +54,11 @@ def build(kind: str, settings: Settings, tips: int, seed: int) -> CVAE | Gaussia
     )
 
 
-def fit(kind: str, grasps: Grasps, settings: Settings, *, seed: int, run: Path, resume: bool = False) -> Any:
-    """A trained network; class-balanced batches, Adam, gradients of at most norm 5 (the authors' settings)."""
+def fit(kind: str, grasps: Grasps, settings: Settings, *, seed: int, run: Path) -> Any:
+    """A trained network: class-balanced batches, Adam, gradients of at most norm 5 (the authors' settings).
+
+    A training that was stopped is resumed.
+    """
     model = build(kind, settings, grasps.contacts.shape[1], seed)
     model = model.with_scaling(grasps.params, grasps.observations)
     data = {"observations": grasps.observations, "params": grasps.params}
@@ -77,7 +79,7 @@ def fit(kind: str, grasps: Grasps, settings: Settings, *, seed: int, run: Path, 
         where=_trained,
         seed=seed,
         run=run,
-        resume=resume,
+        resume=True,
     )
 
 
@@ -127,3 +129,75 @@ def constant_likelihood(training: Grasps, grasps: Grasps) -> float:
         apart.append((tested - known.mean(0)) / known.std(0))
     z = np.concatenate(apart, 1)
     return float(np.mean(0.5 * (z**2 + np.log(2 * np.pi)).sum(1)))
+
+
+SHIPPED = Path(__file__).parent / "checkpoints" / "grasp"
+_READING = "reading.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class GraspModel:
+    """A Perception of grasps with its conventions.
+
+    - `perception`: from what `observe` makes of a picture of so many `pixels` along each side, with or without
+      `colours`, to `{"contacts": (3, 3), "normals": (3, 3)}` in the object's frame, m.
+    - `frame`: the axes of that frame, for `object_frame`. `camera`: what the training pictures were taken with.
+    - `physics`: the digest of hand and physics that it was trained with (`PickingScene.digest`).
+    """
+
+    perception: Any
+    frame: str
+    pixels: int
+    colours: bool
+    camera: Camera
+    physics: str
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """What it sees of a picture, for `grasp-perception`."""
+        return layers(self.colours)
+
+    def observe(self, view: View) -> Float[np.ndarray, "pixels pixels channels"]:
+        """A picture as the network wants it."""
+        return seen(view, self.camera, self.pixels, self.colours)
+
+    def grasps(
+        self, view: View, key: PRNGKeyArray, count: int = 10
+    ) -> dict[str, Float[np.ndarray, "count tips 3"]]:
+        """Sampled grasps in the world: `contacts` (m) and unit `normals`.
+
+        Raises a `DataError` if no object is in the picture.
+        """
+        frame = self.camera.object_frame(view, self.frame)
+        made = _sample(self.perception, jnp.asarray(self.observe(view)), key, count)
+        found = to_world(frame, {name: np.asarray(array, float) for name, array in made.items()})
+        length = np.linalg.norm(found["normals"], axis=-1, keepdims=True)
+        return {"contacts": found["contacts"], "normals": found["normals"] / np.maximum(length, 1e-9)}
+
+
+def _sample(perception: Any, observation: Array, key: PRNGKeyArray, count: int) -> Any:
+    return jax.vmap(lambda k: perception(observation, key=k))(jax.random.split(key, count))
+
+
+def save_grasp_model(model: GraspModel, folder: Path | str, *, metrics: dict[str, float], card: str) -> Path:
+    """Save it with its conventions to a folder; numbers are stored in half precision."""
+    folder = save(model.perception, folder, metrics=metrics, card=card, dtype="float16", overwrite=True)
+    about = {f.name: getattr(model, f.name) for f in dataclasses.fields(model) if f.name != "perception"}
+    write_json(folder / _READING, about | {"camera": dataclasses.asdict(model.camera)})
+    return folder
+
+
+def load_grasp_model(folder: Path | str = SHIPPED) -> GraspModel:
+    """The trained model that comes with Ideomotor, or one from another folder.
+
+    Raises a `CheckpointError` if there is none.
+    """
+    folder = Path(folder)
+    if not (folder / _READING).exists():
+        raise CheckpointError(
+            f"There is no trained grasp model in {folder}; train one with `ideomotor reproduce veres2017`, which writes it "
+            f"to the folder `grasp` of its run."
+        )
+    about = json.loads((folder / _READING).read_text(encoding="utf-8"))
+    camera = Camera(**about.pop("camera"))
+    return GraspModel(load(folder, kind="perception"), camera=camera, **about)

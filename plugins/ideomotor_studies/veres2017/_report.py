@@ -1,12 +1,19 @@
-"""The paper's tables beside ours."""
+"""The paper's tables beside ours, and its figures 4, 5 and 6."""
 
 import itertools
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from matplotlib.figure import Figure
 
-from ._data import SETS
+from ..kit.figures import COLOURS, new_figure
+from ..kit.report import Comparison, Spread
+from ..kit.report import table as markdown
+from ._data import SETS, Grasps
 from ._judge import TRIES
 from ._models import KINDS
 
@@ -24,60 +31,81 @@ _PAPER_SUCCESS = {
     "CVAE": (0.347, 0.295),
     "R-CVAE": (0.362, 0.315),
 }
-
-
 _CHECKS = {", plain": "placed plainly", ", clear": "started free of collisions", "": "closing predicted"}
+
+
+def compared(found: dict[str, Any]) -> Comparison:
+    """The measures of the networks that learnt from all training grasps, over their seeds."""
+    rows, size = Comparison(), max(m["size"] for m in found["models"])
+    for (place, name), kind in itertools.product(enumerate(SETS[1:]), KINDS):
+        mine = [m[name] for m in found["models"] if (m["kind"], m["size"]) == (kind, size)]
+        rows.add(f"{kind}, {name}: nats per grasp", Spread(m["nll"] for m in mine), _PAPER_NLL[kind][place])
+        for tries in TRIES:
+            paper = _PAPER_SUCCESS[kind][place] if tries == "mean, plain" else None
+            rows.add(
+                f"{kind}, {name}: lifted, {tries}", Spread(m[tries].get("held", 0.0) for m in mine), paper
+            )
+    return rows
 
 
 def table_1(found: dict[str, Any]) -> str:
     """The data sets."""
-    lines = ["Table I: the data", "", "| set | objects | grasps | paper |", "|---|---|---|---|"]
-    for name in SETS:
-        size, (objects, grasps) = found["sizes"][name], _COUNTS[name]
-        lines.append(f"| {name} | {size['objects']} | {size['grasps']} | {objects}, {grasps} |")
-    return "\n".join(lines)
+    lines = [
+        (
+            name,
+            str(found["sizes"][name]["objects"]),
+            str(found["sizes"][name]["grasps"]),
+            "{}, {}".format(*_COUNTS[name]),
+        )
+        for name in SETS
+    ]
+    return "Table I: the data\n\n" + markdown(("set", "objects", "grasps", "paper"), lines)
 
 
 def table_2(found: dict[str, Any]) -> str:
     """Negative conditional log-likelihoods."""
-    sizes = sorted({m["size"] for m in found["models"]})
-    head = " | ".join(f"{name}, {size}" for name in SETS[1:] for size in sizes)
-    lines = ["Table II: negative conditional log-likelihood (nats; the paper's with all its data)", ""]
-    lines += [f"| network | {head} | paper |", "|---" * (2 + 2 * len(sizes)) + "|"]
-    for kind in KINDS:
-        cells = [_mean(found, kind, size, lambda m, n=n: m[n]["nll"]) for n in SETS[1:] for size in sizes]
-        lines.append(f"| {kind} | {' | '.join(cells)} | {_PAPER_NLL[kind][0]} / {_PAPER_NLL[kind][1]} |")
-    constant = [f"{found['constant'][name]:.2f}" for name in SETS[1:] for _ in sizes]
-    lines.append(f"| always the training mean, deviation 1 | {' | '.join(constant)} | – |")
-    return "\n".join(lines)
+    lines = [
+        (kind, *_cells(found, kind, lambda m: m["nll"]), "{} / {}".format(*_PAPER_NLL[kind]))
+        for kind in KINDS
+    ]
+    constant = [f"{found['constant'][name]:.2f}" for name in SETS[1:] for _ in _sizes(found)]
+    lines.append(("always the training mean, deviation 1", *constant, "–"))
+    head = "Table II: negative conditional log-likelihood (nats; the paper's with all its data)\n\n"
+    return head + markdown(("network", *_columns(found), "paper"), lines)
 
 
 def table_3(found: dict[str, Any]) -> str:
     """Shares of test pictures whose predicted grasp lifted the object."""
-    sizes = sorted({m["size"] for m in found["models"]})
-    head = " | ".join(f"{name}, {size}" for name in SETS[1:] for size in sizes)
-    lines = [
-        "Table III: lifted and held. Plain: placed in the one nearest way, as in the paper. Clear: started free of collisions. All",
-        "others: the nearest start whose predicted closing is good, by a planner that knows the object's shape and pose, in all rows.",
-        "",
-        f"| network | proposal | {head} | paper (mean) |",
-    ]
-    lines.append("|---" * (3 + 2 * len(sizes)) + "|")
-    for kind in KINDS:
-        for tries in TRIES:
-            cells = [
-                _mean(
-                    found, kind, size, lambda m, n=n, t=tries: m[n][t].get("held", 0.0) if t in m[n] else None
-                )
-                for n in SETS[1:]
-                for size in sizes
-            ]
-            paper = f"{_PAPER_SUCCESS[kind][0]} / {_PAPER_SUCCESS[kind][1]}" if tries == "mean, plain" else ""
-            lines.append(f"| {kind} | {tries} | {' | '.join(cells)} | {paper} |")
+    lines = []
+    for kind, tries in itertools.product(KINDS, TRIES):
+        cells = _cells(found, kind, lambda m, t=tries: m[t].get("held", 0.0) if t in m else None)
+        lines.append(
+            (kind, tries, *cells, "{} / {}".format(*_PAPER_SUCCESS[kind]) if tries == "mean, plain" else "")
+        )
     for name in found["baselines"]["similar"]:
-        cells = [f"{found['baselines'][n][name].get('held', 0.0):.3f}" for n in SETS[1:] for _ in sizes]
-        lines.append(f"| baseline | {name} | {' | '.join(cells)} | |")
-    return "\n".join(lines)
+        cells = [
+            f"{found['baselines'][n][name].get('held', 0.0):.3f}" for n in SETS[1:] for _ in _sizes(found)
+        ]
+        lines.append(("baseline", name, *cells, ""))
+    head = (
+        "Table III: lifted and held. Plain: placed in the one nearest way, as in the paper. Clear: started free of collisions. All\n"
+        "others: the nearest start whose predicted closing is good, by a planner that knows the object's shape and pose, in all rows."
+    )
+    return f"{head}\n\n" + markdown(("network", "proposal", *_columns(found), "paper (mean)"), lines)
+
+
+def _sizes(found: dict[str, Any]) -> list[int]:
+    return sorted({m["size"] for m in found["models"]})
+
+
+def _columns(found: dict[str, Any]) -> list[str]:
+    return [f"{name}, {size}" for name in SETS[1:] for size in _sizes(found)]
+
+
+def _cells(found: dict[str, Any], kind: str, value: Callable[[Any], float | None]) -> list[str]:
+    return [
+        _mean(found, kind, size, lambda m, n=name: value(m[n])) for name in SETS[1:] for size in _sizes(found)
+    ]
 
 
 def summary(found: dict[str, Any]) -> str:
@@ -114,3 +142,72 @@ def _mean(found, kind, size, value) -> str:
     values = [v for v in all_values if v is not None]
     spread = f" ± {np.std(values):.2f}" if len(values) > 1 else ""
     return f"{np.mean(values):.3f}{spread}" if values else "–"
+
+
+def figure_histograms(model: Any, grasps: Grasps, samples: int = 4000) -> Figure:
+    """Figure 4: samples of the latent and of the scaled outputs for one picture."""
+    seen = model.encode(jnp.asarray(grasps.observations[0], float))
+    latents = jax.vmap(seen.prior.sample)(jax.random.split(jax.random.key(0), samples))
+    outputs = model.components(seen, jax.random.key(1), samples).mean
+    names = [
+        f"{what} {finger} {axis}" for what in ("contact", "normal") for finger in (1, 2, 3) for axis in "xyz"
+    ]
+    columns, rows = 6, -(-(outputs.shape[1] + latents.shape[1]) // 6)
+    figure = new_figure(12, 1.7 * rows)
+    axes = figure.subplots(rows, columns).ravel()
+    for axis in axes[outputs.shape[1] + latents.shape[1] :]:
+        axis.axis("off")
+    for axis, values, name in zip(axes, np.asarray(outputs).T, names, strict=False):
+        axis.hist(values, 60, color="#1f77b4")
+        axis.set_title(name, fontsize=8)
+    for i, (axis, values) in enumerate(zip(axes[outputs.shape[1] :], np.asarray(latents).T, strict=False)):
+        axis.hist(values, 60, color="#ff7f0e")
+        axis.set_title(f"latent {i + 1}", fontsize=8)
+    for axis in axes:
+        axis.tick_params(labelsize=6)
+    return figure
+
+
+def figure_modes(model: Any, grasps: Grasps, rows: int = 4, samples: int = 400) -> Figure:
+    """Figures 5 and 6: the picture, sampled grasps around the object, and a map of the samples (t-SNE) with density."""
+    from sklearn.manifold import TSNE
+
+    figure = new_figure(10, 3.1 * rows)
+    chosen = np.linspace(0, len(grasps) - 1, rows).astype(int)
+    for row, i in enumerate(chosen):
+        observation = jnp.asarray(grasps.observations[i], float)
+        outputs = model.components(model.encode(observation), jax.random.key(i), samples).mean
+        found = jax.vmap(model.to_params)(outputs)
+        picture = figure.add_subplot(rows, 3, 3 * row + 1)
+        picture.imshow(np.asarray(grasps.observations[i][..., -1], float), cmap="coolwarm")  # relief
+        picture.set_title(grasps.names[grasps.jobs[i]].family, fontsize=9)
+        picture.axis("off")
+        _grasps_seen(figure.add_subplot(rows, 3, 3 * row + 2), found, grasps, i)
+        flat = TSNE(perplexity=15, learning_rate="auto", random_state=0).fit_transform(np.asarray(outputs))
+        plane = figure.add_subplot(rows, 3, 3 * row + 3)
+        plane.hexbin(*flat.T, gridsize=18, cmap="Blues")
+        plane.plot(*flat.T, ".", markersize=1.5, color="#d62728")
+        plane.axis("off")
+    return figure
+
+
+def _grasps_seen(axis: Any, found: Any, grasps: Grasps, i: int) -> None:
+    """Contacts and normals of a dozen samples and, in black, of the grasp that held, as the camera sees them (cm)."""
+    for k in range(12):
+        _arrows(axis, np.asarray(found["contacts"][k]), np.asarray(found["normals"][k]), COLOURS[:3], 0.6)
+    _arrows(axis, grasps.contacts[i], grasps.normals[i], ("black",) * 3, 1.0)
+    axis.autoscale_view()
+    axis.invert_xaxis()  # y points to the left
+    axis.set_xlabel("y (cm)", fontsize=7)
+    axis.set_ylabel("z (cm)", fontsize=7)
+    axis.tick_params(labelsize=6)
+    axis.set_aspect("equal", "datalim")
+
+
+def _arrows(axis, contacts, normals, colours, alpha) -> None:
+    """Each contact as a dot, with its normal as a line of up to 2 cm."""
+    for contact, normal, colour in zip(contacts, normals, colours, strict=False):
+        start = 100 * contact[1:]
+        end = start + 2.0 * normal[1:] / max(np.linalg.norm(normal), 1e-9)
+        axis.plot(*np.stack([start, end], 1), color=colour, alpha=alpha, linewidth=1.2)
+        axis.plot(*start, "o", color=colour, alpha=alpha, markersize=3)

@@ -48,6 +48,13 @@ class Settings:
     frame: str = "camera"
     mirrored: bool = True
 
+    def collected(self) -> dict[str, int]:
+        """What decides which grasps are collected."""
+        return {
+            name: getattr(self, name)
+            for name in ("families", "unseen", "instances", "poses", "trials", "wanted", "tested")
+        }
+
 
 PRESETS = {
     "tiny": Settings(

@@ -1,22 +1,23 @@
 """The shipped trajectory function, the commands that play and train it, and the sizes of the paper's preset."""
 
+import json
+
 import jax
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from ideomotor import load, load_pipeline
-from ideomotor.cli import command
-from ideomotor.errors import UnknownNameError
-from ideomotor_studies._run import Run
-from ideomotor_studies.berniker2015 import CONSTANTS, PRESETS, _measures
+from ideomotor import load
+from ideomotor.errors import IdeomotorError, UnknownNameError
+from ideomotor_studies import reproduce
+
+# Stages of a study have no public face of their own.
+from ideomotor_studies.berniker2015 import CONSTANTS, _measures, reach_problem
+from ideomotor_studies.berniker2015._report import table
+from ideomotor_studies.berniker2015._settings import PRESETS
 from ideomotor_studies.berniker2015._study import Study
-from ideomotor_studies.berniker2015._train import problem, train_one
+from ideomotor_studies.berniker2015._train import train_one
+from ideomotor_studies.kit import Run
 from ideomotor_trajectory_network import optimal_reaches, sample_reaches, shipped
-
-
-def _invoke(*arguments):
-    return CliRunner().invoke(command, [str(word) for word in arguments])
 
 
 def test_the_shipped_function_reaches_in_any_field_and_time():
@@ -24,7 +25,7 @@ def test_the_shipped_function_reaches_in_any_field_and_time():
     rng = np.random.default_rng(123)
     start, target = sample_reaches(rng, 100)
     reaches = optimal_reaches(
-        problem(),
+        reach_problem(),
         start,
         target,
         field=rng.uniform(-0.08, 0.08, 100),
@@ -32,68 +33,22 @@ def test_the_shipped_function_reaches_in_any_field_and_time():
         progress=False,
     )
     function = shipped()
-    moved, _ = _measures.played(problem(), function, reaches)
+    moved, _ = _measures.played(reach_problem(), function, reaches)
     assert _measures.end_errors(moved.states, reaches.target).mean() <= 0.3
     assert _measures.error(function, reaches) <= 0.002
     with pytest.raises(UnknownNameError, match="Did you mean 'optimal-reach'"):
         shipped("optimal-reech")
 
 
-@pytest.fixture(scope="module")
-def played(tmp_path_factory):
-    out = tmp_path_factory.mktemp("reach") / "out"
-    result = _invoke(
-        "run", "optimal-reach", "--start", "0,0.3", "--target", "0.1,0.35", "--field", "0.05", "--duration", "0.8", "--out", out
-    )  # fmt: skip
-    assert result.exit_code == 0, result.output
-    return out, result.output
-
-
-def test_a_reach_is_played_drawn_and_compared(played):
-    out, text = played
-    assert {"figure.png", "trajectory.csv", "trajectory.npz", "pipeline.yaml"} <= {
-        p.name for p in out.iterdir()
-    }
-    assert "cm from the target" in text and "of one that is optimal" in text
-    with np.load(out / "trajectory.npz") as file:
-        hand = next(file[name] for name in file.files if name.endswith("hand"))
-    assert np.linalg.norm(hand[-1] - (0.1, 0.35)) < 3e-3
-    assert load_pipeline(out / "pipeline.yaml").plant is not None
-
-
-def test_a_folder_in_use_is_left_alone(played):
-    result = _invoke("run", "optimal-reach", "--out", played[0])
-    assert result.exit_code != 0 and "--overwrite" in result.output
-
-
-@pytest.mark.parametrize(
-    "given, words",
-    [
-        (("--target", "0.5,0.5"), "not in the workspace"),
-        (("--start", "0.1"), "not 2 numbers"),
-        (("--target", "nan,0.3"), "not in the workspace"),
-        (("--start", "0.2,0.5", "--target", "-0.2,0.5"), "40 cm apart"),
-        (("--field", "5"), "choose from -0.08 to 0.08"),
-        (("--duration", "0"), "choose from 0.6 to 1.4 s"),
-        (("--duration", "-1"), "choose from 0.6 to 1.4 s"),
-        (("--network", "nowhere"), "nowhere"),
-    ],
-)
-def test_what_the_function_has_not_learned_is_refused(tmp_path, given, words):
-    result = _invoke("run", "optimal-reach", *given, "--out", tmp_path / "out")
-    assert result.exit_code != 0 and words in result.output + str(result.exception)
-    assert not (tmp_path / "out").exists()
-
-
 def test_a_function_is_trained_and_training_goes_on(tmp_path):
     out, said = tmp_path / "run", []
-    first = train_one(out, preset="tiny", say=said.append)
+    first = train_one(out, preset="tiny", say=said.append).results["network"]
     function = load(out / "network", kind="pipeline")
     assert function.perception.timed and function.perception.field > 0
     assert first["end_error_cm"] < 5.0
     (out / "stages" / "network.json").unlink()
     said.clear()
-    again = train_one(out, preset="tiny", resume=True, say=said.append)
+    again = train_one(out, preset="tiny", resume=True, say=said.append).results["network"]
     assert "data: kept from before" in said
     assert again["validation_error"] == pytest.approx(first["validation_error"], rel=1e-6)
     with pytest.raises(UnknownNameError, match="Did you mean 'tiny'"):
@@ -105,7 +60,7 @@ def test_the_papers_preset_has_the_papers_sizes(tmp_path):
     paper = PRESETS["paper"]
     assert (paper.reaches, paper.training, paper.self_count, paper.rounds) == (6000, 5000, 4000, 3)
     few = paper._replace(reaches=300, training=250, steps=2, final=2, own_final=2)
-    run = Run(tmp_path / "run", {}, resume=False, say=lambda text: None)
+    run = Run("berniker2015", tmp_path / "run", {})
     study = Study(few, CONSTANTS["figures"], 0, run)
     for field, inputs in ((0.08, 5), (0.0, 4)):
         conditions, decoder = study.networks(field)
@@ -116,3 +71,66 @@ def test_the_papers_preset_has_the_papers_sizes(tmp_path):
     found = study.stage("network")
     assert np.isfinite([found["training"], found["validation"], *found["end"]]).all()
     assert jax.tree.leaves(study.kept("network"))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The first stages of the smallest study."""
+    run = Run("berniker2015", tmp_path_factory.mktemp("berniker"), {"preset": "tiny"})
+    study = Study(PRESETS["tiny"], CONSTANTS["figures"], 0, run)
+    study.data()
+    study.stage("pca")
+    study.stage("network")
+    return study
+
+
+def test_the_deep_network_beats_the_linear_one(run):
+    pca, network = run.run.results["pca"], run.run.results["network"]
+    assert network["validation"] < 0.6 * pca["validation"]
+    assert all(ours < linear for ours, linear in zip(network["end"], pca["end"], strict=True))
+
+
+def test_the_linear_baseline_errs_as_in_the_paper(run):
+    """6.94 / 1.21 / 6.94 cm and 0.039; here with few reaches to learn from."""
+    pca = run.run.results["pca"]
+    assert pca["validation"] == pytest.approx(0.039, rel=0.4)
+    np.testing.assert_allclose(pca["end"], (6.94, 1.21, 6.94), rtol=0.35)
+
+
+def test_finished_stages_are_kept_and_functions_come_back(run):
+    again = Run("berniker2015", run.run.folder, {"preset": "tiny"}, resume=True)
+    first = {key: value for key, value in run.run.results["network"].items() if key != "seeds"}
+    assert again.stage("network", lambda: pytest.fail("made again")) == first
+    assert len(run.run.results["network"]["seeds"]["validation"]) == 2
+    function = load(run.run.folder / "network")
+    assert _measures.error(function, run.validation) == pytest.approx(
+        run.run.results["network"]["validation"], rel=1e-4
+    )
+    lines = (run.run.folder / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(text)["stage"] for text in lines] == ["data", "pca", "network", "network-seed-1"]
+
+
+def test_folders_of_other_runs_are_left_alone(run, tmp_path):
+    with pytest.raises(IdeomotorError, match="not empty"):
+        Run("berniker2015", run.run.folder, {"preset": "tiny"})
+    with pytest.raises(IdeomotorError, match="its preset is tiny, not cpu; choose another folder"):
+        Run("berniker2015", run.run.folder, {"preset": "cpu"}, resume=True)
+    with pytest.raises(IdeomotorError, match="its study is berniker2015, not huh2009"):
+        Run("huh2009", run.run.folder, {"preset": "tiny"}, resume=True)
+    with pytest.raises(UnknownNameError, match="Did you mean 'tiny'"):
+        reproduce("berniker2015", tmp_path / "x", preset="tiney")
+
+
+def test_table_has_the_papers_numbers(run):
+    results = dict(run.run.results)
+    some = {"distance": 0.1, "end": 0.2, "cost": 1.0, "optimal_cost": 0.5, "training": 0.1}
+    results |= {name: some for name in ("self-trained", "optimised", "optimised-forward-model")}
+    results["oracle"] = {"median_difference": 1e-5, "largest_difference": 1e-4}
+    found = {"end": [1.0], "lateral": [1.0], "rms_command": [1.0], "converged": 1.0}
+    results["constants"] = {name: found for name in CONSTANTS}
+    results["beyond"] = {"splines": {"numbers of the output": 120}, "cpu_s": 1.0}
+    rows, text = table(results, "tiny", "figures")
+    end = next(m for m in rows.measures if m["what"] == "deep network: end error (cm), same order")
+    assert len(end["values"]) == 2 and end["paper"] == (0.404, 0.347, 0.305)
+    np.testing.assert_allclose(end["spread"], np.std(end["values"], axis=0, ddof=1))
+    assert "6.94 / 1.21 / 6.94" in text and "0.018" in text and "| literal | 100 | 5 |" in text

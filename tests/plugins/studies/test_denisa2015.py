@@ -14,8 +14,12 @@ from ideomotor_movement_database import Demonstration, Demonstrations, shelf_dem
 pytest.importorskip("mujoco")
 pytest.importorskip("sklearn")
 
-from ideomotor_studies._run import Run
-from ideomotor_studies.denisa2015 import SCENE, _recorded, execute, joints, place, reproduce, robot
+from ideomotor_studies import reproduce
+from ideomotor_studies.denisa2015 import SCENE, joints, place, robot
+
+# Batches of movements on the robot are a stage's own.
+from ideomotor_studies.denisa2015._robot import execute
+from ideomotor_studies.kit import Run, recorded
 
 
 def _invoke(*arguments):
@@ -75,7 +79,7 @@ def test_a_movement_into_the_table_is_seen_too(arm):
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
+def recording(tmp_path_factory):
     """Reaches to one goal, as a recording without times."""
     made = list(shelf_demonstrations(0, per_cell=2, rate=50.0))[:6]
     file = tmp_path_factory.mktemp("recorded") / "moves.npz"
@@ -85,9 +89,9 @@ def recorded(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory, recorded):
+def study(tmp_path_factory, recording):
     out = tmp_path_factory.mktemp("denisa") / "run"
-    result = _invoke("reproduce", "denisa2015", "--preset", "tiny", "--data", recorded, "--out", out)
+    result = _invoke("reproduce", "denisa2015", "--preset", "tiny", "--data", recording, "--out", out)
     assert result.exit_code == 0, result.output
     return out, result.output
 
@@ -97,7 +101,7 @@ def test_the_tiny_study_writes_all(study):
     assert {f"figure{i}.png" for i in (3, 6, 8, 10, 11, 14)} == {p.name for p in (out / "figures").iterdir()}
     table = (out / "table.md").read_text(encoding="utf-8")
     assert "| 4133 |" in table and "Protocol." in table and table in text
-    results = json.loads((out / "results.json").read_text())
+    results = json.loads((out / "results.json").read_text())["stages"]
     for space in ("cartesian", "joint"):
         for kind in ("flat", "hierarchical"):
             assert results[f"search-{space}-0"][kind]["found"] == 180
@@ -110,14 +114,13 @@ def test_the_tiny_study_writes_all(study):
     assert stages == list(results)
 
 
-def test_a_killed_study_goes_on_to_the_same_result(study):
+def test_a_killed_study_goes_on_to_the_same_result(study, recording):
     """A stage that is missing is made again from what is kept; all others stay as they are."""
     out, _ = study
-    before = json.loads((out / "results.json").read_text())
+    before = json.loads((out / "results.json").read_text())["stages"]
     kept = (out / "stages" / "clustering.json").stat().st_mtime_ns
     (out / "stages" / "execute-joint-flat.json").unlink()
-    config = json.loads((out / "config.json").read_text())
-    after = reproduce(out, preset="tiny", data=config["data"], resume=True)
+    after = reproduce("denisa2015", out, preset="tiny", data=recording, resume=True).results
     timed = ("cpu_s", "wall_s")
     for stage, found in before.items():
         assert {k: v for k, v in found.items() if k not in timed} == {
@@ -129,61 +132,33 @@ def test_a_killed_study_goes_on_to_the_same_result(study):
 def test_another_run_in_the_same_folder_is_refused(study):
     out, _ = study
     with pytest.raises(IdeomotorError, match="not empty"):
-        Run(out, {"preset": "tiny"}, resume=False, say=print)
-    with pytest.raises(IdeomotorError, match="another seed"):
-        Run(out, {"preset": "tiny", "seed": 3}, resume=True, say=print)
+        Run("denisa2015", out, {"preset": "tiny"})
+    with pytest.raises(IdeomotorError, match="its seed is 0, not 3"):
+        Run("denisa2015", out, {"preset": "tiny", "seed": 3}, resume=True)
     result = _invoke("reproduce", "denisa2015", "--resume")
     assert result.exit_code == 1 and "--out FOLDER" in result.output
     with pytest.raises(UnknownNameError, match="Did you mean 'tiny'"):
-        reproduce(out / "other", preset="tiney")
-
-
-def test_an_object_is_put_where_it_should_be(tmp_path):
-    out = tmp_path / "out"
-    result = _invoke(
-        "run", "pick-place", "--start", "-0.2", "-0.8", "--goal", "3", "--space", "joint", "--out", out
-    )
-    assert result.exit_code == 0, result.output
-    assert {p.name for p in out.iterdir()} == {"figure.png", "trajectory.csv", "trajectory.npz"}
-    assert "the shelf was not touched" in result.output
-    with np.load(out / "trajectory.npz") as file:
-        tip = file["ys.tip"]
-    np.testing.assert_allclose(tip[0], (-0.2, -0.8, SCENE.table[2]), atol=1e-6)
-    np.testing.assert_allclose(tip[-1], SCENE.goals[2], atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("--start", "0.5", "-0.6"), "not on the table, which has x from -0.38 to 0.38"),
-        (("--start", "nan", "-0.6"), "not on the table"),
-        (("--goal", "7"), "7 is not in the range"),
-    ],
-)
-def test_bad_places_are_refused_and_nothing_is_written(tmp_path, words, said):
-    result = _invoke("run", "pick-place", *words, "--out", tmp_path / "out")
-    assert result.exit_code != 0 and said in result.output
-    assert not list(tmp_path.iterdir())
+        reproduce("denisa2015", out / "other", preset="tiney")
 
 
 def test_leaving_one_out_of_identical_ways_finds_it_again():
     """Parallel straight lines 1 cm apart: what is left out is found among the others within that."""
     ts, share = np.linspace(0, 2, 101), np.linspace(0, 1, 101)[:, None] ** 2
     lines = [np.array([0.0, 0.01 * i, 0.0]) + share * [0.5, 0.0, 0.0] for i in range(4)]
-    found = _recorded.leave_one_out(
+    found = recorded.leave_one_out(
         Demonstrations([Demonstration(f"{i}", ts, y) for i, y in enumerate(lines)])
     )
     assert found["left_out"] == 4 and found["distance_worst"] <= 0.01 and found["end_error_worst"] < 1e-9
     assert found["straight_line_worst"] < 1e-9 and found["nearest_warped_worst"] < 1e-9
 
 
-def test_recordings_are_measured_and_too_few_are_refused(recorded, tmp_path):
-    result = _invoke("measure", "movement-database", "--data", recorded, "--rate", "50", "--count", "2")
+def test_recordings_are_measured_and_too_few_are_refused(recording, tmp_path):
+    result = _invoke("measure", "movement-database", "--data", recording, "--rate", "50", "--count", "2")
     assert result.exit_code == 0 and "2 of 6 demonstrations left out" in result.output
     few = tmp_path / "few.npz"
     np.savez(few, data=np.random.default_rng(0).random((20, 3)), offsets=[0, 10, 20])
     with pytest.raises(DataError, match="2 demonstrations; leaving one out needs at least three"):
-        _recorded.read(few)
+        recorded.read(few)
 
 
 def test_the_kuka_recordings_are_found_again_without_each(shared_data):
@@ -191,6 +166,6 @@ def test_the_kuka_recordings_are_found_again_without_each(shared_data):
     file = shared_data / "kuka_demos_part.npz"
     if not file.exists():
         pytest.skip("the KUKA recordings are not here")
-    found = _recorded.leave_one_out(_recorded.read(file), count=6)
+    found = recorded.leave_one_out(recorded.read(file), count=6)
     assert found["better_than_straight_line"] == 6 and found["distance_median"] < 0.05
     assert found["peak_worst"] <= 1.01 and found["end_error_worst"] < 1e-6

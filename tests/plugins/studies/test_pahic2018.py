@@ -13,12 +13,23 @@ from ideomotor.cli import command
 from ideomotor.errors import DataError, IdeomotorError, UnknownNameError
 from ideomotor_encoder_decoder import ink_distances
 from ideomotor_encoder_decoder.digits import Pairs, synthetic_digits
-from ideomotor_studies._run import slug
-from ideomotor_studies.pahic2018 import PAPER, PRESETS, _report, reproduce
-from ideomotor_studies.pahic2018 import _measures as measures
-from ideomotor_studies.pahic2018._data import TS, fitted, longest_leap, mnist_row
-from ideomotor_studies.pahic2018._robustness import KINDS, all_kinds, cropped, disturbed, motion_kernel
-from ideomotor_studies.pahic2018._settings import Sizes
+from ideomotor_studies import reproduce
+from ideomotor_studies.kit.run import slug
+
+# The paper's data, disturbances and measures have no public face of their own.
+from ideomotor_studies.pahic2018 import _report as measures
+from ideomotor_studies.pahic2018._data import (
+    KINDS,
+    TS,
+    all_kinds,
+    cropped,
+    disturbed,
+    fitted,
+    longest_leap,
+    mnist_row,
+    motion_kernel,
+)
+from ideomotor_studies.pahic2018._settings import PAPER, PRESETS, Sizes
 from ideomotor_studies.pahic2018._training import Moved, _fit, _linear, finer, untrained
 
 SMALL = PRESETS["tiny"]._replace(
@@ -68,10 +79,12 @@ def finished(file, tmp_path_factory):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        reproduce(folder, preset="tiny", data=file, rows=ROWS, say=say)
+        reproduce("pahic2018", folder, preset="tiny", data=file, rows=ROWS, say=say)
     kept = (folder / "stages" / f"{slug('digit 2, eq. (9)')}.json").read_bytes()
     said = []
-    results = reproduce(folder, preset="tiny", data=file, rows=ROWS, resume=True, say=said.append)
+    results = reproduce(
+        "pahic2018", folder, preset="tiny", data=file, rows=ROWS, resume=True, say=said.append
+    ).results
     yield folder, results, kept, said
     stop.undo()
 
@@ -82,7 +95,8 @@ def test_a_killed_run_goes_on(finished):
     assert "digit 2, eq. (9) …" not in said and "MNIST 3 and 5, eq. (10) …" in said
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert sorted(line["stage"] for line in lines) == sorted(results)
-    assert json.loads((folder / "results.json").read_text()) == json.loads(json.dumps(results))
+    found = json.loads((folder / "results.json").read_text())
+    assert found["stages"] == json.loads(json.dumps(results)) and found["command"].endswith("--data FILE")
     assert json.loads((folder / "config.json").read_text())["versions"]["jax"]
 
 
@@ -111,7 +125,7 @@ def test_the_run_holds_what_the_issue_asks_for(finished):
 
 def test_robustness_is_reported_for_each_disturbance():
     found = {"mean": 0.5, "warped mean": 0.25}
-    table = _report.table({"robustness": {kind: {"eq. (10)": found} for kind in KINDS}}, "tiny")
+    table = measures.table({"robustness": {kind: {"eq. (10)": found} for kind in KINDS}}, "tiny")[1]
     assert all(f"| {kind} | 0.500 / 0.250 |" in table for kind in KINDS)
 
 
@@ -126,9 +140,9 @@ def test_a_saved_network_gives_the_reported_numbers(finished, file):
 def test_another_run_s_folder_is_refused(finished, file):
     folder, *_ = finished
     with pytest.raises(IdeomotorError, match="choose another folder"):
-        reproduce(folder, preset="tiny", data=file, seed=1, resume=True)
+        reproduce("pahic2018", folder, preset="tiny", data=file, seed=1, resume=True)
     with pytest.raises(IdeomotorError, match="not empty"):
-        reproduce(folder, preset="tiny", data=file)
+        reproduce("pahic2018", folder, preset="tiny", data=file)
 
 
 def test_bad_data_are_one_sentence_and_leave_nothing(tmp_path, digits):
@@ -139,9 +153,9 @@ def test_bad_data_are_one_sentence_and_leave_nothing(tmp_path, digits):
     assert result.exit_code != 0 and "out of register by 5.0 px" in result.output
     assert "Traceback" not in result.output and result.output.strip().count("\n") == 0 and not out.exists()
     with pytest.raises(UnknownNameError, match="no row 'digit two'"):
-        reproduce(out, preset="tiny", rows=("digit two",))
+        reproduce("pahic2018", out, preset="tiny", rows=("digit two",))
     with pytest.raises(DataError, match="needs pairs"):
-        reproduce(out, preset="tiny", rows=("MNIST 3 and 5",))
+        reproduce("pahic2018", out, preset="tiny", rows=("MNIST 3 and 5",))
     assert not out.exists()
     result = CliRunner().invoke(command, ["reproduce", "pahic2018", "--resume"])
     assert result.exit_code != 0 and "--out" in result.output

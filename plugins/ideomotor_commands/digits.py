@@ -1,0 +1,238 @@
+"""A picture of a digit becomes a movement that an arm executes: the framework's main job on real input.
+
+drawing = draw_digit("photo.jpg")
+figure(drawing).savefig("figure.png")
+animation(drawing, Path("movement.gif"))
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from ideomotor import Pipeline, Trajectory, load_pipeline, rollout
+from ideomotor.errors import AssemblyError, DataError
+from ideomotor_arm import draw_arm
+from ideomotor_encoder_decoder import ink_distances, load_picture, normalise_image, to_grey
+from ideomotor_studies.kit.figures import BLUE, RED, YELLOW, bare, new_figure, plain, write_gif
+
+PIPELINE = Path(__file__).with_name("digits.yaml")
+"""What `ideomotor run digits` runs."""
+
+
+@dataclass(frozen=True)
+class DigitDrawing:
+    """One digit, from the picture to the movement of the arm.
+
+    - `name`: of the picture.
+    - `picture`: as it was given, grey, 0 black and 1 white, `(height, width)`.
+    - `image`: what the network sees: `(40, 40)`, ink 1 and paper 0. Its pixels are those of the arm's sheet.
+    - `path`: the movement read from it, in pixels `(column, row)` of the picture, `(time, 2)`.
+    - `frame`: the corners of `image` in the picture.
+    - `wanted`, `hand`: where the hand should be and where it was, in pixels of the sheet, `(time, 2)`.
+    - `angles`: of the arm's joints, rad, `(time, 2)`.
+    - `movement`: all of it, as the pipeline gave it.
+    - `misses`: how far the hand's path is from the ink, and the ink from it, in pixels of the sheet
+      (`ideomotor_encoder_decoder.ink_distances`).
+    - `lag`: mean distance between `wanted` and `hand`, in pixels of the sheet.
+    """
+
+    name: str
+    picture: np.ndarray
+    image: np.ndarray
+    path: np.ndarray
+    frame: np.ndarray
+    ts: np.ndarray
+    wanted: np.ndarray
+    hand: np.ndarray
+    angles: np.ndarray
+    plant: Any
+    movement: Trajectory
+    misses: tuple[float, float]
+    lag: float
+
+
+def examples() -> list[Path]:
+    """The pictures that come with the digit reader."""
+    folder = Path(str(files("ideomotor_encoder_decoder"))) / "examples"
+    return sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
+
+
+def standard_pipeline() -> Pipeline:
+    """The pipeline that reads and draws digits: digit reader, DMP, two-link arm over a sheet."""
+    return load_pipeline(PIPELINE)
+
+
+def draw_digit(
+    picture: str | Path | np.ndarray,
+    pipeline: Pipeline | None = None,
+    *,
+    duration: float = 3.0,
+    samples: int = 301,
+    name: str | None = None,
+) -> DigitDrawing:
+    """Read a movement from a picture of a digit and let the arm draw it.
+
+    - `picture`: a PNG, JPEG or `.npy` file, or an array; any size, dark on light or light on dark.
+    - `pipeline`: by default `standard_pipeline()`.
+    - `duration`: of the movement, in seconds: the reader's own timing, stretched.
+
+    Raises a `DataError` where no digit can be found in the picture.
+    """
+    pipeline = standard_pipeline() if pipeline is None else pipeline
+    plant: Any = pipeline.plant
+    if not (hasattr(plant, "at") and hasattr(plant, "to_pixels")):
+        raise AssemblyError(
+            f"Drawing needs a plant with a sheet, such as `plant: {{use: sheet}}`, and this pipeline's plant is "
+            f"{type(plant).__name__}."
+        )
+    name = name or (Path(picture).name if isinstance(picture, str | Path) else "the array")
+    grey = to_grey(_load(Path(picture)) if isinstance(picture, str | Path) else picture, name)
+    normalised = normalise_image(grey, name=name)
+    params = pipeline.params(jnp.asarray(normalised.image))
+    # Time in units of the reader's own duration: all of the movement, whatever the duration asked for.
+    params = _stretched(params, duration)
+    ts = jnp.linspace(0.0, duration, samples)
+    wanted = rollout(pipeline.primitive, params, ts).ys
+    movement = rollout(pipeline.primitive, params, ts, plant=plant, x0=plant.at(wanted[0]))
+    hand = np.asarray(movement.ys["hand"])
+    height, width = normalised.image.shape
+    corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], float)
+    to_path, to_ink = ink_distances(hand, normalised.image)
+    return DigitDrawing(
+        name=name,
+        picture=grey,
+        image=normalised.image,
+        path=normalised.to_original(np.asarray(wanted)),
+        frame=normalised.to_original(corners),
+        ts=np.asarray(ts),
+        wanted=np.asarray(wanted),
+        hand=hand,
+        angles=np.asarray(movement.ys["angle"]),
+        plant=plant,
+        movement=movement,
+        misses=(to_ink, to_path),
+        lag=float(np.linalg.norm(hand - np.asarray(wanted), axis=-1).mean()),
+    )
+
+
+def _load(path: Path) -> np.ndarray:
+    if path.suffix != ".npy":
+        return load_picture(path)
+    try:
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file {path}; give the path of a picture or an .npy array.") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is no array that can be read ({error}); save it with numpy.save.") from error
+
+
+def _stretched(params, duration: float):
+    return eqx.tree_at(lambda p: p.tau, params, jnp.asarray(duration, params.tau.dtype))
+
+
+def figure(drawing: DigitDrawing) -> Figure:
+    """The picture with the path over it, the arm in several poses, and the movement over time."""
+    fig = new_figure(13, 4.4)
+    left, middle, right = fig.subplots(1, 3, width_ratios=(1, 1.25, 1.1))
+    _show_path(left, drawing)
+    left.set_title("picture, and the movement read from it")
+    _show_arm(middle, drawing, poses=4)
+    middle.set_title("the arm that draws it")
+    _show_time(right, drawing)
+    return fig
+
+
+def _show_path(axes: Axes, drawing: DigitDrawing) -> None:
+    """The picture in grey with the path over it, from dark to bright as time goes on."""
+    picture = drawing.picture
+    axes.imshow(picture, cmap="gray", interpolation="nearest", vmin=0, vmax=1)
+    path = drawing.path
+    segments = np.stack([path[:-1], path[1:]], axis=1)
+    lines = LineCollection(list(segments), cmap="plasma", linewidths=3, capstyle="round")
+    lines.set_array(np.linspace(0, 1, len(segments)))
+    axes.add_collection(lines)
+    axes.plot(*path[0], "o", color="#0d0887", markeredgecolor="white", markersize=8)
+    around = np.concatenate([path, drawing.frame])
+    low, high = around.min(0), around.max(0)
+    margin = 0.15 * (high - low).max()
+    height, width = picture.shape
+    axes.set_xlim(max(low[0] - margin, -0.5), min(high[0] + margin, width - 0.5))
+    axes.set_ylim(min(high[1] + margin, height - 0.5), max(low[1] - margin, -0.5))
+    bare(axes)
+
+
+def _show_arm(axes: Axes, drawing: DigitDrawing, poses: int) -> None:
+    """The arm over its sheet in a few poses, with the ink its hand leaves."""
+    steps = np.linspace(0, len(drawing.ts) - 1, poses).astype(int)
+    _sheet(axes, drawing)
+    axes.plot(*drawing.hand.T, color=RED, linewidth=2.5, zorder=5)
+    for place, step in enumerate(steps):
+        alpha = 0.15 + 0.5 * (place + 1) / poses
+        draw_arm(axes, drawing.plant, drawing.angles[step], color="0.35", alpha=alpha, linewidth=7)
+        axes.plot(*drawing.hand[step], "o", color=RED, markersize=6, zorder=6)
+    _frame_arm(axes, drawing)
+
+
+def _sheet(axes: Axes, drawing: DigitDrawing) -> None:
+    height, width = drawing.image.shape
+    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+    axes.imshow(1 - 0.35 * drawing.image, cmap="gray", vmin=0, vmax=1, extent=extent, zorder=0)
+    bare(axes)
+
+
+def _frame_arm(axes: Axes, drawing: DigitDrawing) -> None:
+    joints = np.asarray(drawing.plant.to_pixels(jax.vmap(drawing.plant.joint_positions)(drawing.angles)))
+    height, width = drawing.image.shape
+    around = np.concatenate([joints.reshape(-1, 2), [[0, 0], [width, height]]])
+    low, high = around.min(0) - 4, around.max(0) + 4
+    axes.set_xlim(low[0], high[0])
+    axes.set_ylim(high[1], low[1])
+    axes.set_aspect("equal")
+
+
+def _show_time(axes: Axes, drawing: DigitDrawing) -> None:
+    for k, name in enumerate(("column", "row")):
+        axes.plot(drawing.ts, drawing.wanted[:, k], color=BLUE, linewidth=1, linestyle="--")
+        axes.plot(drawing.ts, drawing.hand[:, k], color=(RED, YELLOW)[k], linewidth=2, label=f"hand, {name}")
+    axes.set_xlabel("time (s)")
+    axes.set_ylabel("place on the sheet (px), dashed as planned")
+    axes.legend(frameon=False, loc="best")
+    plain(axes)
+    axes.set_title("the movement over time")
+
+
+def animation(drawing: DigitDrawing, path: Path, *, frames: int = 40) -> None:
+    """Write a GIF of the arm drawing the digit, in real time."""
+    fig = new_figure(4.8, 4.8, dpi=80)
+    axes = fig.subplots()
+    _sheet(axes, drawing)
+    _frame_arm(axes, drawing)
+    (ink,) = axes.plot([], [], color=RED, linewidth=3, zorder=5)
+
+    def draw(step: int) -> list:
+        ink.set_data(*drawing.hand[: step + 1].T)
+        return draw_arm(axes, drawing.plant, drawing.angles[step], color="0.35", linewidth=8)
+
+    steps = np.linspace(0, len(drawing.ts) - 1, frames).astype(int).tolist()
+    write_gif(path, fig, steps, draw, float(drawing.ts[-1] - drawing.ts[0]), pause=1.2)
+
+
+def overview(drawings: Sequence[DigitDrawing]) -> Figure:
+    """A column for each digit: the picture with the path, and the arm at the end of the movement."""
+    fig = new_figure(2.9 * len(drawings), 5.6)
+    grid = fig.subplots(2, len(drawings), squeeze=False)
+    for (top, bottom), drawing in zip(grid.T, drawings, strict=True):
+        _show_path(top, drawing)
+        top.set_title(drawing.name, fontsize=10)
+        _show_arm(bottom, drawing, poses=2)
+    return fig
