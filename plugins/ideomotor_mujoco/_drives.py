@@ -11,18 +11,21 @@ _FILTER, _EXACT = int(mujoco.mjtDyn.mjDYN_FILTER), int(mujoco.mjtDyn.mjDYN_FILTE
 _ENDLESS = np.array([-np.inf, np.inf])
 
 
-def moments(model: mujoco.MjModel, joints: np.ndarray) -> np.ndarray:
-    """Torque of each joint by a unit of force of each actuator, `(actuators, joints)`: gears, coefficients of fixed tendons.
-
-    A joint that an equality couples to one of them counts with it.
-    """
-    column, slope = {int(joint): k for k, joint in enumerate(joints)}, np.ones(model.njnt)
+def coupled(model: mujoco.MjModel, joints: np.ndarray) -> dict[int, tuple[int, float]]:
+    """For the joints, and those that equalities make follow them: which of the joints that is, and how far it moves with it."""
+    found = {int(joint): (k, 1.0) for k, joint in enumerate(joints)}
     for i in np.flatnonzero(model.eq_type == int(mujoco.mjtEq.mjEQ_JOINT)):
         one, two, ratio = int(model.eq_obj1id[i]), int(model.eq_obj2id[i]), float(model.eq_data[i, 1])
-        if two in column and one not in column:
-            column[one], slope[one] = column[two], ratio * slope[two]
-        elif one in column and two not in column and two >= 0 and ratio:
-            column[two], slope[two] = column[one], slope[one] / ratio
+        if two in found and one not in found:
+            found[one] = (found[two][0], ratio * found[two][1])
+        elif one in found and two not in found and two >= 0 and ratio:
+            found[two] = (found[one][0], found[one][1] / ratio)
+    return found
+
+
+def moments(model: mujoco.MjModel, joints: np.ndarray) -> np.ndarray:
+    """Torque of each joint by a unit of force of each actuator, `(actuators, joints)`: gears, coefficients of fixed tendons."""
+    known = coupled(model, joints)
     found = np.zeros((model.nu, len(joints)))
     for a in range(model.nu):
         gear, target = float(model.actuator_gear[a, 0]), int(model.actuator_trnid[a, 0])
@@ -35,8 +38,9 @@ def moments(model: mujoco.MjModel, joints: np.ndarray) -> np.ndarray:
         else:
             continue
         for joint, coefficient in coefficients:
-            if joint in column:
-                found[a, column[joint]] += gear * coefficient * slope[joint]
+            if joint in known:
+                column, slope = known[joint]
+                found[a, column] += gear * coefficient * slope
     return found
 
 

@@ -8,6 +8,8 @@ from ideomotor.errors import DataError
 from ._modes import AbstractMode
 from ._robot import Robot
 
+_STUCK = 0.001  # rad (m), how far off dry friction may hold a joint
+
 
 class SetPoint:
     """A set point that comes in samples, followed between them.
@@ -115,7 +117,7 @@ class JointPosition(AbstractMode):
         near = shortened(error, 2 * self.max_speed / self.bandwidth, each=True)
         if robot.has_motors:
             acceleration = acceleration + self.bandwidth**2 * near + 2 * self.bandwidth * rate
-            robot.apply(robot.inertia() @ acceleration + robot.bias())
+            robot.apply(robot.inertia() @ acceleration + robot.bias() + self._friction(robot, error, rate))
         else:
             spring = np.where(
                 robot.drives.computed, self.bandwidth**2 * near + 2 * self.bandwidth * rate, 0.0
@@ -132,9 +134,18 @@ class JointPosition(AbstractMode):
         lacking = 2 * np.sqrt(np.maximum(drives.stiffness, 0.0) * mass) - drives.damping - own
         damping = np.clip(lacking, 0.0, 0.5 / (model.opt.timestep * np.diag(np.linalg.inv(inertia))))
         catch = np.minimum(self.bandwidth, drives.damping / (4 * mass)) * error
-        drives.track(
-            model, robot.data, error, velocity, inertia @ acceleration + bias + damping * rate, catch
-        )
+        torque = inertia @ acceleration + bias + damping * rate + self._friction(robot, error, rate)
+        drives.track(model, robot.data, error, velocity, torque, catch)
+
+    def _friction(self, robot: Robot, error: np.ndarray, rate: np.ndarray) -> np.ndarray | float:
+        """A torque that overcomes dry friction, by a spring as stiff as the time step allows, and never beyond it."""
+        dry, h = robot.model.dof_frictionloss[robot.dofs], robot.model.opt.timestep
+        if not dry.any():
+            return 0.0
+        mass = 1 / np.diag(np.linalg.inv(robot.inertia()))
+        stiffness = np.minimum(dry / _STUCK, mass * (0.4 / h) ** 2)
+        damping = np.minimum(2 * np.sqrt(stiffness * mass), 0.5 * mass / h)
+        return np.clip(stiffness * error + damping * rate, -dry, dry)
 
     def _set_point(self, robot: Robot) -> SetPoint:
         return SetPoint(robot.data.userdata[: self.memory(robot)], self.max_speed, each=True)

@@ -1,22 +1,28 @@
 # pyright: reportAttributeAccessIssue=false
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import mujoco
 
 from ideomotor.errors import DataError
+
+from ._sources import expanded, is_named, robot_file, urdf
 
 _KINDS = ("model", "motors", "none")
 _SUFFIXES = (".xml", ".urdf")
 _IGNORED = ("empty prefix", "The simulation is unstable")
 
 
-def read_spec(model: Any) -> mujoco.MjSpec:
+def read_spec(model: Any, packages: Sequence[Path | str] = ()) -> mujoco.MjSpec:
     """A model as MuJoCo's editable description.
 
-    - `model`: the path of an MJCF or URDF file, the XML itself, or an object whose `spec()` makes an `MjSpec`.
+    - `model`: the path of an MJCF, URDF or xacro file; the XML itself; the name of a robot (`menagerie:franka_emika_panda`,
+      `robot-descriptions:panda_mj_description`); or an object whose `spec()` makes an `MjSpec`.
+    - `packages`: folders that hold ROS packages.
 
     Raises a `DataError` that names the file, what is wrong with it and the fix.
     """
@@ -25,22 +31,55 @@ def read_spec(model: Any) -> mujoco.MjSpec:
         return model.spec()
     if not isinstance(model, str | Path):
         raise DataError(
-            f"A MuJoCo model is the path of an MJCF or URDF file, its XML, or an object with a method spec(), "
+            f"A MuJoCo model is the path of an MJCF or URDF file, its XML, the name of a robot, or an object with a method spec(), "
             f"not a {type(model).__name__}."
         )
     name = name_of(model)
-    if not _is_xml(model):
-        if not Path(model).is_file():
-            raise DataError(f"There is no file {model}; give the path of an MJCF or URDF model, or its XML.")
-        if Path(model).suffix.lower() not in _SUFFIXES:
-            raise DataError(
-                f"{model} ends in none of {', '.join(_SUFFIXES)}, by which MuJoCo knows a model; rename it."
-            )
+    path = None if _is_xml(model) else robot_file(str(model)) if is_named(model) else Path(model)
+    text = str(model) if path is None else _read(path)
     try:
-        text = str(model)
-        return mujoco.MjSpec.from_string(text) if _is_xml(model) else mujoco.MjSpec.from_file(text)
+        kind = re.search(r"<(\w[\w:.-]*)", re.sub(r"(?s)<!--.*?-->|<\?.*?\?>|<!DOCTYPE.*?>", "", text))
+        if kind is not None and kind[1] == "sdf":
+            raise DataError(
+                f"{name} is SDF, Gazebo's format, which MuJoCo does not read; give the robot's URDF or MJCF."
+            )
+        if kind is not None and kind[1] == "robot":
+            return mujoco.MjSpec.from_string(
+                urdf(text, name, Path.cwd() if path is None else path.parent, packages)
+            )
+        return mujoco.MjSpec.from_string(text) if path is None else mujoco.MjSpec.from_file(str(path))
+    except DataError:
+        raise
+    except ElementTree.ParseError as error:
+        raise DataError(
+            f"{name} is not valid XML at line {error.position[0]} ({error}); correct the file."
+        ) from error
     except ValueError as error:
         raise DataError(_parse_sentence(name, error)) from error
+
+
+def _read(path: Path) -> str:
+    """The text of a model's file, and of a xacro file the URDF that it makes."""
+    if re.match(r"https?:/", str(path)):
+        raise DataError(
+            f"{path} is an address; download the model with its meshes, and give the path of its file."
+        )
+    if path.is_dir():
+        known = (
+            ", ".join(sorted(p.name for p in path.iterdir() if p.suffix.lower() in _SUFFIXES))
+            or "none is in it"
+        )
+        raise DataError(f"{path} is a folder; give the path of an MJCF or URDF file ({known}).")
+    if not path.is_file():
+        raise DataError(f"There is no file {path}; give the path of an MJCF or URDF model, or its XML.")
+    suffix = path.suffix.lower()
+    if suffix == ".xacro":
+        return expanded(path)
+    if suffix not in (*_SUFFIXES, ".sdf", ".world"):
+        raise DataError(
+            f"{path} ends in none of {', '.join(_SUFFIXES)}, by which MuJoCo knows a model; rename it."
+        )
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def compile_spec(spec: mujoco.MjSpec, name: str) -> mujoco.MjModel:
@@ -58,7 +97,7 @@ def compile_spec(spec: mujoco.MjSpec, name: str) -> mujoco.MjModel:
 
 
 def add_actuators(spec: mujoco.MjSpec, actuators: str, name: str) -> None:
-    """Keep the model's actuators, or put a motor on each hinge and slide joint in place of what is there."""
+    """Keep the model's actuators, or put a motor on each hinge and slide that follows no other in place of what is there."""
     if actuators not in _KINDS:
         raise DataError(f"actuators must be one of {', '.join(_KINDS)}, not {actuators!r}.")
     if actuators == "model" and not spec.actuators:
@@ -73,8 +112,13 @@ def add_actuators(spec: mujoco.MjSpec, actuators: str, name: str) -> None:
     if actuators == "none":
         return
     turning = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
+    coupled = {
+        equality.name1
+        for equality in spec.equalities
+        if equality.type == mujoco.mjtEq.mjEQ_JOINT and equality.name2
+    }
     for i, joint in enumerate(spec.joints):
-        if joint.type in turning:
+        if joint.type in turning and joint.name not in coupled:
             joint.name = joint.name or f"joint{i}"
             motor = spec.add_actuator(name=joint.name, target=joint.name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
             # Nothing of the model's default class, which may make a servo of it.
@@ -109,10 +153,7 @@ def _is_xml(model: str | Path) -> bool:
 def _parse_sentence(name: str, error: Exception) -> str:
     text = " ".join(str(error).split())
     if missing := re.search(r"Error opening file '([^']*)'", text):
-        return (
-            f"{name} needs the file {missing[1]!r}, which is not there; put it there, or correct the path in the "
-            f"model (a URDF's package://… is looked for beside it)."
-        )
+        return f"{name} needs the file {missing[1]!r}, which is not there; put it there, or correct the path in the model."
     if place := re.search(r"XML parse error.*?Error=(\w+).*?Line number=(\d+)", text):
         kind = place[1].removeprefix("XML_ERROR_").replace("_", " ").lower()
         return f"{name} is not valid XML at line {place[2]} ({kind}); correct the file."

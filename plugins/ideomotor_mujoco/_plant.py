@@ -55,8 +55,9 @@ EXAMPLE = """
 class MujocoPlant:
     """Any MJCF or URDF model as a plant, simulated by MuJoCo.
 
-    - `model`: the path of an MJCF or URDF file, its XML, or an object whose `spec()` makes an `MjSpec`; by default
-      a small arm of two links.
+    - `model`: the path of an MJCF, URDF or xacro file, its XML, the name of a robot (`menagerie:franka_emika_panda`,
+      `robot-descriptions:panda_mj_description`), or an object whose `spec()` makes an `MjSpec`; by default a small arm
+      of two links.
     - `scene`: more such models, put into the same world.
     - `mode`: what a command means: `Actuators`, `JointTorque`, `JointPosition`, `CartesianPose`,
       `OperationalSpace`, `Admittance`.
@@ -68,6 +69,7 @@ class MujocoPlant:
     - `contacts`: bodies, geoms or sites whose contact forces are seen.
     - `bodies`: bodies whose poses are seen.
     - `timestep`: s; a step of the plant is made of equal steps of the simulation of at most this length.
+    - `packages`: folders that hold the ROS packages whose meshes a URDF names (`package://…`), besides those that ROS knows.
 
     The state is one vector, MuJoCo's full integration state (`mjSTATE_INTEGRATION`), so that steps are pure and a
     replay is bit-equal. Feedback: `time`; `joint_position`, `joint_velocity`; `tip` (m), `tip_quaternion` (w first),
@@ -90,10 +92,12 @@ class MujocoPlant:
         contacts: Sequence[str] = (),
         bodies: Sequence[str] = (),
         timestep: float | int | None = None,
+        packages: Sequence[Path | str] = (),
     ):
         self.model, self.scene, self.mode, self.actuators = model, tuple(scene), mode, actuators
         self.joints, self.rest, self.tip = joints, rest, tip
         self.contacts, self.bodies, self.timestep = tuple(contacts), tuple(bodies), timestep
+        self.packages = tuple(packages)
         self.name = "the example" if model is None else name_of(model)
         if timestep is not None and not timestep > 0:
             raise DataError(f"timestep must be positive, not {timestep} s.")
@@ -109,7 +113,7 @@ class MujocoPlant:
         self._rest_command = jax.tree.map(np.array, self._mode.rest(robot))
 
     def _compile(self) -> mujoco.MjModel:
-        spec = read_spec(EXAMPLE if self.model is None else self.model)
+        spec = read_spec(EXAMPLE if self.model is None else self.model, self.packages)
         add_actuators(spec, self.actuators, self.name)
         for part in self.scene:
             attach(spec, part)

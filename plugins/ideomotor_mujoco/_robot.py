@@ -8,7 +8,7 @@ import numpy as np
 
 from ideomotor.errors import DataError, did_you_mean
 
-from ._drives import Drives
+from ._drives import Drives, coupled
 
 _SHORT, _LASTING = 0.02, 1.0  # rad (m), s: what counts as being stuck at a limit
 _TURNING = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
@@ -31,11 +31,16 @@ class Robot:
         ids = self._joint_ids(joints)
         self.joints = tuple(model.joint(i).name or f"joint {i}" for i in ids)
         self.addresses, self.dofs = model.jnt_qposadr[ids].astype(int), model.jnt_dofadr[ids].astype(int)
-        self._compensated = model.jnt_actgravcomp[ids].astype(bool)
+        self._compensated = model.jnt_actgravcomp[model.dof_jntid].astype(bool)
         limited = model.jnt_limited[ids].astype(bool)
         self.lower = np.where(limited, model.jnt_range[ids, 0], -np.inf)
         self.upper = np.where(limited, model.jnt_range[ids, 1], np.inf)
         self.drives = Drives(model, ids)
+        self._coupling = None  # velocities of all by those of the joints, where others follow these
+        if len(followers := coupled(model, ids)) > len(ids):
+            self._coupling = np.zeros((model.nv, len(ids)))
+            for joint, (column, slope) in followers.items():
+                self._coupling[model.jnt_dofadr[joint], column] = slope
         self.actuators = self.drives.motors
         self.has_motors = bool(len(ids)) and bool(np.all(self.actuators >= 0))
         if self.has_motors:
@@ -95,15 +100,17 @@ class Robot:
         return self.data.qvel[self.dofs]
 
     def inertia(self) -> np.ndarray:
-        """The mass matrix of the controlled joints at the present position."""
+        """The mass matrix of the controlled joints, with what follows them, at the present position."""
         mujoco.mj_fullM(self.model, self.data, self._full)
+        if self._coupling is not None:
+            return self._coupling.T @ self._full @ self._coupling
         return self._full[np.ix_(self.dofs, self.dofs)]
 
     def bias(self) -> np.ndarray:
         """The torque that gravity, Coriolis forces, springs and dampers take at the present state."""
-        bias = self.data.qfrc_bias[self.dofs] - self.data.qfrc_passive[self.dofs]
         # Where actuators compensate gravity, MuJoCo leaves it out of the passive forces and adds it to theirs.
-        return bias - np.where(self._compensated, self.data.qfrc_gravcomp[self.dofs], 0.0)
+        bias = self.data.qfrc_bias - self.data.qfrc_passive - self._compensated * self.data.qfrc_gravcomp
+        return bias[self.dofs] if self._coupling is None else self._coupling.T @ bias
 
     def apply(self, torque: np.ndarray) -> None:
         """Let the motors give these joint torques."""

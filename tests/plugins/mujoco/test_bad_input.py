@@ -27,8 +27,8 @@ def test_a_file_that_is_not_there():
 
 
 def test_a_file_of_another_kind(tmp_path):
-    path = tmp_path / "robot.sdf"
-    path.write_text("<sdf/>")
+    path = tmp_path / "robot.mjcf"
+    path.write_text("<mujoco/>")
     assert f"{path} ends in none of .xml, .urdf" in sentence(str(path))
 
 
