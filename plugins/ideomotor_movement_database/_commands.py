@@ -1,10 +1,7 @@
 """`ideomotor db ingest | query | stats | rebuild | export`: databases of movements."""
 
 import contextlib
-import functools
 import io
-import os
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +12,7 @@ import click
 from ideomotor.errors import DataError
 
 if TYPE_CHECKING:
-    from .storage import MovementDatabase
+    from .storage._database import MovementDatabase
 
 _FORMATS = ("csv", "npz", "cypher", "parquet")
 _DATABASE = click.option(
@@ -82,7 +79,8 @@ def _opened(
 ) -> "Iterator[MovementDatabase]":
     from ideomotor import make_pool
 
-    from .storage import BoltStore, MovementDatabase
+    from .storage._bolt import BoltStore
+    from .storage._database import MovementDatabase
 
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(BoltStore(graph, user)) if "://" in graph else graph
@@ -92,15 +90,12 @@ def _opened(
 
 def _settings(database: "MovementDatabase", options: dict[str, Any]) -> Any:
     """The settings in the database with those that were given, or None if none was."""
-    from .tree import TreeSettings
-    from .tree._clustering import clustering_by_name
+    from .graph._tree import TreeSettings
 
     given = {name: value for name, value in options.items() if value is not None}
     if not given:
         return None
-    settings = TreeSettings.from_dict({**database.record.settings.to_dict(), **given})
-    clustering_by_name(settings.clustering, settings.options)  # raises for an unknown one
-    return settings
+    return TreeSettings.from_dict({**database.record.settings.to_dict(), **given})
 
 
 def _build(database: "MovementDatabase", action: Callable[[], Any]) -> None:
@@ -138,7 +133,7 @@ def ingest(
     """
     from tqdm import tqdm
 
-    from .readers import read_demonstrations
+    from .readers._read import read_demonstrations
 
     options = {"space": space, "rate": rate, "topic": topic}
     options["columns"] = tuple(word.strip() for word in columns.split(",")) if columns else ()
@@ -201,7 +196,9 @@ def query(database, start, goal, search, limit, out, picture, graph, user) -> No
     """Find a movement from one place to another among the demonstrations of a database."""
     import numpy as np
 
-    from .graph import Flat, Hierarchical
+    from ideomotor import write_bytes
+
+    from .graph._search import Flat, Hierarchical
 
     for path, suffix in ((out, ".npz"), (picture, ".png")):
         if path is not None and path.suffix != suffix:
@@ -211,37 +208,25 @@ def query(database, start, goal, search, limit, out, picture, graph, user) -> No
         planner = opened.planner(Flat() if search == "flat" else Hierarchical(), limit=limit)
         path = planner.find(start, goal)
         movement = planner.movement(path, start, goal)
-        demonstrations = opened.demonstrations
+        if picture is not None:
+            nodes, demonstrations = planner.decode(path), opened.demonstrations
     click.echo(
         f"A movement of {movement.ts[-1]:.2f} s, {len(movement.ts)} samples, through {len(path.nodes)} nodes in "
         f"{len(path.parts)} part(s); largest gap {path.gaps.max(initial=0.0):.3g}."
     )
     if out is not None:
-        _write(out, functools.partial(np.savez, ts=np.asarray(movement.ts), ys=np.asarray(movement.ys)))
+        buffer = io.BytesIO()
+        np.savez(buffer, ts=np.asarray(movement.ts), ys=np.asarray(movement.ys))
+        write_bytes(out, buffer.getvalue())
         click.echo(f"Written to {out}.")
     if picture is not None:
         from ._picture import draw
 
-        figure = draw(demonstrations, movement, planner.graph.chart.samples(path.position), path.jump)
-        _write(picture, functools.partial(figure.savefig, format="png", dpi=150))
+        figure = draw(demonstrations, movement, nodes, path.gap)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=150)
+        write_bytes(picture, buffer.getvalue())
         click.echo(f"Drawn in {picture}.")
-
-
-def _write(path: Path, write: Callable[[Any], Any]) -> None:
-    """Whole or not at all."""
-    buffer = io.BytesIO()
-    write(buffer)
-    if not path.absolute().parent.is_dir():
-        raise DataError(f"{path} cannot be written: there is no folder {path.absolute().parent}.")
-    handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(buffer.getvalue())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 @click.command("stats")

@@ -1,13 +1,14 @@
 """Demonstrated movements, checked where they enter."""
 
+import functools
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ideomotor import Trajectory
 from ideomotor.errors import DataError
@@ -15,6 +16,16 @@ from ideomotor.errors import DataError
 SPACES = ("cartesian", "joint", "pose")
 _FAR = 50.0  # m; no robot's hand works that far from its base
 _TURNS = 8 * np.pi  # rad; no joint turns four times
+_PAUSE = 0.5  # s; a shorter rest is part of the movement
+_REST = 0.02  # of the speed at which most of the way is travelled
+_UNWRAPPED = "unwrapped"  # metadata: the joints whose angles were recorded within one turn
+
+
+class Speeds(NamedTuple):
+    """The medians, over demonstrations, of their mean and of their peak speed while they move (m/s or rad/s)."""
+
+    mean: float
+    peak: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +38,8 @@ class Demonstration:
     - `space`: `"cartesian"`, `"joint"` or `"pose"`.
     - `metadata`: texts that are kept beside it.
 
-    Quaternions are normalised, and their signs made continuous. Raises `DataError` for data that is no
-    movement; warns where the magnitude looks like millimetres or degrees.
+    Quaternions are normalised, and their signs made continuous; joint angles that were recorded within one turn are
+    unwrapped. Raises `DataError` for data that is not a movement; warns where the magnitude looks like millimetres or degrees.
     """
 
     name: str
@@ -62,12 +73,16 @@ class Demonstration:
             )
         if ys.shape[1] < 1:
             raise DataError(f"Demonstration {self.name!r} has no coordinates: ys has shape {ys.shape}.")
+        metadata = {str(key): str(value) for key, value in dict(self.metadata).items()}
         if self.space == "pose":
             ys = _pose(self.name, ys)
         self._warn_of_units(ys)
+        if self.space == "joint" and np.abs(ys).max() <= _TURNS:
+            ys, joints = _unwrapped(self.name, ys)
+            metadata |= {_UNWRAPPED: " ".join(map(str, joints))} if len(joints) else {}
         for array in (ts, ys):
             array.setflags(write=False)
-        metadata = MappingProxyType({str(key): str(value) for key, value in dict(self.metadata).items()})
+        metadata = MappingProxyType(metadata)
         for attribute, value in (("ts", ts), ("ys", ys), ("metadata", metadata)):
             object.__setattr__(self, attribute, value)
 
@@ -159,6 +174,40 @@ class Demonstrations:
         """Demonstration i is the samples `offsets[i]:offsets[i + 1]`."""
         return np.concatenate([[0], np.cumsum([len(item) for item in self.items])])
 
+    @property
+    def continuous(self) -> tuple[int, ...]:
+        """The numbers of the joints that turn without end: some demonstration passed the end of the recorded turn."""
+        joints = {int(j) for item in self for j in item.metadata.get(_UNWRAPPED, "").split()}
+        return tuple(sorted(joints)) if self.space == "joint" else ()
+
+    @functools.cached_property
+    def moving(self) -> Bool[np.ndarray, " sample"]:
+        """Of all samples, which are not in a pause: a rest of at least half a second."""
+        return np.concatenate([_moving(item) for item in self])
+
+    def speeds(self, kinematics: Callable[[Any], Any] | None = None) -> Speeds:
+        """Of the demonstrations while they move, from sample to sample, each over at least 20 ms because of noise.
+
+        A demonstration's peak is the speed that it exceeds for 1 % of its time: one sample that jumps is no speed.
+        `kinematics`, a function from samples `(n, dof)` to what moves with them, `(n, k)`, such as the hand of an arm whose
+        joints were recorded: the speeds of that.
+        """
+        means, peaks, offsets = [], [], self.offsets
+        for item, begin in zip(self, offsets[:-1], strict=True):
+            place = _metric(item) if kinematics is None else np.asarray(kinematics(item.ys))
+            moves = self.moving[begin : begin + len(item)]
+            stride = max(1, min(len(item) - 1, round(0.02 / np.median(np.diff(item.ts)))))
+            step = np.linalg.norm(place[stride:] - place[:-stride], axis=1)
+            both = moves[stride:] & moves[:-stride]
+            if both.any():
+                peaks.append(np.percentile((step / (item.ts[stride:] - item.ts[:-stride]))[both], 99))
+            both = moves[1:] & moves[:-1]
+            if both.any():
+                length = np.linalg.norm(np.diff(place, axis=0), axis=1)[both].sum()
+                means.append(length / np.diff(item.ts)[both].sum())
+        # Demonstrations of rest have no speed; a movement between them takes its time all the same.
+        return Speeds(*(max(float(np.median(values or [0.0])), 1e-3) for values in (means, peaks)))
+
     def __iter__(self) -> Iterator[Demonstration]:
         return iter(self.items)
 
@@ -216,3 +265,50 @@ def _pose(name: str, ys: np.ndarray) -> np.ndarray:
     turns = np.where(np.sum(quaternions[1:] * quaternions[:-1], axis=1) < 0, -1.0, 1.0)
     quaternions[1:] *= np.cumprod(turns)[:, None]
     return np.concatenate([ys[:, :3], quaternions], axis=1)
+
+
+def _unwrapped(name: str, ys: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Joint angles without the jumps of a recorder that keeps them within one turn, and the joints that had some."""
+    steps = np.diff(ys, axis=0)
+    turns = np.round(steps / (2 * np.pi))
+    # No joint moves by nearly a whole turn from one sample to the next.
+    turns[np.abs(steps - 2 * np.pi * turns) > 1.0] = 0.0
+    if np.any(np.abs(steps - 2 * np.pi * turns) > np.pi):
+        i, j = np.argwhere(np.abs(steps - 2 * np.pi * turns) > np.pi)[0]
+        warnings.warn(
+            f"Demonstration {name!r}: joint {j} jumps by {abs(steps[i, j]):.3g} rad between samples {i} and {i + 1}; "
+            f"samples may be missing there.",
+            stacklevel=5,
+        )
+    if not turns.any():
+        return ys, []
+    return ys - 2 * np.pi * np.pad(np.cumsum(turns, axis=0), ((1, 0), (0, 0))), np.flatnonzero(
+        turns.any(0)
+    ).tolist()
+
+
+def _metric(item: Demonstration) -> np.ndarray:
+    """Samples in coordinates whose distances are metres or radians; 0.1 m for a radian of rotation."""
+    return item.ys if item.space != "pose" else np.concatenate([item.ys[:, :3], 0.2 * item.ys[:, 3:]], axis=1)
+
+
+def _moving(item: Demonstration) -> np.ndarray:
+    """Which samples of a demonstration are not in a pause. Speeds are over 0.2 s, so that noise is no movement."""
+    place, ts = _metric(item), item.ts
+    reach = max(1, round(0.1 / float(np.median(np.diff(ts)))))
+    if len(ts) < 4 * reach or ts[-1] - ts[0] < 2 * _PAUSE:
+        return np.ones(len(ts), bool)
+    index = np.arange(len(ts))
+    low, high = np.maximum(index - reach, 0), np.minimum(index + reach, len(ts) - 1)
+    speed = np.linalg.norm(place[high] - place[low], axis=1) / (ts[high] - ts[low])
+    # The speed below which half of the way is travelled; rests add time, but hardly any way.
+    order = np.argsort(speed)
+    way = np.cumsum((speed * np.gradient(ts))[order])
+    usual = speed[order][min(np.searchsorted(way, 0.5 * way[-1]), len(ts) - 1)]
+    rests = np.concatenate([[False], speed <= _REST * usual, [False]])
+    begins, ends = (np.flatnonzero(np.diff(rests.astype(int)) == sign) for sign in (1, -1))
+    moving = np.ones(len(ts), bool)
+    for a, b in zip(begins, ends, strict=True):
+        if ts[b - 1] - ts[a] >= _PAUSE:
+            moving[a:b] = False
+    return moving if moving.any() else np.ones(len(ts), bool)

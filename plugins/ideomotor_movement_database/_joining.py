@@ -1,7 +1,8 @@
-"""Partial paths joined to one smooth movement, by a smoother and by a primitive that imitates it."""
+"""Partial paths joined to one smooth movement, with times, by a smoother and by a primitive that imitates it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
@@ -14,33 +15,54 @@ from scipy.linalg import solveh_banded
 from ideomotor import Trajectory
 from ideomotor.errors import DataError
 
-from ._timing import Pace, node_times
-from .graph import NodePath
+from ._demonstrations import Speeds
+from .graph._graph import NodePath
 
 _PINNED = 3  # equal samples at each end: no speed and no acceleration there
 _MOST = 1_000_000
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When a joined movement is where.
+
+    - `dt`: seconds between its samples.
+    - `smoothing`: seconds; the width of the Gaussian that would smooth as much.
+    - `gap_time`: give gaps between partial paths the time of their length at the demonstrations' mean speed; the paper gives
+      them none.
+    - `limit_speed`: stretch the time of a movement that is faster than the demonstrations at their peak.
+    - `kinematics`: samples `(n, dof)` to what moves with them `(n, k)`, such as the hand of an arm whose joints were recorded;
+      `limit_speed` then limits its speed too.
+    """
+
+    dt: float = 0.01
+    smoothing: float = 0.08
+    gap_time: bool = True
+    limit_speed: bool = True
+    kinematics: Callable[[Any], Any] | None = None
+
+    def __post_init__(self):
+        if not self.dt > 0 or not self.smoothing >= 0:
+            raise DataError(
+                f"dt = {self.dt}, smoothing = {self.smoothing}; dt must be positive, smoothing not negative."
+            )
 
 
 def join(
     path: NodePath,
     start: Float[np.ndarray, " coordinate"],
     goal: Float[np.ndarray, " coordinate"],
-    pace: Pace,
-    *,
-    dt: float = 0.01,
-    smoothing: float = 0.08,
-    gap_time: bool = True,
-    keep_pace: bool = True,
+    speeds: Speeds,
+    timing: Timing,
 ) -> Trajectory:
     """The movement through the nodes of a path that rests at `start` and at `goal`, sampled every `dt` seconds.
 
-    Through its nodes and gaps goes a line, at the times of `node_times`; `smoothing` (s) is the width of the Gaussian that
-    would smooth as much. `gap_time=False` leaves gaps no time, as in the paper. `keep_pace` stretches the time of a movement
-    that is faster than the demonstrations at their peak. All in coordinates of the chart.
+    Through its nodes and gaps goes a line, at the times of `node_times`, which is smoothed. All in coordinates.
     """
-    times = node_times(path, pace.cruise if gap_time else None)
+    dt = timing.dt
+    times = node_times(path, speeds.mean if timing.gap_time else None)
     places = np.concatenate([start[None], path.position, goal[None]])
-    ends = np.linalg.norm(places[[1, -1]] - places[[0, -2]], axis=1) / pace.cruise
+    ends = np.linalg.norm(places[[1, -1]] - places[[0, -2]], axis=1) / speeds.mean
     # A node is where its demonstration is in the middle of its time there.
     before, after = 0.5 * path.duration[[0, -1]] + ends
     times = np.concatenate([[0.0], before + times, [before + times[-1] + after]])
@@ -52,11 +74,23 @@ def join(
     grid = dt * np.arange(n)
     line = np.stack([np.interp(grid, times, column) for column in places.T], axis=1)
     line[:_PINNED], line[-_PINNED:] = start, goal
-    ys = smooth_between_rests(line, smoothing / dt)
+    ys = smooth_between_rests(line, timing.smoothing / dt)
     speed = np.linalg.norm(np.diff(ys, axis=0), axis=1).max() / dt
-    if keep_pace and speed > pace.peak:
-        grid = grid * (speed / pace.peak)
+    if timing.limit_speed and speed > speeds.peak:
+        grid = grid * (speed / speeds.peak)
     return Trajectory(grid, ys)
+
+
+def node_times(path: NodePath, speed: float | None) -> Float[np.ndarray, " node"]:
+    """Times (s) of the nodes, T_i = T_(i-1) + (t_i + t_(i-1)) / 2 (Deniša & Ude 2015, eqs. 10-11), from zero.
+
+    t_v knows nothing of the gaps between partial paths; each takes the time of its length at `speed` in addition,
+    or none if that is None, as in the paper.
+    """
+    between = 0.5 * (path.duration[1:] + path.duration[:-1])
+    if speed is not None:
+        between = between + np.where(path.gap, path.steps / speed, 0.0)
+    return np.append(0.0, np.cumsum(between))
 
 
 def imitate(primitive: Any, movements: Sequence[Trajectory], *, samples: int = 300) -> PyTree:

@@ -13,7 +13,7 @@ def draw(
     demonstrations: Demonstrations,
     movement: Trajectory,
     nodes: Float[np.ndarray, "node dof"],
-    jump: Bool[np.ndarray, " step"],
+    gap: Bool[np.ndarray, " step"],
 ) -> Figure:
     """A movement among the demonstrations it is made of: in space where there are two or three coordinates, else over time.
 
@@ -28,7 +28,7 @@ def draw(
         axes.plot(*item.ys[:, :shown].T, color=_GREY, lw=0.8, label="demonstrations" if i == 0 else None)
     axes.plot(*np.asarray(movement.ys)[:, :shown].T, color=_BLUE, lw=2, label="movement")
     axes.plot(*nodes[:, :shown].T, ".", color=_BLUE, ms=4, label="nodes")
-    for number, i in enumerate(np.flatnonzero(jump)):
+    for number, i in enumerate(np.flatnonzero(gap)):
         label = "gaps bridged" if number == 0 else None
         axes.plot(*nodes[i : i + 2, :shown].T, color=_ORANGE, lw=3, label=label)
     for name, letter in zip("xyz"[:shown], "xyz", strict=False):

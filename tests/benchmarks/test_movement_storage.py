@@ -10,7 +10,9 @@ import time
 import numpy as np
 import pytest
 
-from ideomotor_movement_database import Demonstration, LadybugStore, Record, TransitionGraph
+from ideomotor_movement_database import Demonstration, TransitionGraph
+from ideomotor_movement_database.storage._ladybug import LadybugStore  # a kernel without a public face
+from ideomotor_movement_database.storage._record import Record  # a kernel without a public face
 
 pytestmark = pytest.mark.benchmark_suite
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ideomotor
-from ideomotor_movement_database import Demonstration, MovementDatabase
+from ideomotor_movement_database import Demonstration, MovementDatabase, TreeSettings
 from ideomotor_widgets import DatabaseExplorer
 
 T = np.linspace(0, 2, 60)
@@ -22,7 +22,9 @@ def crossing():
 
 @pytest.fixture(scope="module")
 def planner():
-    return ideomotor.make("movement-graph", demonstrations=crossing(), threshold=0.03, velocity_weight=0.0)
+    return ideomotor.make(
+        "movement-graph", demonstrations=crossing(), tree=TreeSettings(threshold=0.03, velocity_weight=0.0)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +177,9 @@ def test_poses_are_seen_by_their_places_and_turns():
         Demonstration(item.name, T, np.concatenate([item.ys, 0.1 + 0 * T[:, None], turns], 1), space="pose")
         for item in crossing()
     ]
-    planner = ideomotor.make("movement-graph", demonstrations=poses, threshold=0.03, velocity_weight=0.0)
+    planner = ideomotor.make(
+        "movement-graph", demonstrations=poses, tree=TreeSettings(threshold=0.03, velocity_weight=0.0)
+    )
     explorer = DatabaseExplorer(planner)
     explorer.ready()
     assert not explorer.error and len(explorer.plane.options) == 15 and explorer.goal.shape == (7,)

@@ -163,7 +163,7 @@ class DatabaseExplorer(AbstractView):
         return np.asarray(coordinates, float)[..., list(self.plane.value)]  # type: ignore[arg-type]
 
     def _coordinates(self, place: np.ndarray) -> np.ndarray:
-        return np.asarray(self._graph.chart.coordinates(np.asarray(place, float)), float)
+        return np.asarray(self._graph.coordinates.encode(np.asarray(place, float)), float)
 
     def _show_level(self) -> None:
         graph, level = self._graph, int(self.slider.value)
@@ -201,7 +201,7 @@ class DatabaseExplorer(AbstractView):
                 continue
             new = position[np.argmin(((self._seen(position) - xy) ** 2).sum(1))].copy()
             new[list(self.plane.value)] = xy  # type: ignore[arg-type]
-            self._ends[name] = np.asarray(self._graph.chart.samples(new), float)
+            self._ends[name] = np.asarray(self._graph.coordinates.decode(new), float)
         self._plan()
 
     def _plan(self) -> None:
@@ -259,7 +259,7 @@ class DatabaseExplorer(AbstractView):
             layers.add(line, color=colour, width=3.5, alpha=0.85).add(
                 line, kind="dots", color=colour, width=5
             )
-        at, jump = self._seen(np.asarray(path.position)), np.asarray(path.jump)
+        at, jump = self._seen(np.asarray(path.position)), np.asarray(path.gap)
         for i in np.flatnonzero(jump):
             layers.add(at[i : i + 2], color="active", width=2.5, dash=[4, 5])
         layers.add(way, color="ink", width=1.6, alpha=0.8).add(way, color="accent", width=3, trail=True)

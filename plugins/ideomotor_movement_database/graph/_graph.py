@@ -1,14 +1,50 @@
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from ..tree import Chart
-from ..tree._arrays import from_arrays, to_arrays
-from ..tree._tree import ancestors, check_level
+from ._build_tree import memberships
+from ._coordinates import Coordinates
+from ._hierarchy import AbstractHierarchy
+from ._tree import MovementTree
 
-_PLAIN = ("space", "rotation_length", "names")
+
+@dataclass(frozen=True, eq=False)
+class NodePath:
+    """A discovered movement: nodes of a `TransitionGraph` in order, cut into partial paths at its gaps.
+
+    - `nodes`; `position`: theirs, in coordinates (see `TransitionGraph.coordinates`); `duration`: t_v (s).
+    - `gap`: whether the step from a node to the next was never demonstrated.
+    - `level`: the highest level that the search began at; the deepest if it never left it.
+    - `cost`: what the search minimised.
+    """
+
+    nodes: Int[np.ndarray, " node"]
+    position: Float[np.ndarray, "node coordinate"]
+    duration: Float[np.ndarray, " node"]
+    gap: Bool[np.ndarray, " step"]
+    level: int
+    cost: float
+
+    @property
+    def parts(self) -> list[Int[np.ndarray, " part"]]:
+        """The partial paths."""
+        return np.split(self.nodes, np.flatnonzero(self.gap) + 1)
+
+    @property
+    def steps(self) -> Float[np.ndarray, " step"]:
+        """Distances from node to node."""
+        return np.linalg.norm(np.diff(self.position, axis=0), axis=1)
+
+    @property
+    def gaps(self) -> Float[np.ndarray, " gap"]:
+        """The distances that are bridged between partial paths."""
+        return self.steps[self.gap]
+
+    def __repr__(self) -> str:
+        gap = self.gaps.max(initial=0.0)
+        return f"NodePath({len(self.nodes)} nodes, {len(self.parts)} parts, largest gap {gap:.3g})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +64,14 @@ class LevelGraph:
     length: Float[np.ndarray, " edge"]
     edges: Int[np.ndarray, " edge"]
 
+    @property
+    def sources(self) -> Int[np.ndarray, " edge"]:
+        """The place in `nodes` that each edge starts from."""
+        return np.repeat(np.arange(len(self.nodes)), np.diff(self.indptr))
+
 
 @dataclass(frozen=True, eq=False)
-class TransitionGraph:
+class TransitionGraph(AbstractHierarchy):
     """The transitions between nodes of a `MovementTree`, on all levels (Deniša & Ude 2015, eq. 5).
 
     Nodes and edges are stored once with the levels `born <= level < split` they are on. Nodes have `parent`, `born`, `split`,
@@ -43,10 +84,12 @@ class TransitionGraph:
     - `support[support_indptr[e]:support_indptr[e + 1]]`: the demonstrations that make the transition (provenance).
     """
 
+    plain: ClassVar = {"space": str, "rotation_length": float, "names": tuple}
+
     space: str
     rotation_length: float
     names: tuple[str, ...]
-    reference: Float[np.ndarray, " quaternion"]
+    reference: Float[np.ndarray, " reference"]
     parent: Int[np.ndarray, " node"]
     born: Int[np.ndarray, " node"]
     split: Int[np.ndarray, " node"]
@@ -68,28 +111,67 @@ class TransitionGraph:
     support_indptr: Int[np.ndarray, " edge_bounds"]
     support: Int[np.ndarray, " provenance"]
 
-    @property
-    def levels(self) -> int:
-        """How many levels there are; the deepest is `levels - 1`."""
-        return int(self.split.max())
+    @classmethod
+    def of(cls, tree: MovementTree) -> "TransitionGraph":
+        """Count the transitions between the nodes of a tree, on all levels.
+
+        A transition is a sample and its successor in the same demonstration that lie in different nodes; what stays in a
+        node is no edge, so the probabilities of a node's edges add up to less than one.
+        """
+        of, nodes, names = tree.demonstration, len(tree.parent), len(tree.names)
+        inner = of[1:] == of[:-1]
+        here, there = tree.leaf[:-1][inner].astype(np.int64), tree.leaf[1:][inner].astype(np.int64)
+        of = of[1:][inner].astype(np.int64)
+        sources, targets, counts, sizes, support = [], [], [], [], []
+        for level in range(tree.levels - 1, -1, -1):
+            apart = here != there
+            if not apart.all():  # what is together on this level is together on all above
+                here, there, of = here[apart], there[apart], of[apart]
+            new = (tree.born[here] == level) | (tree.born[there] == level)
+            edge, inverse, count = np.unique(
+                here[new] * nodes + there[new], return_inverse=True, return_counts=True
+            )
+            by = np.unique(inverse * names + of[new])
+            sources.append(edge // nodes)
+            targets.append(edge % nodes)
+            counts.append(count)
+            sizes.append(np.bincount(by // names, minlength=len(edge)))
+            support.append(by % names)
+            here = np.where(tree.born[here] == level, tree.parent[here], here)
+            there = np.where(tree.born[there] == level, tree.parent[there], there)
+        source, target = np.concatenate(sources), np.concatenate(targets)
+        count, size, support = np.concatenate(counts), np.concatenate(sizes), np.concatenate(support)
+        order = np.lexsort((target, source))
+        starts = np.cumsum(size) - size
+        # The rows of `support` in the new order of the edges.
+        rows = np.repeat(starts[order] - (np.cumsum(size[order]) - size[order]), size[order])
+        rows = rows + np.arange(len(support))
+        source, target, count = source[order], target[order], count[order]
+        indptr, member = memberships(tree.parent, tree.born, tree.leaf, tree.demonstration)
+        return cls(
+            rotation_length=tree.settings.rotation_length,
+            **{name: getattr(tree, name) for name in _OF_TREE},
+            member_indptr=indptr,
+            member=member,
+            source=source.astype(np.int32),
+            target=target.astype(np.int32),
+            edge_born=np.maximum(tree.born[source], tree.born[target]),
+            edge_split=np.minimum(tree.split[source], tree.split[target]),
+            count=count.astype(np.int32),
+            probability=count / tree.samples[source],
+            length=np.linalg.norm(tree.position[source] - tree.position[target], axis=1),
+            support_indptr=np.concatenate([[0], np.cumsum(size[order])]),
+            support=support[rows].astype(np.int32),
+        )
 
     @property
-    def chart(self) -> Chart:
-        """Between samples and the coordinates that positions are in."""
-        return Chart(self.space, self.reference, self.rotation_length)
-
-    def nodes(self, level: int) -> Int[np.ndarray, " here"]:
-        """The nodes of a level, in increasing order."""
-        level = check_level(level, self.levels)
-        return np.flatnonzero((self.born <= level) & (level < self.split))
-
-    def ancestors(self, level: int) -> Int[np.ndarray, " node"]:
-        """Of every node, the node of that level it is in; itself if it is born earlier."""
-        return ancestors(self.parent, self.born, check_level(level, self.levels))
+    def coordinates(self) -> Coordinates:
+        """Between samples and the coordinates that positions are in: `encode(ys)` and `decode(coordinates)`."""
+        return Coordinates(self.space, self.reference, self.rotation_length)
 
     def at_level(self, level: int) -> LevelGraph:
         """The graph of one level; -1 is the deepest."""
-        level = check_level(level, self.levels)
+        level = self.level(level)
         nodes = self.nodes(level)
         place = np.full(len(self.parent), -1)
         place[nodes] = np.arange(len(nodes))
@@ -106,19 +188,14 @@ class TransitionGraph:
             edges=edges,
         )
 
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """Everything as arrays; `from_arrays` gives the same graph back."""
-        plain = {"space": self.space, "rotation_length": self.rotation_length, "names": list(self.names)}
-        return to_arrays(self, plain)
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "TransitionGraph":
-        """What `to_arrays` gave; raises `DataError` where something is missing."""
-        header, found = from_arrays(cls, arrays, _PLAIN)
-        return cls(header["space"], float(header["rotation_length"]), tuple(header["names"]), **found)
-
     def __repr__(self) -> str:
         return (
             f"TransitionGraph({self.levels} levels, {len(self.parent):,} nodes, {len(self.source):,} edges, "
             f"{len(self.names)} demonstrations)"
         )
+
+
+_OF_TREE = (
+    "space", "names", "reference", "parent", "born", "split", "position", "spread", "samples", "demonstrations",
+    "finals", "duration",
+)  # fmt: skip

@@ -1,3 +1,4 @@
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,48 +13,44 @@ _TINY = 1e-300  # an explicit zero would not be an edge
 class Network:
     """A weighted directed graph whose nodes have positions, as compressed sparse rows.
 
-    `jump` marks the edges that no demonstration has travelled. No cost is below the distance it covers, so that the distance
+    `gap` marks the edges that no demonstration has travelled. No cost is below the distance it covers, so that the distance
     to the goal never overestimates what is left.
     """
 
     position: Float[np.ndarray, "node coordinate"]
-    source: Int[np.ndarray, " edge"]
     indptr: Int[np.ndarray, " bounds"]
     target: Int[np.ndarray, " edge"]
     cost: Float[np.ndarray, " edge"]
-    jump: Bool[np.ndarray, " edge"]
+    gap: Bool[np.ndarray, " edge"]
+
+    @functools.cached_property
+    def source(self) -> Int[np.ndarray, " edge"]:
+        """The node that each edge starts from."""
+        return np.repeat(np.arange(len(self.position), dtype=np.int32), np.diff(self.indptr))
 
     @classmethod
     def of(
-        cls, position, source, target, jump, jump_weight: float = 1.0, step: float | None = None
+        cls, position, source, target, gap, gap_weight: float = 1.0, step: float | None = None
     ) -> "Network":
-        """Edges in any order cost their length, jumps `jump_weight` times it; of parallel edges the cheapest is left.
+        """Edges in any order cost their length, gaps `gap_weight` times it; of parallel edges the cheapest is left.
 
-        With `step`, a jump of length d costs (1 + d / step) times that: two short ones are better than one of their length.
+        With `step`, a gap of length d costs (1 + d / step) times that: two short ones are better than one of their length.
         """
-        length = np.linalg.norm(position[source] - position[target], axis=1)
-        dear = jump_weight if step is None else jump_weight * (1 + length / step)
-        cost = np.where(jump, dear * length, length)
+        length = np.sqrt(sum((column[source] - column[target]) ** 2 for column in position.T))
+        dear = gap_weight if step is None else gap_weight * (1 + length / step)
+        cost = np.where(gap, dear * length, length)
         order = np.lexsort((cost, target, source))
-        source, target, cost, jump = source[order], target[order], cost[order], jump[order]
+        source, target, cost, gap = source[order], target[order], cost[order], gap[order]
         first = np.append(True, (source[1:] != source[:-1]) | (target[1:] != target[:-1]))[: len(source)]
-        source, target, cost, jump = source[first], target[first], cost[first], jump[first]
+        source, target, cost, gap = source[first], target[first], cost[first], gap[first]
         indptr = np.searchsorted(source, np.arange(len(position) + 1))
-        return cls(
-            position, source.astype(np.int32), indptr.astype(np.int32), target.astype(np.int32), cost, jump
-        )
+        return cls(position, indptr.astype(np.int32), target.astype(np.int32), cost, gap)
 
-    def with_edges(self, source, target, jump_weight: float, step: float | None = None) -> "Network":
-        """The same with some jumps added."""
-        jump = np.append(self.jump, np.ones(len(source), bool))
-        return Network.of(
-            self.position,
-            np.append(self.source, source),
-            np.append(self.target, target),
-            jump,
-            jump_weight,
-            step,
-        )
+    def with_edges(self, source, target, gap_weight: float, step: float | None = None) -> "Network":
+        """The same with some gaps added."""
+        gap = np.append(self.gap, np.ones(len(source), bool))
+        ends = np.append(self.source, source), np.append(self.target, target)
+        return Network.of(self.position, *ends, gap, gap_weight, step)
 
     def edge(self, source: int, target: int) -> int:
         """The number of an edge."""

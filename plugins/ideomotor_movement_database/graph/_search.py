@@ -1,50 +1,95 @@
 """Searches for movements from one node of the deepest level to another; each is an object with its options."""
 
 import abc
-from collections.abc import Callable
+import functools
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy.spatial import KDTree
 
 from ideomotor.errors import DataError
 
-from ._graph import TransitionGraph
+from ._coordinates import Coordinates
+from ._graph import NodePath, TransitionGraph
 from ._network import Network
-from ._path import NodePath
 
-_EXACT = 50_000_000  # nodes times demonstrations
+_EXACT = (
+    500_000  # nodes times demonstrations up to which the nearest node of every demonstration is looked up
+)
+_LAZY = 50  # paths that are checked before all steps are
+_STEPS = 4_000_000  # across gaps, at most, in a large graph
 Validity = Callable[[Float[np.ndarray, "n dof"], Float[np.ndarray, "n dof"]], Bool[np.ndarray, " n"]]
+
+
+@dataclass(frozen=True, eq=False)
+class Leaves:
+    """The nodes of the deepest level."""
+
+    coordinates: Coordinates
+    level: int
+    nodes: Int[np.ndarray, " leaf"]
+    position: Float[np.ndarray, "leaf coordinate"]
+    duration: Float[np.ndarray, " leaf"]
+
+    @classmethod
+    def of(cls, graph: TransitionGraph) -> "Leaves":
+        """Those of a graph."""
+        nodes = graph.nodes(-1)
+        return cls(graph.coordinates, graph.levels - 1, nodes, graph.position[nodes], graph.duration[nodes])
+
+    def places(self, nodes: Any) -> Int[np.ndarray, " node"]:
+        """Where nodes are among the leaves."""
+        return np.searchsorted(self.nodes, nodes)
+
+    def path(self, network: Network, start: int, edges: np.ndarray, top: int) -> NodePath:
+        """The path along edges of a network of the leaves."""
+        found = np.append(start, network.target[edges])
+        cost = float(network.cost[edges].sum())
+        return NodePath(
+            self.nodes[found], self.position[found], self.duration[found], network.gap[edges], top, cost
+        )
 
 
 @dataclass(eq=False)
 class Checks:
-    """Which steps a user's function allows; it is asked once for each step, and only for those on a path.
+    """Which steps a user's function allows; it is asked once for each step between leaves, and only for those on a path.
 
     `valid(starts, ends)`, both of shape `(n, dof)`, says which of n straight steps are possible; also of a step from
-    a node to itself.
+    a place to itself.
     """
 
-    graph: TransitionGraph
+    leaves: Leaves
     valid: Validity | None
     known: dict[tuple[int, int], bool] = field(default_factory=dict)
 
-    def ask(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Of steps between nodes of the graph."""
+    def steps(
+        self, starts: Float[np.ndarray, "n coordinate"], ends: Float[np.ndarray, "n coordinate"]
+    ) -> Bool[np.ndarray, " n"]:
+        """Of steps between places in coordinates."""
+        if self.valid is None or not len(starts):
+            return np.ones(len(starts), bool)
+        decode = self.leaves.coordinates.decode
+        answer = np.asarray(self.valid(decode(starts), decode(ends)))
+        if answer.shape != (len(starts),) or answer.dtype != bool:
+            raise DataError(
+                f"The validity function gave {answer.dtype} of shape {answer.shape} for {len(starts)} steps; it must "
+                f"give one bool per step."
+            )
+        return answer
+
+    def ask(self, source: np.ndarray, target: np.ndarray) -> Bool[np.ndarray, " step"]:
+        """Of steps between leaves."""
         if self.valid is None:
             return np.ones(len(source), bool)
         pairs = list(zip(source.tolist(), target.tolist(), strict=True))
         new = [pair for pair in dict.fromkeys(pairs) if pair not in self.known]
         if new:
-            ends = self.graph.chart.samples(self.graph.position[np.array(new)])
-            answer = np.asarray(self.valid(ends[:, 0], ends[:, 1]))
-            if answer.shape != (len(new),) or answer.dtype != bool:
-                raise DataError(
-                    f"The validity function gave {answer.dtype} of shape {answer.shape} for {len(new)} steps; it must "
-                    f"give one bool per step."
-                )
-            self.known.update(zip(new, answer.tolist(), strict=True))
+            ends = self.leaves.position[np.array(new)]
+            self.known.update(zip(new, self.steps(ends[:, 0], ends[:, 1]).tolist(), strict=True))
         return np.array([self.known[pair] for pair in pairs], bool)
 
 
@@ -53,11 +98,14 @@ class AbstractSearch(abc.ABC):
 
     @abc.abstractmethod
     def prepare(self, graph: TransitionGraph, valid: Validity | None = None) -> "AbstractSearcher":
-        """What is computed once for a graph."""
+        """What is computed once for a graph; `valid` as in `MovementGraph`."""
 
 
 class AbstractSearcher(abc.ABC):
     """A search made ready for one graph."""
+
+    leaves: Leaves
+    checks: Checks
 
     @abc.abstractmethod
     def find(
@@ -71,66 +119,97 @@ class AbstractSearcher(abc.ABC):
 
 @dataclass(frozen=True)
 class Flat(AbstractSearch):
-    """One search on the deepest level, where every node may jump to the nearest node of other demonstrations.
+    """One search on the deepest level, where every node may step across a gap to near nodes of other demonstrations.
 
-    - `jump_weight`: a jump of length d costs jump_weight * d * (1 + d / s), in lengths travelled as demonstrated, where s is the
-      median length of a demonstrated step: several short jumps are better than a long one.
-    - `demonstrations`: how many others a node may jump to, nearest first; all others if None.
+    - `gap_weight`: a gap of length d costs gap_weight * d * (1 + d / s), in lengths travelled as demonstrated, where s is the
+      median length of a demonstrated step: several short gaps are better than a long one.
+    - `neighbours`: how many other demonstrations a node may step to, nearest first; all if None. Graphs of more than 100,000
+      nodes are dense, and get fewer.
 
-    A goal that can be reached in no other way (the first node of a demonstration, say) may be jumped to from anywhere.
+    A goal that can be reached in no other way (the first node of a demonstration, say) may be stepped to from anywhere.
     """
 
-    jump_weight: float = 10.0
-    demonstrations: int | None = 32
+    gap_weight: float = 10.0
+    neighbours: int | None = 32
 
     def __post_init__(self):
-        _check_weight(self.jump_weight)
-        if self.demonstrations is not None and self.demonstrations < 1:
-            raise DataError(f"demonstrations = {self.demonstrations}; a node must be able to jump to one.")
+        _check_weight(self.gap_weight)
+        if self.neighbours is not None and self.neighbours < 1:
+            raise DataError(
+                f"neighbours = {self.neighbours}; a node must be able to step to one demonstration."
+            )
 
     def prepare(self, graph: TransitionGraph, valid: Validity | None = None) -> "FlatSearcher":
-        """See `AbstractSearch`."""
         level = graph.at_level(-1)
-        source = np.repeat(np.arange(len(level.nodes)), np.diff(level.indptr))
-        jumps = _nearest_of_others(graph, level.nodes, self.demonstrations)
-        jump = np.append(np.zeros(len(source), bool), np.ones(len(jumps[0]), bool))
+        gaps = _nearest_of_others(graph, level.nodes, self.neighbours)
+        gap = np.append(np.zeros(len(level.targets), bool), np.ones(len(gaps[0]), bool))
         step = float(np.median(level.length)) or None if len(level.length) else None
-        network = Network.of(
-            level.position,
-            np.append(source, jumps[0]),
-            np.append(level.targets, jumps[1]),
-            jump,
-            self.jump_weight,
-            step,
-        )
-        return FlatSearcher(graph, level.nodes, network, self.jump_weight, step, Checks(graph, valid))
+        source, target = np.append(level.sources, gaps[0]), np.append(level.targets, gaps[1])
+        network = Network.of(level.position, source, target, gap, self.gap_weight, step)
+        return FlatSearcher(Leaves.of(graph), network, self.gap_weight, step, valid)
 
 
 @dataclass(frozen=True, eq=False)
 class FlatSearcher(AbstractSearcher):
-    """See `Flat`."""
+    """`Flat` made ready for one graph; `to_arrays` keeps what is costly to prepare."""
 
-    graph: TransitionGraph
-    nodes: np.ndarray
+    leaves: Leaves
     network: Network
-    jump_weight: float
+    gap_weight: float
     step: float | None
-    checks: Checks
+    valid: Validity | None = None
+
+    _ARRAYS: ClassVar = {
+        "leaves": ("nodes", "position", "duration"),
+        "network": ("indptr", "target", "cost", "gap"),
+    }
+
+    @functools.cached_property
+    def checks(self) -> Checks:
+        return Checks(self.leaves, self.valid)
 
     def find(
         self, start: int, goal: int, penalty: Float[np.ndarray, " node"] | None = None
     ) -> NodePath | None:
-        """See `AbstractSearcher`."""
-        ends = np.searchsorted(self.nodes, [start, goal])
-        network = self.network
-        edges = _valid_path(network, self.nodes, self.checks, ends[0], ends[1], penalty)
+        leaves, network = self.leaves, self.network
+        ends = leaves.places([start, goal])
+        if penalty is not None:
+            penalty = penalty[leaves.nodes]
+        edges = _valid_path(network, self.checks, ends[0], ends[1], penalty)
         if edges is None:
-            others = np.delete(np.arange(len(self.nodes)), ends[1])
-            network = network.with_edges(others, np.full(len(others), ends[1]), self.jump_weight, self.step)
-            edges = _valid_path(network, self.nodes, self.checks, ends[0], ends[1], penalty)
-        if edges is None:
-            return None
-        return _path(self.graph, network, self.nodes, start, edges, self.graph.levels - 1)
+            others = np.delete(np.arange(len(leaves.nodes)), ends[1])
+            network = network.with_edges(others, np.full(len(others), ends[1]), self.gap_weight, self.step)
+            edges = _valid_path(network, self.checks, ends[0], ends[1], penalty)
+        return None if edges is None else leaves.path(network, int(ends[0]), edges, leaves.level)
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """All but the validity function; `from_arrays` restores it."""
+        coordinates = self.leaves.coordinates
+        header = {
+            "space": coordinates.space,
+            "rotation_length": coordinates.rotation_length,
+            "level": self.leaves.level,
+            "gap_weight": self.gap_weight,
+            "step": self.step,
+        }
+        found = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)}
+        for part, names in self._ARRAYS.items():
+            found |= {name: getattr(getattr(self, part), name) for name in names}
+        return {**found, "reference": coordinates.reference}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Any], valid: Validity | None) -> "FlatSearcher":
+        """What `to_arrays` gave."""
+        header = json.loads(arrays["header"].tobytes().decode())
+        coordinates = Coordinates(header["space"], arrays["reference"], header["rotation_length"])
+        leaves, network = ([arrays[name] for name in names] for names in cls._ARRAYS.values())
+        return cls(
+            Leaves(coordinates, header["level"], *leaves),
+            Network(arrays["position"], *network),
+            header["gap_weight"],
+            header["step"],
+            valid,
+        )
 
 
 @dataclass(frozen=True)
@@ -138,41 +217,57 @@ class Hierarchical(AbstractSearch):
     """The search of partial paths from the level where a path exists down to the deepest (Deniša & Ude 2015, Alg. 2).
 
     Start and goal of a level are the ancestors of the deepest ones. On each level below, what a path lacks is bridged by
-    jumps between the two children of a node of the path above, or across its gaps. Such a path always exists: each edge above
-    was made by a sample and its successor, which are in two children.
+    gaps between the two children of a node of the path above, or across its gaps. Such a path always exists: each edge above
+    was made by a sample and its successor, which are in two children. Where a validity function leaves none of them on the
+    deepest level, the search goes on there as `Flat` does.
 
-    - `jump_weight`: what a metre of jump costs, in metres travelled as demonstrated; 1 for the shortest, as in the paper.
+    - `gap_weight`: what a metre of gap costs, in metres travelled as demonstrated; 1 for the shortest, as in the paper.
     """
 
-    jump_weight: float = 1.0
+    gap_weight: float = 1.0
 
     def __post_init__(self):
-        _check_weight(self.jump_weight)
+        _check_weight(self.gap_weight)
 
     def prepare(self, graph: TransitionGraph, valid: Validity | None = None) -> "HierarchicalSearcher":
-        """See `AbstractSearch`."""
-        return HierarchicalSearcher(graph, self.jump_weight, Checks(graph, valid))
+        return HierarchicalSearcher(graph, self.gap_weight, valid)
 
 
 @dataclass(eq=False)
 class HierarchicalSearcher(AbstractSearcher):
-    """See `Hierarchical`. A validity function is asked on the deepest level, where nodes are places."""
+    """`Hierarchical` made ready for one graph. A validity function is asked on the deepest level, where nodes are places."""
 
     graph: TransitionGraph
-    jump_weight: float
-    checks: Checks
+    gap_weight: float
+    valid: Validity | None = None
     _levels: dict = field(default_factory=dict)
+
+    @functools.cached_property
+    def leaves(self) -> Leaves:
+        return Leaves.of(self.graph)
+
+    @functools.cached_property
+    def checks(self) -> Checks:
+        return Checks(self.leaves, self.valid)
+
+    @functools.cached_property
+    def _flat(self) -> FlatSearcher:
+        return Flat().prepare(self.graph, self.valid)
 
     def find(
         self, start: int, goal: int, penalty: Float[np.ndarray, " node"] | None = None
     ) -> NodePath | None:
-        """See `AbstractSearcher`."""
         deepest = self.graph.levels - 1
-        for level in range(deepest, -1, -1):
-            nodes, network, ancestors = self._level(level)
+
+        def search(level: int, network: Network) -> np.ndarray | None:
+            nodes, _, ancestors = self._level(level)
             ends = np.searchsorted(nodes, ancestors[[start, goal]])
             checks = self.checks if level == deepest else None
-            edges = _valid_path(network, nodes, checks, ends[0], ends[1], penalty)
+            return _valid_path(network, checks, *ends, None if penalty is None else penalty[nodes])
+
+        for level in range(deepest, -1, -1):
+            nodes, network, ancestors = self._level(level)
+            edges = search(level, network)
             if edges is not None:
                 break
         else:
@@ -180,28 +275,26 @@ class HierarchicalSearcher(AbstractSearcher):
         top = level
         while level < deepest:
             above = np.append(ancestors[start], nodes[network.target[edges]])
-            gaps = np.append(network.jump[edges], False)
+            gaps = np.append(network.gap[edges], False)
             level += 1
             nodes, network, ancestors = self._level(level)
-            network = network.with_edges(*self._jumps(above, gaps, nodes), self.jump_weight)
-            ends = np.searchsorted(nodes, ancestors[[start, goal]])
-            checks = self.checks if level == deepest else None
-            edges = _valid_path(network, nodes, checks, ends[0], ends[1], penalty)
+            network = network.with_edges(*self._across(above, gaps, nodes), self.gap_weight)
+            edges = search(level, network)
             if edges is None:
-                return None
-        return _path(self.graph, network, nodes, start, edges, top)
+                return self._flat.find(start, goal, penalty)
+        return self.leaves.path(network, int(np.searchsorted(nodes, start)), edges, top)
 
     def _level(self, level: int):
         """Of a level: its nodes, the network of its edges, and of every node the ancestor on it."""
         if level not in self._levels:
             here = self.graph.at_level(level)
-            source = np.repeat(np.arange(len(here.nodes)), np.diff(here.indptr))
-            none = np.zeros(len(source), bool)
-            network = Network.of(here.position, source, here.targets, none)
+            network = Network.of(here.position, here.sources, here.targets, np.zeros(len(here.targets), bool))
             self._levels[level] = here.nodes, network, self.graph.ancestors(level)
         return self._levels[level]
 
-    def _jumps(self, above: np.ndarray, gaps: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _across(
+        self, above: np.ndarray, gaps: np.ndarray, nodes: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Between the children of a node above, and from those before a gap to those behind it."""
         first = np.searchsorted(nodes, above)  # a node that is not split is its own only child
         whole = (first < len(nodes)) & (nodes[np.minimum(first, len(nodes) - 1)] == above)
@@ -219,36 +312,35 @@ class HierarchicalSearcher(AbstractSearcher):
 
 def _check_weight(weight: float) -> None:
     if not (np.isfinite(weight) and weight >= 1):
-        raise DataError(f"jump_weight = {weight}; a jump costs at least its length, so at least 1.")
+        raise DataError(f"gap_weight = {weight}; a gap costs at least its length, so at least 1.")
 
 
-def _valid_path(network: Network, nodes, checks: Checks | None, start, goal, penalty) -> np.ndarray | None:
-    """The cheapest path all of whose steps are allowed, checking only paths (LazySP: Dellin & Srinivasa 2016)."""
-    cost = None if penalty is None else network.cost * penalty[nodes[network.target]]
-    while True:
+def _valid_path(network: Network, checks: Checks | None, start, goal, penalty) -> np.ndarray | None:
+    """The cheapest path all of whose steps are allowed, checking only paths (LazySP: Dellin & Srinivasa 2016).
+
+    Where that does not soon find one, all steps are checked at once.
+    """
+    cost = None if penalty is None else network.cost * penalty[network.target]
+    stand = np.array([start])
+    if checks is None or checks.valid is None:
+        return network.shortest(int(start), int(goal), cost)
+    if not checks.ask(stand, stand).all():
+        return None
+    for _ in range(_LAZY):
         edges = network.shortest(int(start), int(goal), cost)
-        if edges is None or checks is None or checks.valid is None:
-            return edges
-        stand = nodes[[int(start)]]
-        if not len(edges):
-            return edges if checks.ask(stand, stand).all() else None
-        allowed = checks.ask(nodes[network.source[edges]], nodes[network.target[edges]])
+        if edges is None:
+            return None
+        allowed = checks.ask(network.source[edges], network.target[edges])
         if allowed.all():
             return edges
         cost = network.cost.copy() if cost is None else cost
         cost[edges[~allowed]] = np.inf
-
-
-def _path(graph: TransitionGraph, network: Network, nodes, start, edges, top: int) -> NodePath:
-    found = np.append(start, nodes[network.target[edges]])
-    return NodePath(
-        nodes=found,
-        position=graph.position[found],
-        duration=graph.duration[found],
-        jump=network.jump[edges],
-        level=top,
-        cost=float(network.cost[edges].sum()),
-    )
+    position = checks.leaves.position
+    for low in range(0, len(network.target), 100_000):
+        rows = slice(low, low + 100_000)
+        allowed = checks.steps(position[network.source[rows]], position[network.target[rows]])
+        cost[rows][~allowed] = np.inf
+    return network.shortest(int(start), int(goal), cost)
 
 
 def _nearest_of_others(graph: TransitionGraph, nodes: np.ndarray, most: int | None):
@@ -256,21 +348,23 @@ def _nearest_of_others(graph: TransitionGraph, nodes: np.ndarray, most: int | No
     size = np.diff(graph.member_indptr)[nodes]
     rows = np.repeat(graph.member_indptr[nodes] - (np.cumsum(size) - size), size) + np.arange(size.sum())
     of, place = graph.member[rows].astype(np.int64), np.repeat(np.arange(len(nodes)), size)
-    position = graph.position[nodes]
-    if most is not None and len(nodes) * len(graph.names) > _EXACT:
-        source, target, distance = _among_neighbours(position, of, place, size, most)
+    position, demonstrations = graph.position[nodes], len(graph.names)
+    if most is None or len(nodes) * demonstrations <= _EXACT:
+        source, target, distance = _of_each(position, of, place, demonstrations)
     else:
-        source, target, distance = _of_each(position, of, place, len(graph.names))
-    if most is not None and most < len(graph.names) - 1:
+        most = min(most, max(4, _STEPS // len(nodes)))
+        source, target, distance = _among_neighbours(position, of, size, most)
+    if most is not None and len(source):
         order = np.lexsort((distance, source))
         source, target = source[order], target[order]
-        near = np.arange(len(source)) - np.searchsorted(source, source) < most
-        source, target = source[near], target[near]
+        count = np.bincount(source, minlength=len(nodes))
+        rank = np.arange(len(source)) - np.repeat(np.cumsum(count) - count, count)
+        source, target = source[rank < most], target[rank < most]
     return source, target
 
 
 def _of_each(position: np.ndarray, of: np.ndarray, place: np.ndarray, demonstrations: int):
-    """One search tree for each demonstration."""
+    """The nearest node of every demonstration."""
     order = np.argsort(of, kind="stable")
     bounds = np.searchsorted(of[order], np.arange(demonstrations + 1))
     found = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
@@ -283,25 +377,40 @@ def _of_each(position: np.ndarray, of: np.ndarray, place: np.ndarray, demonstrat
     return tuple(np.concatenate(column) for column in zip(*found, strict=True))
 
 
-def _among_neighbours(position: np.ndarray, of: np.ndarray, place: np.ndarray, size: np.ndarray, most: int):
-    """For very many demonstrations: the nearest node of each one among the nearest nodes of all."""
-    starts = np.cumsum(size) - size
-    tree, k, found = KDTree(position), min(len(position), 4 * most), []
-    member = set((place * (of.max() + 1) + of).tolist()) if size.max() > 1 else None
-    for low in range(0, len(position), 20_000):
-        rows = np.arange(low, min(low + 20_000, len(position)))
-        distance, nearest = tree.query(position[rows], k=k)
-        source = np.repeat(rows, k)
-        distance, target = distance.reshape(-1), nearest.reshape(-1)
-        # A node in several demonstrations counts for its first; it leads on to the others.
-        theirs, mine = of[starts[target]], of[starts[source]]
-        other = theirs != mine
-        if member is not None:
-            code = (source * (of.max() + 1) + theirs).tolist()
-            other &= np.fromiter((c not in member for c in code), bool, len(code))
-        source, target, theirs, distance = source[other], target[other], theirs[other], distance[other]
-        order = np.lexsort((distance, theirs, source))
-        source, target, theirs, distance = (x[order] for x in (source, target, theirs, distance))
-        first = np.append(True, (source[1:] != source[:-1]) | (theirs[1:] != theirs[:-1]))[: len(source)]
-        found.append((source[first], target[first], distance[first]))
+def _among_neighbours(position: np.ndarray, of: np.ndarray, size: np.ndarray, most: int):
+    """For many demonstrations: the nearest node of each one among the nearest nodes of all.
+
+    A node in several demonstrations counts for its first; it leads on to the others.
+    """
+    first = of[np.cumsum(size) - size]
+    several = size > 1
+    member = (
+        set((np.repeat(np.arange(len(size)), size) * (of.max() + 1) + of).tolist())
+        if several.any()
+        else set()
+    )
+    tree, found = KDTree(position), []
+    todo, k = np.arange(len(position)), min(len(position), 2 * most + 1)
+    while len(todo):
+        lacking = []
+        for low in range(0, len(todo), 20_000):
+            rows = todo[low : low + 20_000]
+            distance, target = tree.query(position[rows], k=k)
+            source, theirs = np.repeat(rows, k), first[target].reshape(-1)
+            distance, target = distance.reshape(-1), target.reshape(-1)
+            other = theirs != first[source]
+            asked = np.flatnonzero(other & several[source])
+            codes = (source[asked] * (of.max() + 1) + theirs[asked]).tolist()
+            other[asked] = [code not in member for code in codes]
+            order = np.flatnonzero(other)
+            order = order[np.lexsort((distance[order], theirs[order], source[order]))]
+            pair = source[order] * (of.max() + 1) + theirs[order]
+            order = order[np.append(True, pair[1:] != pair[:-1])[: len(order)]]
+            found.append((source[order], target[order], distance[order]))
+            count = np.bincount(np.searchsorted(rows, source[order]), minlength=len(rows))
+            lacking.append(rows[count == 0])
+        todo = np.concatenate(lacking)  # nodes among many of their own demonstration
+        if k == len(position) or k > 1000:
+            break
+        k = min(len(position), 4 * k)
     return tuple(np.concatenate(column) for column in zip(*found, strict=True))

@@ -13,7 +13,7 @@ import numpy as np
 
 from ideomotor.errors import DataError
 
-from ..graph import TransitionGraph
+from ..graph._graph import TransitionGraph
 from . import _tables
 from ._store import AbstractGraphStore
 from ._tables import Column, Table
@@ -73,7 +73,7 @@ class BoltStore(AbstractGraphStore):
         )
 
     def write(self, graph: TransitionGraph, fingerprint: str) -> None:
-        """See `AbstractGraphStore`; one transaction."""
+        """One transaction."""
         nodes, edges = _tables.to_tables(graph)
         about = _tables.header(graph, fingerprint)
         names = {"id": np.arange(len(graph.names)), "name": np.array(graph.names)}
@@ -101,7 +101,6 @@ class BoltStore(AbstractGraphStore):
         self._ask(work, self.patience)
 
     def load(self, fingerprint: str | None = None) -> TransitionGraph | None:
-        """See `AbstractGraphStore`."""
 
         def work(session: Any) -> TransitionGraph | None:
             with session.begin_transaction() as transaction:
@@ -123,12 +122,11 @@ class BoltStore(AbstractGraphStore):
         return self._ask(work, self.patience)
 
     def fingerprint(self) -> str | None:
-        """See `AbstractGraphStore`."""
         about = self._ask(_about, self.timeout)
         return about and about["fingerprint"]
 
     def cypher(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
-        """See `AbstractGraphStore`; what the query writes is rolled back."""
+        """What the query writes is rolled back."""
 
         def work(session: Any) -> list[dict[str, Any]]:
             with session.begin_transaction() as transaction:
@@ -139,7 +137,6 @@ class BoltStore(AbstractGraphStore):
         return self._ask(work, self.timeout)
 
     def close(self) -> None:
-        """See `AbstractGraphStore`."""
         self._driver.close()
 
     def _ask(self, work: Callable[[Any], Any], seconds: float) -> Any:

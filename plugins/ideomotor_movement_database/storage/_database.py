@@ -2,8 +2,9 @@
 
 import contextlib
 import dataclasses
+import json
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,22 @@ import numpy as np
 
 from ideomotor import Trajectory
 from ideomotor.errors import DataError
-from ideomotor.pool import AbstractPool, SerialPool
+from ideomotor.pool import AbstractPool, SerialPool, Shared
 
-from .._demonstrations import Demonstration, Demonstrations
-from .._planner import MovementGraph
-from ..graph import AbstractSearch, Flat, TransitionGraph, build_graph
-from ..tree import MovementTree, TreeSettings, rebuild_tree
+from .._demonstrations import Demonstration, Demonstrations, Speeds
+from .._planner import MovementGraph, Prepared
+from ..graph._build_tree import build_tree
+from ..graph._graph import TransitionGraph
+from ..graph._search import AbstractSearch, Flat, FlatSearcher, Validity
+from ..graph._tree import MovementTree, TreeSettings
 from ._bolt import BoltStore
 from ._export import FORMATS, export
 from ._ladybug import LadybugStore
 from ._record import Record, Snapshot
 from ._store import AbstractGraphStore, GraphBusyError, MemoryStore
+
+_SEARCH = "search"  # the arrays of a prepared `Flat()`
+_PARTS = 16  # of many queries, at least; small enough that no worker waits long for the last one
 
 
 class MovementDatabase:
@@ -61,7 +67,11 @@ class MovementDatabase:
     def ingest(
         self, demonstrations: Demonstration | Iterable[Demonstration], *, skip_duplicates: bool = False
     ) -> list[str]:
-        """Keep demonstrations, all of them or none; returns the names of those that are new. See `Record.add`."""
+        """Keep demonstrations, all of them or none; returns the names of those that are new.
+
+        Raises `DataError` for one that is there already (unless `skip_duplicates`), whose name is taken, or that has another
+        space or number of coordinates than those in the database.
+        """
         return self.record.add(demonstrations, skip_duplicates=skip_duplicates)
 
     @property
@@ -84,36 +94,57 @@ class MovementDatabase:
             return self._graph[1]
 
     def update(self) -> bool:
-        """Keep tree and graph of all demonstrations, if those that are kept are not; true if there was something to do."""
+        """Keep tree, graph and search of all demonstrations, if those that are kept are not; true if something was built.
+
+        A database that is read-only stays as it is.
+        """
+        if self.record.read_only:
+            return False
         with self._building:
+            fingerprint = self.record.fingerprint()
+            graph = self.store.fingerprint() == fingerprint
+            if graph and self.record.has_arrays() and self.record.has_arrays(_SEARCH):
+                return False
             snapshot = self._snapshot()
-            old_tree, old_graph = self.record.tree() is None, self.store.fingerprint() != snapshot.fingerprint
-            if old_tree:
-                self._keep(snapshot)
-            if old_graph:
+            self._keep(snapshot)
+            if not graph:
                 self.store.write(self.graph, snapshot.fingerprint)
-            return old_tree or old_graph
+            return True
 
     def rebuild(self, settings: TreeSettings | None = None) -> MovementTree:
-        """Build and keep tree and graph from the demonstrations anew, with other settings if they are given."""
+        """Build and keep tree and graph from the demonstrations again, with other settings if they are given."""
         with self._building:
             if settings is not None:
                 self.record.set_settings(settings)
             snapshot = self._known = self._built(self.record.snapshot())
-            self._graph = snapshot.fingerprint, build_graph(_tree(snapshot))
+            self._graph = snapshot.fingerprint, TransitionGraph.of(_tree(snapshot))
             self._keep(snapshot)
             self.store.write(self._graph[1], snapshot.fingerprint)
             return _tree(snapshot)
 
     def planner(self, search: AbstractSearch = Flat(), **options: Any) -> MovementGraph:
         """A planner that searches among these demonstrations; `options` as in `MovementGraph`."""
+        return MovementGraph(self, search, **options)
+
+    def prepared(self, search: AbstractSearch, valid: Validity | None = None) -> Prepared:
+        """A search made ready: the default one from what `update` keeps, without reading demonstrations, tree and graph."""
+        with self._building:
+            arrays = self.record.arrays(_SEARCH) if search == Flat() else None
+            if arrays is None:
+                graph, snapshot = self.graph, self._known
+                assert snapshot is not None
+                made = Prepared.of(snapshot.demonstrations, graph, search, valid)
+                return dataclasses.replace(made, fingerprint=snapshot.fingerprint)
+            speeds, searcher = Speeds(*arrays["speeds"].tolist()), FlatSearcher.from_arrays(arrays, valid)
+            return Prepared(searcher, speeds, arrays["query"], arrays["fingerprint"].tobytes().decode())
+
+    def graph_of(self, fingerprint: str) -> TransitionGraph:
+        """`graph`, if the demonstrations and settings are still those of that fingerprint; raises `DataError` if not."""
         with self._building:
             graph = self.graph
-            snapshot = self._known  # what the graph is of
-        assert snapshot is not None
-        return MovementGraph(
-            snapshot.demonstrations, search, tree=snapshot.tree, transitions=graph, **options
-        )
+            if self._graph is not None and self._graph[0] == fingerprint:
+                return graph
+        raise DataError(f"{self.path} has changed since this planner was made; make another.")
 
     def plan(
         self,
@@ -125,13 +156,20 @@ class MovementDatabase:
         **options: Any,
     ) -> list[Trajectory]:
         """The movements of many queries, shape `(query, dof)` each, by the workers of a pool."""
-        from .._batch import plan
+        starts, goals = np.asarray(starts, np.float64), np.asarray(goals, np.float64)
+        if starts.ndim != 2 or starts.shape != goals.shape:
+            raise DataError(
+                f"Starts have shape {starts.shape} and goals {goals.shape}; both must be (query, dof)."
+            )
+        if not len(starts):
+            return []
+        snapshot, workers = self._snapshot(), pool or self.pool or SerialPool()
+        shared = workers.share(_to_arrays(snapshot))
+        parts = np.array_split(np.arange(len(starts)), min(_PARTS, len(starts)))
+        jobs = [_Job(shared, search, options, starts[part], goals[part]) for part in parts]
+        return [movement for found in workers.map(_work, jobs) for movement in found]
 
-        snapshot = self._snapshot()
-        workers = pool or self.pool or SerialPool()
-        return plan(snapshot.demonstrations, snapshot.tree, starts, goals, search, workers, options)
-
-    def supporters(self, source: int, target: int) -> tuple[str, ...]:
+    def provenance(self, source: int, target: int) -> tuple[str, ...]:
         """The names of the demonstrations that go from one node of the graph directly to another."""
         graph = self.graph
         low, high = np.searchsorted(graph.source, [source, source + 1])
@@ -174,7 +212,10 @@ class MovementDatabase:
     def export(
         self, folder: Path | str, formats: Sequence[str] = FORMATS, *, overwrite: bool = False
     ) -> list[str]:
-        """Write demonstrations, tree and graph to files of a new folder; returns their names. See `FORMATS`."""
+        """Write demonstrations, tree and graph to files of a new folder; returns their names.
+
+        `formats`: of `"csv"`, `"npz"`, `"cypher"` and `"parquet"`.
+        """
         snapshot, graph = self._snapshot(), self.graph
         return export(folder, snapshot.demonstrations, snapshot.tree, graph, formats, overwrite=overwrite)
 
@@ -201,20 +242,24 @@ class MovementDatabase:
             return self._known
 
     def _built(self, snapshot: Snapshot) -> Snapshot:
-        tree = rebuild_tree(snapshot.demonstrations, snapshot.settings, map=self.pool and self.pool.map)
+        tree = build_tree(snapshot.demonstrations, snapshot.settings, map=self.pool and self.pool.map)
         return dataclasses.replace(snapshot, tree=tree)
 
     def _keep(self, snapshot: Snapshot) -> None:
-        self.record.save_tree(
-            _tree(snapshot), snapshot.fingerprint
-        )  # unless demonstrations have come in the meantime
+        """In the record, unless demonstrations have come in the meantime."""
+        self.record.save_tree(_tree(snapshot), snapshot.fingerprint)
+        prepared = Prepared.of(snapshot.demonstrations, self.graph, Flat(), None)
+        assert isinstance(prepared.searcher, FlatSearcher)
+        fingerprint = np.frombuffer(snapshot.fingerprint.encode(), np.uint8)
+        arrays = {"speeds": np.array(prepared.speeds), "query": prepared.query, "fingerprint": fingerprint}
+        self.record.save_arrays(_SEARCH, prepared.searcher.to_arrays() | arrays, snapshot.fingerprint)
 
     def _load(self, snapshot: Snapshot) -> TransitionGraph:
         found = None
         # A program that writes to the file of the graph does not keep us from the record.
         with contextlib.suppress(GraphBusyError):
             found = self.store.load(snapshot.fingerprint)
-        return build_graph(_tree(snapshot)) if found is None else found
+        return TransitionGraph.of(_tree(snapshot)) if found is None else found
 
 
 def _tree(snapshot: Snapshot) -> MovementTree:
@@ -234,3 +279,50 @@ def _store(graph: str | AbstractGraphStore, path: Path) -> AbstractGraphStore:
     raise DataError(
         f"graph = {graph!r}; it is 'ladybug', 'memory' or the URL of a server such as bolt://localhost:7687."
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    shared: Shared
+    search: AbstractSearch
+    options: dict[str, Any]
+    starts: np.ndarray
+    goals: np.ndarray
+
+
+_LAST: dict[Any, MovementGraph] = {}  # the planner this worker used last
+
+
+def _work(job: _Job) -> list[Trajectory]:
+    key = (job.shared.key, repr(job.search), repr(job.options))
+    if key not in _LAST:
+        demonstrations, tree = _from_arrays(job.shared.get())
+        _LAST.clear()
+        _LAST[key] = MovementGraph(demonstrations, job.search, tree=tree, **job.options)
+    planner = _LAST[key]
+    return [planner(start, goal) for start, goal in zip(job.starts, job.goals, strict=True)]
+
+
+def _to_arrays(snapshot: Snapshot) -> dict[str, np.ndarray]:
+    made = snapshot.demonstrations
+    tree = {f"tree {name}": array for name, array in _tree(snapshot).to_arrays().items()}
+    metadata = json.dumps([dict(item.metadata) for item in made]).encode()
+    return {
+        "ts": np.concatenate([item.ts for item in made]),
+        "ys": made.ys,
+        "offsets": made.offsets,
+        "metadata": np.frombuffer(metadata, np.uint8),
+        **tree,
+    }
+
+
+def _from_arrays(arrays: Mapping[str, np.ndarray]) -> tuple[Demonstrations, MovementTree]:
+    tree = {name.removeprefix("tree "): array for name, array in arrays.items() if name.startswith("tree ")}
+    tree, metadata = MovementTree.from_arrays(tree), json.loads(arrays["metadata"].tobytes().decode())
+    bounds = zip(arrays["offsets"][:-1], arrays["offsets"][1:], strict=True)
+    space: Any = tree.space
+    items = [
+        Demonstration(name, arrays["ts"][a:b], arrays["ys"][a:b], space, about)
+        for name, about, (a, b) in zip(tree.names, metadata, bounds, strict=True)
+    ]
+    return Demonstrations(items), tree

@@ -13,8 +13,8 @@ from ideomotor import new_folder
 from ideomotor.errors import DataError
 
 from .._demonstrations import Demonstrations
-from ..graph import TransitionGraph
-from ..tree import MovementTree
+from ..graph._graph import TransitionGraph
+from ..graph._tree import MovementTree
 from . import _tables
 from ._tables import Column, Table
 

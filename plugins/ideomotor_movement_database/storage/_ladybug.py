@@ -14,7 +14,7 @@ import numpy as np
 
 from ideomotor.errors import DataError
 
-from ..graph import TransitionGraph
+from ..graph._graph import TransitionGraph
 from . import _tables
 from ._store import AbstractGraphStore, GraphBusyError
 from ._tables import Column, Table
@@ -41,7 +41,6 @@ class LadybugStore(AbstractGraphStore):
         self._writing = threading.Lock()
 
     def write(self, graph: TransitionGraph, fingerprint: str) -> None:
-        """See `AbstractGraphStore`."""
         with self._writing:
             self._remove_leftovers()
             folder = Path(
@@ -61,16 +60,14 @@ class LadybugStore(AbstractGraphStore):
                 _remove(folder)
 
     def load(self, fingerprint: str | None = None) -> TransitionGraph | None:
-        """See `AbstractGraphStore`."""
         return self._read(functools.partial(_load, fingerprint=fingerprint))
 
     def fingerprint(self) -> str | None:
-        """See `AbstractGraphStore`."""
         about = self._read(_about)
         return about and about["fingerprint"]
 
     def cypher(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
-        """See `AbstractGraphStore`; raises `DataError` for a query that is wrong or would write."""
+        """Raises `DataError` for a query that is wrong or would write."""
         if not self.path.exists():
             raise DataError(f"There is no graph {self.path} yet; build it with `ideomotor db rebuild`.")
         with _opened(self.path) as connection:

@@ -16,10 +16,10 @@ import numpy as np
 from ideomotor.errors import DataError
 
 from .._demonstrations import Demonstration, Demonstrations
-from ..tree import MovementTree, TreeSettings
+from ..graph._tree import MovementTree, TreeSettings
 from . import _sqlite
 
-_TREE, _SETTINGS, _TREE_OF = "tree", "tree settings", "tree of"
+_TREE, _SETTINGS = "tree", "tree settings"
 _LIMIT = 1_000_000_000  # bytes; SQLite's limit for one value
 
 
@@ -58,6 +58,11 @@ class Record:
                     )
                 _sqlite.create(self.path, timeout)
             self._writer = _sqlite.connect(self.path, timeout)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether this user may not write to the file or its folder."""
+        return not _sqlite.is_writable(self.path)
 
     def add(
         self, demonstrations: Demonstration | Iterable[Demonstration], *, skip_duplicates: bool = False
@@ -182,13 +187,27 @@ class Record:
 
     def save_tree(self, tree: MovementTree, fingerprint: str) -> bool:
         """Keep the tree built from the demonstrations of that `fingerprint`; false if there are others by now."""
-        rows = [_array_row(name, array) for name, array in tree.to_arrays().items()]
+        return self.save_arrays(_TREE, tree.to_arrays(), fingerprint)
+
+    def has_arrays(self, name: str = _TREE) -> bool:
+        """Whether arrays of that name are kept that belong to the demonstrations in the record."""
+        with self._read() as connection:
+            return _get(connection, f"{name} of") == _fingerprint(connection)
+
+    def arrays(self, name: str) -> dict[str, np.ndarray] | None:
+        """What `save_arrays` kept, or None if it must be computed (again)."""
+        with self._read() as connection:
+            return _arrays(connection, name)
+
+    def save_arrays(self, name: str, arrays: Mapping[str, np.ndarray], fingerprint: str) -> bool:
+        """Keep what was computed from the demonstrations of that `fingerprint`; false if there are others by now."""
+        rows = [_array_row(name, key, array) for key, array in arrays.items()]
         with self._write() as connection:
             if _fingerprint(connection) != fingerprint:
                 return False
-            connection.execute("DELETE FROM arrays WHERE record = ?", (_TREE,))
+            connection.execute("DELETE FROM arrays WHERE record = ?", (name,))
             connection.executemany("INSERT INTO arrays VALUES (?, ?, ?, ?, ?, ?)", rows)
-            _set(connection, _TREE_OF, fingerprint)
+            _set(connection, f"{name} of", fingerprint)
         return True
 
     def checkpoint(self) -> None:
@@ -221,6 +240,10 @@ class Record:
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
+        if self.read_only:
+            raise DataError(
+                f"{self.path} or its folder is read-only; copy the database to a folder of yours."
+            )
         with (
             self._writing,
             _sqlite.plain_errors(self.path, self.timeout),
@@ -257,16 +280,16 @@ def _digest(*parts: Any) -> str:
     return digest.hexdigest()
 
 
-def _array_row(name: str, array: np.ndarray) -> tuple:
+def _array_row(record: str, name: str, array: np.ndarray) -> tuple:
     array = np.ascontiguousarray(array)
     dtype = array.dtype.newbyteorder("<").str
     data = array.astype(dtype, copy=False).tobytes()
     if len(data) > _LIMIT:
         raise DataError(
-            f"The tree's {name} has {len(data):,} bytes, more than one SQLite value may; use fewer samples."
+            f"The {record}'s {name} has {len(data):,} bytes, more than one SQLite value may; use fewer samples."
         )
     shape = json.dumps(list(array.shape))
-    return _TREE, name, dtype, shape, _digest(name, dtype, shape, data), data
+    return record, name, dtype, shape, _digest(name, dtype, shape, data), data
 
 
 def _get(connection: sqlite3.Connection, key: str) -> str | None:
@@ -285,20 +308,24 @@ def _settings(connection: sqlite3.Connection) -> TreeSettings:
 
 
 def _tree(connection: sqlite3.Connection) -> MovementTree | None:
-    if _get(connection, _TREE_OF) != _fingerprint(connection):
+    arrays = _arrays(connection, _TREE)
+    with contextlib.suppress(DataError):  # it can be built again
+        return None if arrays is None else MovementTree.from_arrays(arrays)
+    return None
+
+
+def _arrays(connection: sqlite3.Connection, record: str) -> dict[str, np.ndarray] | None:
+    if _get(connection, f"{record} of") != _fingerprint(connection):
         return None
     rows = connection.execute(
-        "SELECT name, dtype, shape, checksum, data FROM arrays WHERE record = ?", (_TREE,)
+        "SELECT name, dtype, shape, checksum, data FROM arrays WHERE record = ?", (record,)
     )
     arrays = {}
     for name, dtype, shape, checksum, data in rows:
         if _digest(name, dtype, shape, data) != checksum:
-            return None  # it can be built again
+            return None  # it can be computed again
         arrays[name] = np.frombuffer(data, dtype).reshape(json.loads(shape))
-    try:
-        return MovementTree.from_arrays(arrays)
-    except DataError:
-        return None
+    return arrays
 
 
 def _fingerprint(connection: sqlite3.Connection) -> str:

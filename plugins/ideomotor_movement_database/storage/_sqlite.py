@@ -1,6 +1,7 @@
 """A SQLite file with a version in it, whose troubles are told in one sentence."""
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,16 +25,26 @@ CREATE TABLE arrays (
 """
 
 
+def is_writable(path: Path) -> bool:
+    """Whether this user may write to the file, and to its folder, in which SQLite keeps its log."""
+    return os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK | os.X_OK)
+
+
 def connect(path: Path, timeout: float, *, reads: bool = False) -> sqlite3.Connection:
     """Open the file without the automatic transactions of Python's module."""
+    mode = "rw"
+    if not is_writable(path):
+        log = path.with_name(f"{path.name}-wal")
+        # Without a log nobody writes, and SQLite need not make the files by which it would notice.
+        mode = "ro" if log.exists() and log.stat().st_size else "ro&immutable=1"
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",
+        f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         timeout=timeout,
         isolation_level=None,
         check_same_thread=False,
     )
-    if reads:
+    if reads or mode != "rw":
         connection.execute("PRAGMA query_only = ON")
     else:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -105,6 +116,10 @@ def plain_errors(path: Path, timeout: float) -> Iterator[None]:
     """Turn the errors of SQLite that are not ours into one sentence."""
     try:
         yield
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be opened ({error.strerror}); check its permissions and its folder's."
+        ) from error
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
@@ -119,7 +134,7 @@ def plain_errors(path: Path, timeout: float) -> Iterator[None]:
                 f"new database."
             )
         elif name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
-            text = f"{path} cannot be opened for writing ({error}); look at its permissions and those of its folder."
+            text = f"{path} cannot be opened for writing ({error}); check its permissions and those of its folder."
         elif name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_TOOBIG")):
             text = (
                 f"{path} cannot be written ({error}); nothing of this step was kept, what was there is safe."

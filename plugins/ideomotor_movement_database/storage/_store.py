@@ -4,7 +4,7 @@ from typing import Any
 
 from ideomotor.errors import DataError
 
-from ..graph import TransitionGraph
+from ..graph._graph import TransitionGraph
 
 
 class GraphBusyError(DataError):
@@ -53,17 +53,14 @@ class MemoryStore(AbstractGraphStore):
         self._lock = threading.Lock()
 
     def write(self, graph: TransitionGraph, fingerprint: str) -> None:
-        """See `AbstractGraphStore`."""
         with self._lock:
             self._kept = (graph, fingerprint)
 
     def load(self, fingerprint: str | None = None) -> TransitionGraph | None:
-        """See `AbstractGraphStore`."""
         kept = self._kept
         return kept[0] if kept and fingerprint in (None, kept[1]) else None
 
     def fingerprint(self) -> str | None:
-        """See `AbstractGraphStore`."""
         return self._kept[1] if self._kept else None
 
     def cypher(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -73,7 +70,7 @@ class MemoryStore(AbstractGraphStore):
         )
 
     def close(self) -> None:
-        """See `AbstractGraphStore`."""
+        """Nothing is held."""
 
     def __repr__(self) -> str:
         return "MemoryStore()"

@@ -8,7 +8,7 @@ import numpy as np
 
 from ideomotor.errors import DataError
 
-from ..graph import TransitionGraph
+from ..graph._graph import TransitionGraph
 
 NODE, EDGE, DEMONSTRATION, GRAPH = "MovementNode", "TRANSITION", "MovementDemonstration", "MovementGraph"
 FORMAT = 1

@@ -10,8 +10,7 @@ import warnings
 
 import numpy as np
 
-from ideomotor_movement_database import Demonstration, MovementDatabase
-from ideomotor_movement_database.tree import TreeSettings
+from ideomotor_movement_database import Demonstration, MovementDatabase, TreeSettings
 
 SETTINGS = TreeSettings(threshold=0.1)
 

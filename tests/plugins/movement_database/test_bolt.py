@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from ideomotor.errors import DataError
-from ideomotor_movement_database import BoltStore, Demonstration, MovementDatabase
-from ideomotor_movement_database.tree import TreeSettings
+from ideomotor_movement_database import BoltStore, Demonstration, MovementDatabase, TreeSettings
 
 pytest.importorskip("neo4j")
 SECRET = "a-Secret-of-31-letters-unheard-of"

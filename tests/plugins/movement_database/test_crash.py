@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ideomotor_movement_database import MovementDatabase, Record
-from ideomotor_movement_database.graph import build_graph
-from ideomotor_movement_database.tree import rebuild_tree
+from ideomotor_movement_database import MovementDatabase, TransitionGraph, build_tree
+from ideomotor_movement_database.storage._record import Record  # a kernel without a public face
 
 WORKER = Path(__file__).with_name("storage_worker.py")
 KILLS = int(os.environ.get("IDEOMOTOR_KILLS", "8"))
@@ -70,12 +69,12 @@ def test_what_was_acknowledged_survives_sigkill_at_any_moment(tmp_path, worker):
             # At most one call was cut after it was safe and before it was told: two demonstrations.
             assert len(names) - len(acknowledged) <= 2 * (kill % 6 + 1)
             assert all(worker["is_whole"](item) for item in snapshot.demonstrations)
-            again = rebuild_tree(snapshot.demonstrations, snapshot.settings)
+            again = build_tree(snapshot.demonstrations, snapshot.settings)
             if snapshot.tree is not None:
                 trees += 1
                 assert same(snapshot.tree, again)
             with MovementDatabase(path, create=False) as database:
-                assert same(database.graph, build_graph(again))
+                assert same(database.graph, TransitionGraph.of(again))
                 assert same(database.rebuild(), again)
         process.stdin.close()
     print(f"\n{KILLS} kills, {told_in_all} demonstrations acknowledged, {trees} trees found current")

@@ -9,15 +9,16 @@ from ideomotor.errors import DataError
 from ideomotor_movement_database import (
     Demonstration,
     Demonstrations,
-    LadybugStore,
+    Hierarchical,
     MovementDatabase,
     MovementTree,
     TransitionGraph,
+    TreeSettings,
+    build_tree,
     read_demonstrations,
 )
-from ideomotor_movement_database.graph import Hierarchical, build_graph
-from ideomotor_movement_database.storage import GraphBusyError
-from ideomotor_movement_database.tree import TreeSettings, rebuild_tree
+from ideomotor_movement_database.storage._ladybug import LadybugStore  # a kernel without a public face
+from ideomotor_movement_database.storage._store import GraphBusyError  # a kernel without a public face
 
 SETTINGS = TreeSettings(threshold=0.03)
 
@@ -47,9 +48,9 @@ def database(tmp_path):
 
 
 def test_tree_and_graph_are_those_of_the_algorithms(database):
-    tree = rebuild_tree(Demonstrations([reach(i) for i in range(4)]), SETTINGS)
+    tree = build_tree(Demonstrations([reach(i) for i in range(4)]), SETTINGS)
     assert_same(database.tree, tree)
-    assert_same(database.graph, build_graph(tree))
+    assert_same(database.graph, TransitionGraph.of(tree))
 
 
 def test_the_same_record_gives_the_same_tree_and_graph_wherever_they_come_from(database):
@@ -105,9 +106,9 @@ def test_provenance_by_brute_force(database):
         steps = (nodes[:-1] == ends[0]) & (nodes[1:] == ends[1])
         steps &= tree.demonstration[:-1] == tree.demonstration[1:]
         wanted = {tree.names[i] for i in tree.demonstration[:-1][steps]}
-        assert set(database.supporters(*ends)) == wanted
+        assert set(database.provenance(*ends)) == wanted
     with pytest.raises(DataError, match="No demonstration goes from node 0 directly to node 0"):
-        database.supporters(0, 0)
+        database.provenance(0, 0)
 
 
 def test_cypher_says_which_demonstrations_support_a_transition(database):
@@ -119,7 +120,7 @@ def test_cypher_says_which_demonstrations_support_a_transition(database):
         a=source,
         b=target,
     )
-    assert tuple(row["name"] for row in rows) == tuple(sorted(database.supporters(source, target)))
+    assert tuple(row["name"] for row in rows) == tuple(sorted(database.provenance(source, target)))
 
 
 def test_a_planner_goes_from_one_demonstration_over_to_another(database):

@@ -38,7 +38,7 @@ def discovered():
 def fitted(dmp, discovered):
     queries, movements, planner = discovered
     return fit_gaussian_process(
-        dmp, queries, imitate(dmp, movements), routes=routes(movements), peak=planner.pace.peak
+        dmp, queries, imitate(dmp, movements), routes=routes(movements), max_speed=planner.speeds.peak
     )
 
 
@@ -59,14 +59,17 @@ def test_generalised_movements_keep_the_bars(dmp, discovered, predict):
     assert np.median(ends) <= 0.0085 and ends.max() <= 0.02
     assert np.linalg.norm(ys[:, 0] - starts, axis=1).max() <= 0.02
     speed = np.linalg.norm(np.diff(ys, axis=1), axis=2) / np.diff(ts, axis=1)
-    assert speed.max() <= 1.1 * planner.pace.peak
+    assert speed.max() <= 1.1 * planner.speeds.peak
     assert sum(SCENE.hits(y[:-1], y[1:]).any() for y in ys) == 0
 
 
 def test_what_moves_with_it_keeps_its_peak_speed_too(dmp):
     """The neutral movement from 0 to 1 along every axis, seen ten times as large."""
-    plain, slow = GaussianProcess(dmp), GaussianProcess(dmp, look=lambda ys: 10 * ys, look_peak=2.0)
-    moved = GaussianProcess(dmp, peak=0.2)
+    plain, slow = (
+        GaussianProcess(dmp),
+        GaussianProcess(dmp, kinematics=lambda ys: 10 * ys, max_task_speed=2.0),
+    )
+    moved = GaussianProcess(dmp, max_speed=0.2)
     taus = [float(p.predict(jnp.zeros(2)).params.tau) for p in (plain, slow, moved)]
     assert taus[1] == pytest.approx(taus[2], rel=1e-5)
     params = slow.predict(jnp.zeros(2)).params
@@ -155,7 +158,7 @@ def test_routes_are_told_apart():
     sides = np.array([np.sign(m.ys[30, 1]) for m in made])
     assert np.array_equal(found == 0, sides == 1) and found.max() == 1
     assert routes(made, distance=5.0).max() == 0
-    assert routes(made, least=7).max() == 0
+    assert routes(made, min_size=7).max() == 0
 
 
 def test_saved_and_loaded(tmp_path, fitted, discovered):
@@ -178,9 +181,9 @@ def test_bad_input_is_named(dmp, discovered):
         fit_gaussian_process(dmp, np.full((3, 2), np.nan), params)
     with pytest.raises(DataError, match="A query is 2 numbers"):
         GaussianProcess(dmp).predict(np.zeros(3))
-    with pytest.raises(DataError, match="peak = -1.0"):
-        GaussianProcess(dmp, peak=-1.0)
+    with pytest.raises(DataError, match="max_speed = -1.0"):
+        GaussianProcess(dmp, max_speed=-1.0)
     with pytest.raises(DataError, match="give both or neither"):
-        GaussianProcess(dmp, look_peak=1.0)
+        GaussianProcess(dmp, max_task_speed=1.0)
     with pytest.raises(DataError, match="no movements"):
         imitate(dmp, [])

@@ -10,13 +10,17 @@ from ideomotor_movement_database import (
     Flat,
     Hierarchical,
     MovementGraph,
-    Pace,
     ShelfScene,
-    build_graph,
+    Timing,
+    TransitionGraph,
+    TreeSettings,
     build_tree,
+    shelf_demonstrations,
+)
+from ideomotor_movement_database._demonstrations import Speeds
+from ideomotor_movement_database._joining import (  # a kernel without a public face
     join,
     node_times,
-    shelf_demonstrations,
     smooth_between_rests,
 )
 
@@ -109,11 +113,11 @@ def test_the_hand_of_a_movement_of_joints_keeps_its_pace_too(demonstrations):
     )
     tree = build_tree(made, velocity_weight=1.0, threshold=0.02)
     fastest = {}
-    for look in (None, of_hand):
-        planner = MovementGraph(made, tree=tree, look=look)
+    for kinematics in (None, of_hand):
+        planner = MovementGraph(made, tree=tree, timing=Timing(kinematics=kinematics))
         found = [planner(item.ys[0], made[5 * i].ys[-1]) for item in made[::6] for i in range(6)]
         speeds = [np.linalg.norm(np.diff(of_hand(m.ys), axis=0), axis=1) / np.diff(m.ts) for m in found]
-        fastest[look] = max(speed.max() for speed in speeds)
+        fastest[kinematics] = max(speed.max() for speed in speeds)
     assert fastest[of_hand] <= 1.01 * peak < fastest[None]
 
 
@@ -121,7 +125,10 @@ def test_gap_time_makes_movements_slower_than_the_paper(demonstrations):
     peaks = []
     for gap_time in (False, True):
         planner = MovementGraph(
-            demonstrations, Hierarchical(), velocity_weight=1.0, gap_time=gap_time, keep_pace=False
+            demonstrations,
+            Hierarchical(),
+            tree=TreeSettings(velocity_weight=1.0),
+            timing=Timing(gap_time=gap_time, limit_speed=False),
         )
         found = [planner(d.ys[0], SCENE.goals[4]) for d in demonstrations[:10]]
         peaks.append(np.median([np.linalg.norm(np.diff(m.ys, axis=0), axis=1).max() / 0.01 for m in found]))
@@ -131,8 +138,8 @@ def test_gap_time_makes_movements_slower_than_the_paper(demonstrations):
 def test_node_times_are_those_of_the_demonstration(demonstrations, planner):
     item = demonstrations[4]
     path = planner.find(item.ys[0], item.ys[-1])
-    assert not path.jump.any()
-    times = node_times(path, planner.pace.cruise)
+    assert not path.gap.any()
+    times = node_times(path, planner.speeds.mean)
     nearest = np.array([np.argmin(np.linalg.norm(item.ys - x, axis=1)) for x in path.position])
     assert np.allclose(times, item.ts[nearest] - item.ts[nearest[0]], atol=0.25)
     movement = planner(item.ys[0], item.ys[-1])
@@ -186,18 +193,17 @@ def test_one_sample_that_jumps_is_no_speed():
     ys = np.column_stack([0.2 * ts, 0 * ts])
     ys[40, 1] = 0.05
     made = Demonstrations([Demonstration("jump", ts, ys)])
-    found = Pace.of(made, build_graph(build_tree(made, threshold=0.5)).chart)
+    found = made.speeds()
     assert found.peak + 1e-9 >= 0.2 and found.peak < 0.21
 
 
 def test_a_graph_that_was_built_before_is_used_and_another_is_refused(demonstrations):
     tree = build_tree(demonstrations)
-    graph = build_graph(tree)
-    planner = MovementGraph(demonstrations, tree=tree, transitions=graph)
+    graph = TransitionGraph.of(tree)
+    planner = MovementGraph(demonstrations, tree=graph)
     assert planner.graph is graph
-    other = build_graph(build_tree(demonstrations, threshold=0.02))
-    with pytest.raises(DataError, match="The graph was built from another tree"):
-        MovementGraph(demonstrations, tree=tree, transitions=other)
+    with pytest.raises(DataError, match="built from other demonstrations"):
+        MovementGraph(demonstrations[:-1], tree=graph)
 
 
 def test_validity_keeps_a_new_obstacle_clear(demonstrations, planner):
@@ -211,12 +217,19 @@ def test_validity_keeps_a_new_obstacle_clear(demonstrations, planner):
     careful = MovementGraph(demonstrations, valid=valid)
     path = careful.find(start, goal)
     assert np.linalg.norm(path.position - blocked, axis=1).min() > 0.08
-    with pytest.raises(DataError, match="No valid path"):
+    with pytest.raises(DataError, match="The start itself is forbidden"):
         MovementGraph(demonstrations, valid=lambda a, b: np.zeros(len(a), bool)).find(start, goal)
+    wall = 0.5 * (start[1] + goal[1])
+    for search in (Flat(), Hierarchical()):
+        walled = MovementGraph(
+            demonstrations, search, valid=lambda a, b: (a[:, 1] < wall) == (b[:, 1] < wall)
+        )
+        with pytest.raises(DataError, match="No valid path leads"):
+            walled.find(start, goal)
 
 
 def test_several_paths_differ(demonstrations, planner):
-    paths = planner.find_several(demonstrations[0].ys[0], SCENE.goals[4], 3)
+    paths = planner.find_alternatives(demonstrations[0].ys[0], SCENE.goals[4], 3)
     assert len(paths) == 3
     for i, one in enumerate(paths):
         assert all(np.isin(one.nodes, other.nodes).mean() <= 0.55 for other in paths[:i])
@@ -241,15 +254,19 @@ def test_poses_come_back_as_poses(demonstrations):
 
 
 def test_is_made_from_the_registry_and_written_down():
-    search = ideomotor.make("hierarchical-search", jump_weight=2.0)
-    planner = ideomotor.make("movement-graph", search=search, threshold=0.02)
+    search = ideomotor.make("hierarchical-search", gap_weight=2.0)
+    planner = ideomotor.make("movement-graph", search=search, tree=TreeSettings(threshold=0.02))
     config = ideomotor.config.to_config(planner)
-    assert config["search"] == {"use": "hierarchical-search", "jump_weight": 2.0}
+    assert config["search"] == {"use": "hierarchical-search", "gap_weight": 2.0}
     again = ideomotor.config.from_config(config)
     assert np.array_equal(again(*again.default_query()).ys, planner(*planner.default_query()).ys)
-    for wrong in ({"threshold": -1.0}, {"dt": 0.0}, {"limit": -0.1}):
+    for make, wrong in (
+        (TreeSettings, {"threshold": -1.0}),
+        (Timing, {"dt": 0.0}),
+        (MovementGraph, {"limit": -0.1}),
+    ):
         with pytest.raises(DataError, match=f"{next(iter(wrong))} = "):
-            MovementGraph(**wrong)
+            make(**wrong)
 
 
 def test_a_tree_of_other_demonstrations_is_refused(demonstrations):
@@ -260,14 +277,14 @@ def test_a_tree_of_other_demonstrations_is_refused(demonstrations):
 
 def test_a_slow_or_short_movement_can_be_joined(demonstrations):
     tree = build_tree(demonstrations[:2])
-    graph = build_graph(tree)
+    graph = TransitionGraph.of(tree)
     path = Flat().prepare(graph).find(*graph.nodes(-1)[[0, 0]].tolist())
     assert path is not None
     here = path.position[0]
-    movement = join(path, here, here, Pace(0.3, 0.5))
+    movement = join(path, here, here, Speeds(0.3, 0.5), Timing())
     assert np.allclose(movement.ys, here, atol=1e-9)
     with pytest.raises(DataError, match="choose a longer dt"):
-        join(path, here, here + 1.0, Pace(1e-3, 0.5), dt=1e-4)
+        join(path, here, here + 1.0, Speeds(1e-3, 0.5), Timing(dt=1e-4))
 
 
 def test_real_demonstrations_reach_each_others_goals(shared_data):

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from ideomotor.errors import DataError
-from ideomotor_movement_database import Demonstration, Record
+from ideomotor_movement_database import Demonstration, TreeSettings, build_tree
+from ideomotor_movement_database.storage._record import Record  # a kernel without a public face
 from ideomotor_movement_database.storage._sqlite import APPLICATION
-from ideomotor_movement_database.tree import TreeSettings, rebuild_tree
 
 
 def path_of(i, n=40, dof=3, name=None, **options):
@@ -74,7 +74,7 @@ def test_tree_and_settings_are_kept_until_the_demonstrations_change(record):
     assert record.tree() is None and record.settings == TreeSettings()
     record.set_settings(TreeSettings(threshold=0.05))
     snapshot = record.snapshot()
-    tree = rebuild_tree(snapshot.demonstrations, snapshot.settings)
+    tree = build_tree(snapshot.demonstrations, snapshot.settings)
     assert record.save_tree(tree, snapshot.fingerprint)
     kept = record.tree()
     for name, array in tree.to_arrays().items():
@@ -85,7 +85,7 @@ def test_tree_and_settings_are_kept_until_the_demonstrations_change(record):
     assert not record.save_tree(tree, snapshot.fingerprint)  # it came too late
     assert record.tree() is None
     snapshot = record.snapshot()
-    record.save_tree(rebuild_tree(snapshot.demonstrations, snapshot.settings), snapshot.fingerprint)
+    record.save_tree(build_tree(snapshot.demonstrations, snapshot.settings), snapshot.fingerprint)
     record.set_settings(TreeSettings(threshold=0.07))
     assert record.tree() is None
 
@@ -207,7 +207,7 @@ def test_a_truncated_file_is_said_to_be(tmp_path, share):
 def test_a_flipped_bit_in_a_demonstration_is_found_and_in_the_tree_is_mended(record):
     record.add([path_of(0), path_of(1)])
     snapshot = record.snapshot()
-    record.save_tree(rebuild_tree(snapshot.demonstrations, snapshot.settings), snapshot.fingerprint)
+    record.save_tree(build_tree(snapshot.demonstrations, snapshot.settings), snapshot.fingerprint)
 
     def flip(data):
         return data[:9] + bytes([data[9] ^ 4]) + data[10:]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from ideomotor.errors import DataError
-from ideomotor_movement_database import LadybugStore
-from ideomotor_movement_database.graph import TransitionGraph
-from ideomotor_movement_database.storage import MemoryStore
+from ideomotor_movement_database import TransitionGraph
+from ideomotor_movement_database.storage._ladybug import LadybugStore  # a kernel without a public face
+from ideomotor_movement_database.storage._store import MemoryStore  # a kernel without a public face
 
 ladybug = pytest.importorskip("ladybug")
 

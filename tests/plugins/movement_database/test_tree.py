@@ -8,20 +8,16 @@ from scipy.spatial.transform import Rotation
 from ideomotor.errors import DataError
 from ideomotor_movement_database import (
     EM,
-    Chart,
     Demonstration,
     Demonstrations,
     KMeans,
     MovementTree,
     PCASplit,
+    TransitionGraph,
     TreeSettings,
-    build_graph,
     build_tree,
-    davies_bouldin,
-    dunn,
-    rebuild_tree,
-    tree_features,
 )
+from ideomotor_movement_database.graph._coordinates import Coordinates  # a kernel without a public face
 
 METHODS = [KMeans(), PCASplit(), EM(iterations=4)]
 
@@ -44,7 +40,7 @@ def random_demonstrations(seed, count=4, samples=60, dof=2):
 def test_invariants_of_every_level(seed, clustering, weight):
     demonstrations = random_demonstrations(seed)
     tree = build_tree(demonstrations, threshold=0.03, clustering=clustering, velocity_weight=weight)
-    _, features = tree_features(demonstrations, tree.settings)
+    _, features = tree.settings.features(demonstrations)
     sizes = np.diff(demonstrations.offsets)
     of = np.repeat(np.arange(len(demonstrations)), sizes)
     for level in range(tree.levels):
@@ -81,17 +77,19 @@ def test_position_is_the_only_final_configuration_and_times_add_up():
             assert tree.finals[node] == len(here)
             wanted = ends[here[0]] if len(here) == 1 else demonstrations.ys[labels == node].mean(axis=0)
             assert np.allclose(tree.position[node], wanted, atol=1e-12)
-        # t_v m_v over all nodes is the time of all demonstrations (eq. 11)
-        assert np.isclose(
-            np.sum(tree.duration[nodes] * tree.demonstrations[nodes]), 2.0 * len(demonstrations)
+        # t_v times the visits of v, over all nodes, is the time of all demonstrations (eq. 11)
+        entered = np.append(
+            True, (labels[1:] != labels[:-1]) | (tree.demonstration[1:] != tree.demonstration[:-1])
         )
+        visits = np.bincount(labels[entered], minlength=len(tree.parent))
+        assert np.isclose(np.sum(tree.duration[nodes] * visits[nodes]), 2.0 * len(demonstrations))
 
 
 @pytest.mark.parametrize("clustering", METHODS, ids=lambda c: c.name)
 def test_the_same_tree_again_and_in_parts(clustering):
     demonstrations = random_demonstrations(5, count=6, samples=100)
     tree = build_tree(demonstrations, threshold=0.01, clustering=clustering)
-    again = rebuild_tree(demonstrations, tree.settings)
+    again = build_tree(demonstrations, tree.settings)
     parts = build_tree(demonstrations, threshold=0.01, clustering=clustering, map=map)
     stored = MovementTree.from_arrays(tree.to_arrays())
     for name, array in tree.to_arrays().items():
@@ -105,7 +103,7 @@ def test_two_means_is_no_worse_than_scikit_learn():
     cluster = pytest.importorskip("sklearn.cluster")
     demonstrations = random_demonstrations(11, count=6)
     tree = build_tree(demonstrations, threshold=0.05, max_levels=2)
-    _, x = tree_features(demonstrations, tree.settings)
+    _, x = tree.settings.features(demonstrations)
     labels = tree.level_labels(1)
     ours = sum(np.sum((x[labels == n] - x[labels == n].mean(axis=0)) ** 2) for n in np.unique(labels))
     theirs = cluster.KMeans(2, n_init=10, random_state=0).fit(x).inertia_
@@ -127,29 +125,32 @@ def test_indices_against_scikit_learn_and_by_definition():
     metrics = pytest.importorskip("sklearn.metrics")
     demonstrations = random_demonstrations(2, count=5)
     tree = build_tree(demonstrations, threshold=0.02)
-    _, x = tree_features(demonstrations, tree.settings)
-    assert davies_bouldin(x, tree.level_labels(0)) == 0.0 and np.isnan(dunn(x, tree.level_labels(0)))
+    _, x = tree.settings.features(demonstrations)
+    root = tree.indices(demonstrations, 0)
+    assert root["davies_bouldin"] == 0.0 and np.isnan(root["dunn"])
     for level in range(1, tree.levels):
         labels = tree.level_labels(level)
-        assert np.isclose(davies_bouldin(x, labels), metrics.davies_bouldin_score(x, labels))
+        found = tree.indices(demonstrations, level)
+        assert np.isclose(found["davies_bouldin"], metrics.davies_bouldin_score(x, labels))
         apart = cdist(x, x)
         same = labels[:, None] == labels
-        assert np.isclose(dunn(x, labels), apart[~same].min() / apart[same].max())
+        assert np.isclose(found["dunn"], apart[~same].min() / apart[same].max())
 
 
 def test_poses_are_unrolled_without_loss():
     rng = np.random.default_rng(1)
     turns = Rotation.from_rotvec(rng.normal(0, 0.6, (50, 3)))
     ys = np.column_stack([rng.random((50, 3)), turns.as_quat(scalar_first=True)])
-    chart = Chart.of("pose", ys, 0.1)
-    back = chart.samples(chart.coordinates(ys))
+    made = Demonstrations([Demonstration("d", np.arange(50.0), ys, "pose")])
+    coordinates = Coordinates.fitted(made, 0.1)
+    back = coordinates.decode(coordinates.encode(ys))
     sign = np.sign(np.sum(back[:, 3:] * ys[:, 3:], axis=1))
     assert np.allclose(back[:, 3:] * sign[:, None], ys[:, 3:], atol=1e-12)
-    reference = Rotation.from_quat(chart.reference, scalar_first=True)
-    assert np.allclose(chart.coordinates(ys)[:, 3:], 0.1 * (reference.inv() * turns).as_rotvec(), atol=1e-12)
+    reference = Rotation.from_quat(coordinates.reference, scalar_first=True)
+    assert np.allclose(coordinates.encode(ys)[:, 3:], 0.1 * (reference.inv() * turns).as_rotvec(), atol=1e-12)
     opposite = reference * Rotation.from_rotvec([np.pi - 0.01, 0, 0])
     with pytest.raises(DataError, match="degrees from the mean"):
-        chart.coordinates(np.append(ys[0, :3], opposite.as_quat(scalar_first=True)))
+        coordinates.encode(np.append(ys[0, :3], opposite.as_quat(scalar_first=True)))
 
 
 def test_settings_are_checked():
@@ -158,7 +159,7 @@ def test_settings_are_checked():
             TreeSettings(**wrong)  # pyright: ignore[reportArgumentType]
     demonstrations = random_demonstrations(0)
     with pytest.raises(DataError, match="Did you mean 'k-means'"):
-        rebuild_tree(demonstrations, TreeSettings(clustering="kmeans"))
+        TreeSettings.from_dict({"clustering": "kmeans"})
     arrays = build_tree(demonstrations).to_arrays()
     with pytest.raises(DataError, match="'parent' is missing"):
         MovementTree.from_arrays({name: a for name, a in arrays.items() if name != "parent"})
@@ -168,4 +169,4 @@ def test_demonstrations_at_rest_and_of_two_samples_make_a_tree():
     still = Demonstration("still", np.array([0.0, 1.0]), np.zeros((2, 2)))
     tree = build_tree([still])
     assert tree.levels == 1 and tree.samples.tolist() == [2]
-    assert len(build_graph(tree).source) == 0
+    assert len(TransitionGraph.of(tree).source) == 0

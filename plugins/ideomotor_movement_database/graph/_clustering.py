@@ -1,4 +1,4 @@
-"""How a node is split in two; each method splits all nodes of a level at once."""
+"""How a node is split in two, all nodes of a level at once, and how good the clusters of a level are."""
 
 import abc
 import dataclasses
@@ -7,11 +7,65 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
+from scipy.spatial import KDTree
+from scipy.spatial.distance import cdist, pdist
 
 from ideomotor.errors import DataError, did_you_mean
 
-from ._segments import Segments
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """Samples of many nodes, one node after the other, each centred on its mean.
+
+    - `x`: shape `(feature, sample)`, so that a sum over the samples of a node runs over neighbours in memory.
+    - `counts`: samples of each node, none of them zero.
+    """
+
+    x: Float[np.ndarray, "feature sample"]
+    counts: Int[np.ndarray, " node"]
+
+    @property
+    def starts(self) -> Int[np.ndarray, " node"]:
+        """The first sample of each node."""
+        return np.cumsum(self.counts) - self.counts
+
+    def sum(self, values: Float[np.ndarray, " sample"]) -> Float[np.ndarray, " node"]:
+        """Sums the values of each node's samples."""
+        return np.add.reduceat(values, self.starts)
+
+    def spread_out(self, values: np.ndarray) -> np.ndarray:
+        """The value of each sample's node."""
+        return np.repeat(values, self.counts)
+
+    def project(self, directions: Float[np.ndarray, "node feature"]) -> Float[np.ndarray, " sample"]:
+        """Scalar product of each sample with its node's direction."""
+        found = np.zeros(self.x.shape[1])
+        for row, column in zip(self.x, directions.T, strict=True):
+            found += row * self.spread_out(column)
+        return found
+
+    def covariance(self, weights: Float[np.ndarray, " sample"] | None = None) -> np.ndarray:
+        """Sums of products about the means, shape `(node, feature, feature)`; not divided by the counts."""
+        d = len(self.x)
+        found = np.empty((len(self.counts), d, d))
+        for i in range(d):
+            row = self.x[i] if weights is None else self.x[i] * weights
+            for j in range(i + 1):
+                found[:, i, j] = found[:, j, i] = self.sum(row * self.x[j])
+        return found
+
+    def principal(self) -> Float[np.ndarray, "node feature"]:
+        """The direction of largest variance of each node; its largest component is positive."""
+        directions = np.linalg.eigh(self.covariance())[1][:, :, -1]
+        largest = np.abs(directions).argmax(axis=1)
+        sign = np.where(directions[np.arange(len(directions)), largest] < 0, -1.0, 1.0)
+        return directions * sign[:, None]
+
+    def select(self, nodes: Bool[np.ndarray, " node"]) -> "tuple[Segments, Bool[np.ndarray, ' sample']]":
+        """Some of the nodes, and which samples those are."""
+        samples = self.spread_out(nodes)
+        return Segments(self.x[:, samples], self.counts[nodes]), samples
 
 
 class AbstractClustering(abc.ABC):
@@ -41,7 +95,6 @@ class KMeans(AbstractClustering):
     iterations: int = 100
 
     def split(self, segments: Segments) -> Bool[np.ndarray, " sample"]:
-        """See `AbstractClustering`."""
         side = segments.project(segments.principal()) > 0
         now, part = np.arange(len(side)), segments
         mine = side.copy()
@@ -78,7 +131,6 @@ class PCASplit(AbstractClustering):
     least: float = 0.1
 
     def split(self, segments: Segments) -> Bool[np.ndarray, " sample"]:
-        """See `AbstractClustering`."""
         along = segments.project(segments.principal())
         node = segments.spread_out(np.arange(len(segments.counts)))
         order = np.lexsort((along, node))
@@ -118,7 +170,6 @@ class EM(AbstractClustering):
     floor: float = 1e-3
 
     def split(self, segments: Segments) -> Bool[np.ndarray, " sample"]:
-        """See `AbstractClustering`."""
         second = (segments.project(segments.principal()) > 0).astype(float)
         d = len(segments.x)
         whole = np.trace(segments.covariance(), axis1=1, axis2=2) / segments.counts / d
@@ -166,3 +217,74 @@ def clustering_by_name(name: str, options: Mapping[str, Any]) -> AbstractCluster
         return CLUSTERINGS[name](**options)
     except TypeError as error:
         raise DataError(f"Clustering {name!r} does not take {dict(options)}: {error}") from error
+
+
+def davies_bouldin(samples: Float[np.ndarray, "sample feature"], labels: Int[np.ndarray, " sample"]) -> float:
+    """The mean over clusters of the largest (S_i + S_j) / d_ij (Davies & Bouldin 1979); lower is better.
+
+    S is the mean distance to the cluster's mean, d the distance of two means. 0 for a single cluster.
+    """
+    _, label, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if len(counts) < 2:
+        return 0.0
+    centres = _centres(samples, label, counts)
+    scatter = np.bincount(label, np.linalg.norm(samples - centres[label], axis=1)) / counts
+    largest = np.empty(len(counts))
+    for low in range(0, len(counts), 512):
+        rows = slice(low, low + 512)
+        apart = cdist(centres[rows], centres)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = (scatter[rows, None] + scatter) / apart
+        ratio[apart == 0] = 0.0  # itself; as scikit-learn does for clusters with one centre
+        largest[rows] = ratio.max(axis=1)
+    return float(largest.mean())
+
+
+def dunn(samples: Float[np.ndarray, "sample feature"], labels: Int[np.ndarray, " sample"]) -> float:
+    """The smallest distance between samples of two clusters over the largest within one (Dunn 1974); higher is better.
+
+    NaN for a single cluster; infinite where no cluster has two different samples.
+    """
+    _, label, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if len(counts) < 2:
+        return float("nan")
+    across, within = _separation(samples, label), _diameter(samples, label, counts)
+    return across / within if within > 0 else float("inf")
+
+
+def _centres(samples, label, counts) -> np.ndarray:
+    return np.stack([np.bincount(label, column) for column in samples.T], axis=1) / counts[:, None]
+
+
+def _separation(samples, label) -> float:
+    """Distance of the two nearest samples with different labels."""
+    tree, best, k = KDTree(samples), np.inf, 2
+    ask = np.arange(len(samples))
+    while len(ask):
+        k = min(2 * k, len(samples))
+        distance, nearest = tree.query(samples[ask], k=k)
+        other = label[nearest] != label[ask][:, None]
+        best = min(best, float(distance[other].min(initial=np.inf)))
+        # Done are samples that have met another cluster, and those whose next neighbours are farther than the best.
+        ask = ask[~other.any(axis=1) & (distance[:, -1] < best)]
+        if k == len(samples):
+            break
+    return best
+
+
+def _diameter(samples, label, counts) -> float:
+    """Largest distance within a cluster; clusters whose radius rules them out are not looked at."""
+    radius = np.zeros(len(counts))
+    np.maximum.at(radius, label, np.linalg.norm(samples - _centres(samples, label, counts)[label], axis=1))
+    order, starts = np.argsort(label, kind="stable"), np.cumsum(counts) - counts
+    best = 0.0
+    for cluster in np.argsort(-radius):
+        if 2 * radius[cluster] <= best:
+            break
+        own = samples[order[starts[cluster] : starts[cluster] + counts[cluster]]]
+        if 1 < len(own) <= 1000:
+            best = max(best, float(pdist(own).max()))
+        else:
+            for low in range(0, len(own), 1000):
+                best = max(best, float(cdist(own[low : low + 1000], own[low:]).max()))
+    return best

@@ -11,8 +11,13 @@ import pytest
 from ideomotor import make_pool
 from ideomotor.errors import DataError
 from ideomotor.pool import LocalPool, SerialPool
-from ideomotor_movement_database import Demonstration, Demonstrations, MovementDatabase
-from ideomotor_movement_database.tree import TreeSettings, build_tree
+from ideomotor_movement_database import (
+    Demonstration,
+    Demonstrations,
+    MovementDatabase,
+    TreeSettings,
+    build_tree,
+)
 
 
 def wander(i, n=300):
