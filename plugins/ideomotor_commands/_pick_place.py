@@ -106,8 +106,8 @@ def _play(
     for i, item in enumerate(made):
         axes.plot(*located(item.ys).T, color="0.75", lw=0.5, label=None if i else "demonstrations")
     axes.plot(*ys["tip"].T, color=BLUE, lw=2, label="executed")
-    nodes = located(planner.graph.chart.samples(path.position))
-    for number, i in enumerate(np.flatnonzero(path.jump)):
+    nodes = located(planner.decode(path))
+    for number, i in enumerate(np.flatnonzero(path.gap)):
         axes.plot(*nodes[i : i + 2].T, color=ORANGE, lw=3, label=None if number else "gaps bridged")
     axes.plot(*ys["tip"][0], "o", color=RED)
     axes.legend(fontsize=8, loc="upper left")

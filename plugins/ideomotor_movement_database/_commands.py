@@ -208,8 +208,7 @@ def query(database, start, goal, search, limit, out, picture, graph, user) -> No
         planner = opened.planner(Flat() if search == "flat" else Hierarchical(), limit=limit)
         path = planner.find(start, goal)
         movement = planner.movement(path, start, goal)
-        if picture is not None:
-            nodes, demonstrations = planner.decode(path), opened.demonstrations
+        demonstrations = None if picture is None else opened.demonstrations
     click.echo(
         f"A movement of {movement.ts[-1]:.2f} s, {len(movement.ts)} samples, through {len(path.nodes)} nodes in "
         f"{len(path.parts)} part(s); largest gap {path.gaps.max(initial=0.0):.3g}."
@@ -219,10 +218,10 @@ def query(database, start, goal, search, limit, out, picture, graph, user) -> No
         np.savez(buffer, ts=np.asarray(movement.ts), ys=np.asarray(movement.ys))
         write_bytes(out, buffer.getvalue())
         click.echo(f"Written to {out}.")
-    if picture is not None:
+    if picture is not None and demonstrations is not None:
         from ._picture import draw
 
-        figure = draw(demonstrations, movement, nodes, path.gap)
+        figure = draw(demonstrations, movement, planner.decode(path), path.gap)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=150)
         write_bytes(picture, buffer.getvalue())

@@ -120,15 +120,15 @@ class MovementGraph:
 
         Raises `DataError` where one of them is farther than `limit` from all nodes, and where nothing valid leads on.
         """
-        penalty = np.ones(self._searcher.leaves.nodes[-1] + 1)
-        for _ in range(_TRIES):
-            path = self.find(start, goal, penalty=penalty if penalty.max() > 1 else None)
+        penalty = None
+        for _ in range(_TRIES - 1):
+            path = self.find(start, goal, penalty=penalty)
             try:
                 return self.movement(path, start, goal)
             except _InvalidError as error:
+                penalty = np.ones(self._searcher.leaves.nodes[-1] + 1) if penalty is None else penalty
                 penalty[error.nodes] *= 10.0
-                failed = error
-        raise failed
+        return self.movement(self.find(start, goal, penalty=penalty), start, goal)
 
     def find(
         self,

@@ -20,7 +20,7 @@ from ._network import Network
 _EXACT = (
     500_000  # nodes times demonstrations up to which the nearest node of every demonstration is looked up
 )
-_LAZY = 50  # paths that are checked before all steps are
+_LAZY = 20  # paths that are checked before all steps are
 _STEPS = 4_000_000  # across gaps, at most, in a large graph
 Validity = Callable[[Float[np.ndarray, "n dof"], Float[np.ndarray, "n dof"]], Bool[np.ndarray, " n"]]
 
@@ -104,8 +104,17 @@ class AbstractSearch(abc.ABC):
 class AbstractSearcher(abc.ABC):
     """A search made ready for one graph."""
 
-    leaves: Leaves
-    checks: Checks
+    valid: Validity | None
+
+    @property
+    @abc.abstractmethod
+    def leaves(self) -> Leaves:
+        """The nodes of the deepest level."""
+
+    @functools.cached_property
+    def checks(self) -> Checks:
+        """What the validity function has said."""
+        return Checks(self.leaves, self.valid)
 
     @abc.abstractmethod
     def find(
@@ -153,20 +162,20 @@ class Flat(AbstractSearch):
 class FlatSearcher(AbstractSearcher):
     """`Flat` made ready for one graph; `to_arrays` keeps what is costly to prepare."""
 
-    leaves: Leaves
+    deepest: Leaves
     network: Network
     gap_weight: float
     step: float | None
     valid: Validity | None = None
 
     _ARRAYS: ClassVar = {
-        "leaves": ("nodes", "position", "duration"),
+        "deepest": ("nodes", "position", "duration"),
         "network": ("indptr", "target", "cost", "gap"),
     }
 
-    @functools.cached_property
-    def checks(self) -> Checks:
-        return Checks(self.leaves, self.valid)
+    @property
+    def leaves(self) -> Leaves:
+        return self.deepest
 
     def find(
         self, start: int, goal: int, penalty: Float[np.ndarray, " node"] | None = None
@@ -242,8 +251,12 @@ class HierarchicalSearcher(AbstractSearcher):
     valid: Validity | None = None
     _levels: dict = field(default_factory=dict)
 
-    @functools.cached_property
+    @property
     def leaves(self) -> Leaves:
+        return self._leaves
+
+    @functools.cached_property
+    def _leaves(self) -> Leaves:
         return Leaves.of(self.graph)
 
     @functools.cached_property
@@ -263,7 +276,8 @@ class HierarchicalSearcher(AbstractSearcher):
             nodes, _, ancestors = self._level(level)
             ends = np.searchsorted(nodes, ancestors[[start, goal]])
             checks = self.checks if level == deepest else None
-            return _valid_path(network, checks, *ends, None if penalty is None else penalty[nodes])
+            factor = None if penalty is None else penalty[nodes]
+            return _valid_path(network, checks, ends[0], ends[1], factor)
 
         for level in range(deepest, -1, -1):
             nodes, network, ancestors = self._level(level)
@@ -335,7 +349,7 @@ def _valid_path(network: Network, checks: Checks | None, start, goal, penalty) -
             return edges
         cost = network.cost.copy() if cost is None else cost
         cost[edges[~allowed]] = np.inf
-    position = checks.leaves.position
+    cost, position = network.cost.copy() if cost is None else cost, checks.leaves.position
     for low in range(0, len(network.target), 100_000):
         rows = slice(low, low + 100_000)
         allowed = checks.steps(position[network.source[rows]], position[network.target[rows]])

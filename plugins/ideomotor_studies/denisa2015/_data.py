@@ -14,6 +14,7 @@ from ideomotor_movement_database import (
     Hierarchical,
     MovementGraph,
     MovementTree,
+    Timing,
     build_tree,
     shelf_demonstrations,
 )
@@ -43,11 +44,12 @@ def planner_of(made: Demonstrations, kind: str, tree: MovementTree | None = None
     """`flat`, ours, checks its steps against the shelf's boards; `hierarchical`, the paper's, knows nothing of them."""
     tree = tree_of(made) if tree is None else tree
     look = look_of(made.space)
+    timing = Timing(kinematics=look)
     if kind == "hierarchical":
-        return MovementGraph(made, Hierarchical(), tree=tree, look=look)
+        return MovementGraph(made, Hierarchical(), tree=tree, timing=timing)
     free = SCENE.free(WIDTH)
     valid = free if look is None else lambda a, b: free(look(a), look(b))
-    return MovementGraph(made, Flat(), tree=tree, valid=valid, look=look)
+    return MovementGraph(made, Flat(), tree=tree, timing=timing, valid=valid)
 
 
 def look_of(space: str) -> Any:

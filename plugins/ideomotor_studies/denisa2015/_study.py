@@ -16,20 +16,15 @@ from ideomotor import Trajectory
 from ideomotor.errors import DataError
 from ideomotor_movement_database import (
     EM,
-    Chart,
     Flat,
     Hierarchical,
     KMeans,
     MovementGraph,
-    Pace,
     PCASplit,
-    davies_bouldin,
-    dunn,
     fit_gaussian_process,
     imitate,
     routes,
     shelf_demonstrations,
-    tree_features,
 )
 
 from ..kit import recorded
@@ -117,13 +112,13 @@ class Study:
         made = demonstrations(self.seed, "cartesian")
         for name, method in (("k-means", KMeans()), ("PCA", PCASplit()), ("EM", EM())):
             tree = tree_of(made, clustering=method)
-            _, x = tree_features(made, tree.settings)
-            labels = [tree.level_labels(level) for level in range(1, min(tree.levels, self.preset.levels))]
+            levels = range(1, min(tree.levels, self.preset.levels))
+            indices = [tree.indices(made, level) for level in levels]
             found[name] = {
                 "levels": tree.levels,
                 "nodes": len(tree.nodes(-1)),
-                "davies_bouldin": [davies_bouldin(x, label) for label in labels],
-                "dunn": [dunn(x, label) for label in labels],
+                "davies_bouldin": [index["davies_bouldin"] for index in indices],
+                "dunn": [index["dunn"] for index in indices],
             }
         return found
 
@@ -182,8 +177,7 @@ class Study:
         error = np.linalg.norm(done.end - goals[chosen], axis=1)
         peaks = done.peak / self.demonstrated_peak
         made = demonstrations(self.seed, space)
-        pace = Pace.of(made, Chart.of(space, made.ys, 0.1))
-        own = np.array([_peak(movements[i]) for i in chosen]) / pace.peak
+        own = np.array([_peak(movements[i]) for i in chosen]) / made.speeds().peak
         return {
             "executed": len(chosen),
             "hits": int(done.hit.sum()),
@@ -227,10 +221,10 @@ def _generalise(study: Any, space: str) -> dict[str, Any]:
     goals = np.array([item.ys[-1] for item in demonstrations(study.seed, "cartesian")])[::5]
     ends = np.array([place_of(space, m.ys[-1]) for m in found])
     nearest = np.linalg.norm(ends[:, None] - goals, axis=-1).argmin(axis=1)
-    chart, look = Chart.of(space, made.ys, 0.1), look_of(space)
-    speeds: dict[str, Any] = {"peak": Pace.of(made, chart).peak}
+    look = look_of(space)
+    speeds: dict[str, Any] = {"max_speed": made.speeds().peak}
     if look is not None:
-        speeds |= {"look": look, "look_peak": Pace.of(made, chart, look).peak}
+        speeds |= {"kinematics": look, "max_task_speed": made.speeds(look).peak}
     before = study.kept("cartesian-generalised") if space == "joint" else []
     movements: list[Any] = [None] * len(starts)
     deviation, trusted, ways = np.zeros(len(starts)), np.zeros(len(starts), bool), []
@@ -249,7 +243,7 @@ def _generalise(study: Any, space: str) -> dict[str, Any]:
             # As in the paper, weights, tau and goal are predicted; the arm starts where it has grasped the object.
             grasped = np.array([before[i].ys[0] for i in mine])
             params = eqx.tree_at(lambda p: p.start, params, jnp.asarray(joints(SCENE, grasped)))
-            params = jax.jit(jax.vmap(process.paced))(params)
+            params = jax.jit(jax.vmap(process.slowed))(params)
         ts = params.tau[:, None] * jnp.linspace(0.0, 1.0, _SAMPLES)
         ys = jax.jit(jax.vmap(dmp.trajectory))(params, ts)
         deviation[mine], trusted[mine] = np.asarray(said.deviation), np.asarray(said.trusted)

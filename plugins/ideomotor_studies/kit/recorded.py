@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy.spatial import KDTree
 
 from ideomotor.errors import DataError
-from ideomotor_movement_database import Demonstrations, MovementGraph, Pace, read_demonstrations
+from ideomotor_movement_database import Demonstrations, MovementGraph, read_demonstrations
 
 RATE = 1 / 0.0105  # Hz, of the KUKA recordings
 _POINTS = 200
@@ -53,7 +53,7 @@ def leave_one_out(
         planner = MovementGraph(others, limit=None)
         path = planner.find(wanted[0], wanted[-1])
         movement = planner.movement(path, wanted[0], wanted[-1])
-        own = Pace.of(Demonstrations([made[int(i)]]), planner.graph.chart).peak
+        own = Demonstrations([made[int(i)]]).speeds().peak
         ys, ts = np.asarray(movement.ys), np.asarray(movement.ts)
         speed = np.linalg.norm(np.diff(ys, axis=0), axis=1).max() / (ts[1] - ts[0])
         warped = [_warped(item.ys, wanted[0], wanted[-1]) for item in others]
@@ -64,7 +64,7 @@ def leave_one_out(
                 _apart(wanted[[0, -1]], wanted),
                 _apart(warped[int(np.argmin(ends))], wanted),
                 max(path.gaps, default=0.0),
-                speed / max(own, planner.pace.peak),
+                speed / max(own, planner.speeds.peak),
                 np.linalg.norm(ys[-1] - wanted[-1]),
                 np.linalg.norm(np.diff(wanted, axis=0), axis=1).sum(),
             )

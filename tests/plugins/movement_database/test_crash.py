@@ -46,7 +46,7 @@ def same(a, b) -> bool:
 @needs_fork
 def test_what_was_acknowledged_survives_sigkill_at_any_moment(tmp_path, worker):
     """Each child lives up to half a second, in which it ingests dozens and rewrites tree and graph a few times."""
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(int(os.environ.get("IDEOMOTOR_SEED", "0")))
     acknowledged, told_in_all, trees = [], 0, 0
     with start("crash") as process:
         for kill in range(KILLS):

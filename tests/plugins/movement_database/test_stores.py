@@ -232,7 +232,7 @@ def test_what_a_killed_process_left_is_removed_after_an_hour(tmp_path, graph):
 
 READ = """
 import json, sys
-from ideomotor_movement_database import LadybugStore
+from ideomotor_movement_database.storage._ladybug import LadybugStore
 store, found = LadybugStore(sys.argv[1]), []
 print("ready", flush=True)
 for _ in range(int(sys.argv[2])):
