@@ -1,3 +1,4 @@
+from . import capabilities as capabilities
 from . import config as config
 from . import errors as errors
 from . import kinds as kinds
@@ -14,6 +15,7 @@ from ._host import HostFeedforwardPrimitive as HostFeedforwardPrimitive
 from ._host import HostPerception as HostPerception
 from ._host import HostPlanner as HostPlanner
 from ._host import HostPlant as HostPlant
+from ._host import plain_object as plain_object
 from ._pipeline import Pipeline as Pipeline
 from ._quantity import Quantity as Quantity
 from ._quantity import leaf_quantities as leaf_quantities

@@ -48,10 +48,10 @@ class _ByIdentity:
         return repr(self.value)
 
 
-class HostPerception(AbstractPerception):
-    """A plain object with `default_observation()` and `__call__(observation, *, key=None)`."""
+class AbstractHost(eqx.Module):
+    """What all adapters share: the plain object, and its public attributes as their own."""
 
-    _component: _ByIdentity = eqx.field(static=True)
+    _component: eqx.AbstractVar[_ByIdentity]
 
     def __init__(self, component: Any):
         self._component = _ByIdentity(component)
@@ -61,20 +61,30 @@ class HostPerception(AbstractPerception):
         """The plain object."""
         return self._component.value
 
+    def __getattr__(self, name: str) -> Any:
+        # Only called for what the adapter lacks. Underscored names are asked for by JAX and Python themselves, also
+        # while an adapter is being copied and holds nothing yet.
+        if not name.startswith("_") and "_component" in vars(self):
+            return getattr(self.component, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+
+class HostPerception(AbstractHost, AbstractPerception):
+    """A plain object with `default_observation()` and `__call__(observation, *, key=None)`."""
+
+    _component: _ByIdentity = eqx.field(static=True)
+
     def default_observation(self) -> PyTree:
-        """See `AbstractPerception`."""
         return self.component.default_observation()
 
     def __call__(self, observation: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
-        """See `AbstractPerception`."""
-
         def out():
             return _direct(self.component, "__call__", self.default_observation(), key=_example(key))
 
         return _call(self.component, "__call__", out, observation, key=key)
 
 
-class HostPlanner(AbstractPlanner):
+class HostPlanner(AbstractHost, AbstractPlanner):
     """A plain object with `default_query()` and `__call__(start, goal, *, key=None)`.
 
     How many samples a planned movement has may depend on the query, so a host planner cannot run inside
@@ -83,20 +93,10 @@ class HostPlanner(AbstractPlanner):
 
     _component: _ByIdentity = eqx.field(static=True)
 
-    def __init__(self, component: Any):
-        self._component = _ByIdentity(component)
-
-    @property
-    def component(self) -> Any:
-        """The plain object."""
-        return self._component.value
-
     def default_query(self) -> tuple[PyTree, PyTree]:
-        """See `AbstractPlanner`."""
         return self.component.default_query()
 
     def __call__(self, start: PyTree, goal: PyTree, *, key: PRNGKeyArray | None = None) -> Trajectory:
-        """See `AbstractPlanner`."""
         if any_traced((start, goal, key)):
             raise AssemblyError(
                 f"Planner {type(self.component).__name__} runs on the host and cannot be called inside "
@@ -106,63 +106,39 @@ class HostPlanner(AbstractPlanner):
         return _direct(self.component, "__call__", start, goal, key=_seed(key))
 
 
-class HostPlant(AbstractPlant):
+class HostPlant(AbstractHost, AbstractPlant):
     """A plain object with `default_state`, `default_command`, `step(state, command, dt)` and `observe`."""
 
     _component: _ByIdentity = eqx.field(static=True)
 
-    def __init__(self, component: Any):
-        self._component = _ByIdentity(component)
-
-    @property
-    def component(self) -> Any:
-        """The plain object."""
-        return self._component.value
-
     def default_state(self) -> PyTree:
-        """See `AbstractPlant`."""
         return self.component.default_state()
 
     def default_command(self) -> PyTree:
-        """See `AbstractPlant`."""
         return self.component.default_command()
 
     def step(self, state: PyTree, command: PyTree, dt: Any, *, key: PRNGKeyArray | None = None) -> PyTree:
-        """See `AbstractPlant`."""
         return _call(self.component, "step", self.default_state, state, command, dt, key=key)
 
     def observe(self, state: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
-        """See `AbstractPlant`."""
-
         def out():
             return _direct(self.component, "observe", self.default_state(), key=_example(key))
 
         return _call(self.component, "observe", out, state, key=key)
 
 
-class HostFeedforwardPrimitive(AbstractFeedforwardPrimitive):
+class HostFeedforwardPrimitive(AbstractHost, AbstractFeedforwardPrimitive):
     """A plain object with `default_params()`, `trajectory(params, ts)`; `fit(trajectory)` if it imitates."""
 
     _component: _ByIdentity = eqx.field(static=True)
 
-    def __init__(self, component: Any):
-        self._component = _ByIdentity(component)
-
-    @property
-    def component(self) -> Any:
-        """The plain object."""
-        return self._component.value
-
     def default_params(self) -> PyTree:
-        """See `AbstractPrimitive`."""
         return self.component.default_params()
 
     def fit(self, trajectory: Trajectory) -> PyTree:
-        """See `AbstractPrimitive`."""
         return _fit(self, trajectory)
 
     def trajectory(self, params: PyTree, ts: Any, *, key: PRNGKeyArray | None = None) -> PyTree:
-        """See `AbstractFeedforwardPrimitive`."""
         example_ts = np.linspace(0.0, 1.0, ts.shape[0])
 
         def out():
@@ -172,42 +148,27 @@ class HostFeedforwardPrimitive(AbstractFeedforwardPrimitive):
         return _call(self.component, "trajectory", out, params, ts, key=key)
 
 
-class HostFeedbackPrimitive(AbstractFeedbackPrimitive):
+class HostFeedbackPrimitive(AbstractHost, AbstractFeedbackPrimitive):
     """A plain object with `default_params`, `default_feedback`, `init` and `step(state, feedback, …)`."""
 
     _component: _ByIdentity = eqx.field(static=True)
 
-    def __init__(self, component: Any):
-        self._component = _ByIdentity(component)
-
-    @property
-    def component(self) -> Any:
-        """The plain object."""
-        return self._component.value
-
     def default_params(self) -> PyTree:
-        """See `AbstractPrimitive`."""
         return self.component.default_params()
 
     def default_feedback(self) -> PyTree:
-        """See `AbstractFeedbackPrimitive`."""
         return self.component.default_feedback()
 
     def fit(self, trajectory: Trajectory) -> PyTree:
-        """See `AbstractPrimitive`."""
         return _fit(self, trajectory)
 
     def init(self, params: PyTree) -> PyTree:
-        """See `AbstractFeedbackPrimitive`."""
-
         def out():
             return self.component.init(self.default_params())
 
         return _call(self.component, "init", out, params)
 
     def step(self, state, feedback, params, dt, *, key: PRNGKeyArray | None = None):
-        """See `AbstractFeedbackPrimitive`."""
-
         def out():
             params = self.default_params()
             state = self.component.init(params)
@@ -218,12 +179,9 @@ class HostFeedbackPrimitive(AbstractFeedbackPrimitive):
         return _call(self.component, "step", out, state, feedback, params, dt, key=key)
 
 
-HOST_CLASSES = (HostPerception, HostPlanner, HostPlant, HostFeedforwardPrimitive, HostFeedbackPrimitive)
-
-
 def is_host(component: Any) -> bool:
     """Whether the component, or one that it wraps, runs on the host."""
-    if isinstance(component, HOST_CLASSES):
+    if isinstance(component, AbstractHost):
         return True
     if isinstance(component, eqx.Module):
         return any(is_host(value) for value in vars(component).values())
@@ -232,15 +190,20 @@ def is_host(component: Any) -> bool:
     return isinstance(component, dict) and any(is_host(value) for value in component.values())
 
 
+def plain_object(component: Any) -> Any:
+    """The plain object in a `Host*` adapter; anything else as it is."""
+    return component.component if isinstance(component, AbstractHost) else component
+
+
 def class_name(component: Any) -> str:
     """The name of the component's own class, for messages."""
-    return type(component.component if isinstance(component, HOST_CLASSES) else component).__name__
+    return type(plain_object(component)).__name__
 
 
 def can_fit(primitive: AbstractPrimitive) -> bool:
     """Whether the primitive can imitate a trajectory."""
-    if isinstance(primitive, HOST_CLASSES):
-        return hasattr(primitive.component, "fit")
+    if isinstance(primitive, AbstractHost):
+        return hasattr(plain_object(primitive), "fit")
     return type(primitive).fit is not AbstractPrimitive.fit
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from . import _flows
-from ._host import can_fit, class_name, is_host
+from ._host import can_fit, class_name, is_host, plain_object
 from ._rollout import rollout
 from ._structure import check_fits, describe, numbers_to_arrays
 from ._trajectory import Trajectory, check_times
@@ -205,12 +205,11 @@ def _check_plant(primitive: Any, plant: AbstractPlant) -> None:
 
 def _brief(component: Any) -> str:
     """A component on one line: its class and the arguments that differ from their defaults, as far as they are short."""
-    if not dataclasses.is_dataclass(component):
-        return type(component).__name__
-    shown = {name: _short(value) for name, value in arguments(component).items()}
-    return (
-        f"{type(component).__name__}({', '.join(f'{name}={text}' for name, text in shown.items() if text)})"
-    )
+    plain = plain_object(component)
+    if not dataclasses.is_dataclass(plain):
+        return type(plain).__name__
+    shown = {name: _short(value) for name, value in arguments(plain).items()}
+    return f"{type(plain).__name__}({', '.join(f'{name}={text}' for name, text in shown.items() if text)})"
 
 
 def _short(value: Any) -> str:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import _files, _tensors
-from ._host import HOST_CLASSES
+from ._host import AbstractHost, class_name, plain_object
 from ._pipeline import Pipeline
 from ._saved import CONFIG, FORMAT, README, WEIGHTS, has_nan, restored, versions
 from .config import dump_yaml, from_config, to_config
@@ -120,12 +120,12 @@ def _apart(component: Any, config: Any, place: str, trained: dict[str, Any]) -> 
         return [_apart(part, value, f"{place}/{i}", trained) for i, (part, value) in enumerate(pairs)]
     if not isinstance(config, dict) or "use" not in config:
         return config
-    if not isinstance(component, HOST_CLASSES) and isinstance(component, eqx.Module):
+    if isinstance(component, eqx.Module) and not isinstance(component, AbstractHost):
         if _same_arrays(component, from_config(config)):
             return config
         trained[place] = component
         return {"load": place}
-    plain = component.component if isinstance(component, HOST_CLASSES) else component
+    plain = plain_object(component)
     return {
         name: value if name == "use" else _apart(getattr(plain, name), value, f"{place}/{name}", trained)
         for name, value in config.items()
@@ -135,8 +135,8 @@ def _apart(component: Any, config: Any, place: str, trained: dict[str, Any]) -> 
 def _trained_within(component: Any) -> list[str]:
     """The places of networks in a host component whose weights its config does not bring back."""
     found: dict[str, Any] = {}
-    if isinstance(component, HOST_CLASSES):
-        _apart(component, to_config(component), type(component.component).__name__, found)
+    if isinstance(component, AbstractHost):
+        _apart(component, to_config(component), class_name(component), found)
     return [place.replace("/", ".") for place in found]
 
 

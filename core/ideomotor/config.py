@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 
 from . import _files, _saved
-from ._host import HOST_CLASSES
+from ._host import plain_object
 from .errors import ConfigError, IdeomotorError, did_you_mean
 from .registry import registry
 
@@ -31,8 +31,7 @@ _NOT_CONFIG = ("key", "self")
 
 def to_config(component: Any) -> dict[str, Any]:
     """`{"use": name, argument: value, …}` with the arguments that differ from their defaults."""
-    if isinstance(component, HOST_CLASSES):
-        component = component.component
+    component = plain_object(component)
     cls = type(component)
     name = registry().name_of(cls)
     if name is None:
@@ -56,7 +55,7 @@ def to_config(component: Any) -> dict[str, Any]:
 
 def arguments(component: Any) -> dict[str, Any]:
     """The constructor arguments of a component that differ from their defaults, as they are."""
-    found = {}
+    found, component = {}, plain_object(component)
     for parameter in _parameters(type(component)):
         value, default = getattr(component, parameter.name, None), _default(type(component), parameter)
         if default is inspect.Parameter.empty or not _same(value, default):
@@ -140,7 +139,7 @@ def _plain(value: Any, where: str) -> Any:
                 f"{where} is {value!r}, and only a solver with its own defaults can be written down."
             )
         return f"diffrax.{type(value).__name__}"
-    if registry().name_of(type(value.component if isinstance(value, HOST_CLASSES) else value)) is not None:
+    if registry().name_of(type(plain_object(value))) is not None:
         return to_config(value)
     raise ConfigError(
         f"{where} is a {type(value).__name__}, which cannot be written as YAML; use numbers, text, lists or "

@@ -122,7 +122,7 @@ def test_names_are_made_and_brought_back_from_config_and_disk():
 
 
 def test_what_cannot_be_checked_is_said():
-    with pytest.raises(TypeError, match="check takes a perception, planner, primitive or plant"):
+    with pytest.raises(TypeError, match="one of the kinds perception, planner, primitive, plant, or"):
         check(3.0)
     with pytest.raises(TypeError, match="a NumPy class goes to the check of its kind, such as check_plant"):
         check(NumpySpring())

@@ -38,7 +38,7 @@ def _sections(record: Component) -> Iterator[tuple[str, list[str]]]:
         yield "Description", doc.splitlines()
     yield "Arguments", _arguments(factory) or ["none"]
     if KINDS[record.kind].flows:
-        yield "Takes and gives", _structures(record)
+        yield from _made(record)
 
 
 def _arguments(factory: Any) -> list[str]:
@@ -83,18 +83,22 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _structures(record: Component) -> list[str]:
-    """What an instance made without arguments takes and gives, as far as it can be known without running it."""
+def _made(record: Component) -> Iterator[tuple[str, list[str]]]:
+    """What an instance made without arguments takes, gives and can do, as far as it can be known without running it."""
     from .._structure import describe as shapes
+    from ..capabilities import capabilities
 
     try:
         made = registry().make(record.name)
     except (TypeError, ValueError) as error:
-        return [f"Not known, because it cannot be made without arguments: {error}"]
+        yield "Takes and gives", [f"Not known, because it cannot be made without arguments: {error}"]
+        return
     lines = []
     for name, tree in find(KINDS[record.kind].flows)(made).items():
         lines += [f"{name.ljust(14)}{shapes(tree)}", *_units(tree)]
-    return lines
+    yield "Takes and gives", lines
+    if found := capabilities(made):
+        yield "Capabilities", found
 
 
 def _units(tree: Any) -> list[str]:

@@ -13,6 +13,7 @@ from .._pipeline import Pipeline
 from .._save import load_pipeline, save_pipeline
 from .._structure import describe
 from .._trajectory import Trajectory
+from ..capabilities import SupportsAnimation
 from ..errors import DataError, SimulationError
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
@@ -52,14 +53,13 @@ def play(
 def write_movement(pipeline: Pipeline, movement: Trajectory, folder: Path) -> None:
     """Write trajectory.csv, trajectory.npz, pipeline.yaml, figure.png, and movement.gif if the plant can be shown.
 
-    A plant is shown by its own method `animate(movement, path)`.
+    A plant is shown by its own method `animate(movement, path)`: see `ideomotor.capabilities.SupportsAnimation`.
     """
     write_trajectory(movement, folder)
     save_pipeline(pipeline, folder / "pipeline.yaml")
     _draw(movement, folder / "figure.png")
-    plant = getattr(pipeline.plant, "component", pipeline.plant)
-    if (animate := getattr(plant, "animate", None)) is not None:
-        animate(movement, folder / "movement.gif")
+    if isinstance(pipeline.plant, SupportsAnimation):
+        pipeline.plant.animate(movement, folder / "movement.gif")
 
 
 def read_observation(source: str, example: Any) -> Any:

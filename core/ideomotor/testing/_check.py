@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import yaml
 
-from .._host import adapt, can_fit, class_name, is_host
+from .._host import adapt, can_fit, class_name, is_host, plain_object
 from .._trajectory import Trajectory, check_demonstration
 from ..config import dump_yaml, from_config, to_config
 from ..errors import DataError
@@ -18,6 +18,7 @@ from ..interfaces import AbstractFeedforwardPrimitive
 from ..kinds import KINDS, find, kind_of
 from ..registry import registry
 from ..spec import Component
+from ._capabilities import check_capabilities
 from ._compare import cast, not_finite, other_structure, other_values
 from ._errors import fail, one_line
 from ._laws import Case, check_laws, defaults_accepted, pure
@@ -31,7 +32,8 @@ def check(component: Any, *, precision: str = "both", differentiable: bool = Tru
     Every kind: the defaults it publishes are accepted; a call is pure and leaves its inputs alone; outputs
     are finite; jit = eager; vmap = loop; same key same result; the gradient is finite and equals finite
     differences (in float64), or is refused by a sentence that says it has no gradient; what is registered
-    comes back from its config and from disk. The functions for one kind say what is added.
+    survives a round trip through its config and through disk; its `ideomotor.capabilities` do what they say. The
+    functions for one kind say what is added.
 
     - `precision`: arrays of the component and its inputs are cast to this; `"both"` checks one after the
       other.
@@ -57,7 +59,7 @@ def check_perception(perception: Any, *, precision: str = "both", differentiable
             title, "a call", made, lambda c, o, key: c(o, key=key), inputs, dtype, differentiable, precision
         )
         check_laws(case)
-        _round_trips(case, perception)
+        _finish(case, perception)
 
 
 def check_planner(planner: Any, *, precision: str = "both", differentiable: bool = True) -> None:
@@ -86,7 +88,7 @@ def check_planner(planner: Any, *, precision: str = "both", differentiable: bool
             case.fail(
                 "gives a trajectory", str(error).rstrip("."), "return what a primitive can imitate", error
             )
-        _round_trips(case, planner)
+        _finish(case, planner)
 
 
 def check_primitive(primitive: Any, *, precision: str = "both", differentiable: bool = True) -> None:
@@ -114,7 +116,7 @@ def check_primitive(primitive: Any, *, precision: str = "both", differentiable: 
             _same_structure(case, "command", command, next_command)
         if can_fit(made):
             _fits(case, made, dtype, command)
-        _round_trips(case, primitive)
+        _finish(case, primitive)
 
 
 def check_plant(plant: Any, *, precision: str = "both", differentiable: bool = True) -> None:
@@ -125,7 +127,7 @@ def check_plant(plant: Any, *, precision: str = "both", differentiable: bool = T
         state, feedback_before, feedback = check_laws(case)
         _same_structure(case, "state", inputs[0], state)
         _same_structure(case, "feedback", feedback_before, feedback)
-        _round_trips(case, plant)
+        _finish(case, plant)
 
 
 def _step(plant, inputs, key):
@@ -259,13 +261,13 @@ def _fits(case: Case, primitive, dtype, command=None) -> None:
         )
 
 
-def _round_trips(case: Case, thing: Any) -> None:
-    """Config and disk, for what is registered."""
+def _finish(case: Case, thing: Any) -> None:
+    """What does not depend on the kind: capabilities, and config and disk for what is registered."""
     component = case.component
     if case.again:
         return
-    plain = component.component if case.host and hasattr(component, "component") else component
-    if not isinstance(thing, str) and registry().name_of(type(plain)) is None:
+    check_capabilities(case.title, component, max(case.tolerance, 1e-6))
+    if not isinstance(thing, str) and registry().name_of(type(plain_object(component))) is None:
         return
     try:
         config = to_config(component)

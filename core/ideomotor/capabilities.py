@@ -1,0 +1,318 @@
+"""What a component can do beyond its interface, as protocols that are asked for by name.
+
+A component has a capability if it has the methods and attributes of the protocol; nothing is declared or registered.
+Wrappers and the adapters of plain objects pass on those of what they hold.
+
+    from ideomotor.capabilities import SupportsReach, capabilities, require
+
+    if isinstance(plant, SupportsReach):             # ask
+        x0 = plant.at(point)
+    x0 = require(plant, SupportsReach).at(point)     # or insist: an AssemblyError says what is missing
+    capabilities(plant)                              # the names of all of them
+
+`ideomotor describe NAME` lists them, and `ideomotor.testing.check` holds a component to what it offers. A plug-in may
+define protocols of its own: a class that derives from `Capability` and `Protocol`.
+"""
+
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from .errors import AssemblyError
+
+T = TypeVar("T")
+
+
+class _AskedByName(type(Protocol)):
+    """`isinstance` asks for attributes as `hasattr` does.
+
+    From Python 3.12 on `typing` looks past `__getattr__`, by which adapters and wrappers pass on what they hold.
+    """
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return not _missing(instance, cls)
+
+
+@runtime_checkable
+class Capability(Protocol, metaclass=_AskedByName):
+    """Base of all capabilities: `isinstance` also finds what wrappers and adapters pass on."""
+
+
+# ── plants ──
+
+
+@runtime_checkable
+class SupportsReach(Capability, Protocol):
+    """A state of rest with the hand at a point."""
+
+    def at(self, hand: Any, /) -> Any:
+        """The state at rest with the hand at a point, shape `(axes,)`, in the units of the feedback's `hand`.
+
+        Raises a `DataError` for a point that is out of reach.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsLinks(Capability, Protocol):
+    """An arm that can be drawn as a chain of links."""
+
+    @property
+    def lengths(self) -> Any:
+        """Lengths of the links, shape `(links,)`, in m."""
+        ...
+
+    def joint_positions(self, angle: Any, /) -> Any:
+        """Where the joints and the hand are at joint angles (rad), shape `(*axes, links + 1, 2)`, in m."""
+        ...
+
+
+@runtime_checkable
+class SupportsMuscles(Capability, Protocol):
+    """An arm that is moved by muscles."""
+
+    @property
+    def paths(self) -> Any:
+        """The muscles' paths; `paths.moment_arms(angle)` has shape `(*axes, muscles, joints)`, in m."""
+        ...
+
+
+@runtime_checkable
+class SupportsGeometry(Capability, Protocol):
+    """Bodies that can be shown in space."""
+
+    def shapes(self) -> list[dict[str, Any]]:
+        """What there is to show: `kind`, `rgba`, `body` (-1: fixed in the world), `pose` in the body, `size` or a mesh."""
+        ...
+
+    def poses(self, states: Any, /) -> Any:
+        """Position (m) and quaternion (w first) of each body, shape `(*time, bodies, 7)`."""
+        ...
+
+
+@runtime_checkable
+class SupportsPicture(Capability, Protocol):
+    """A picture of one instant."""
+
+    def render(self, state: Any, /) -> Any:
+        """The picture of a state, shape `(height, width, 3)`, uint8."""
+        ...
+
+
+@runtime_checkable
+class SupportsAnimation(Capability, Protocol):
+    """A film of a movement; `ideomotor run PIPELINE.yaml` writes one."""
+
+    def animate(self, movement: Any, path: Path | str, /) -> Any:
+        """Write the film of a `Trajectory` to a file."""
+        ...
+
+
+@runtime_checkable
+class SupportsSheet(Capability, Protocol):
+    """Squared paper under the hand: positions of the hand are pixels of an image."""
+
+    def to_pixels(self, metres: Any, /) -> Any:
+        """Points `(column, row)` of places in m, shape `(*axes, 2)`."""
+        ...
+
+    def to_metres(self, pixels: Any, /) -> Any:
+        """The inverse."""
+        ...
+
+
+@runtime_checkable
+class SupportsSpace(Capability, Protocol):
+    """A plant that follows a set point."""
+
+    @property
+    def space(self) -> str:
+        """What the command is a position of: `"hand"` or `"joint"`."""
+        ...
+
+
+@runtime_checkable
+class SupportsField(Capability, Protocol):
+    """A plant in a force field."""
+
+    @property
+    def strength(self) -> Any:
+        """The strength of the field; zero is no field."""
+        ...
+
+
+@runtime_checkable
+class SupportsForce(Capability, Protocol):
+    """A plant that an outer force can push at the hand."""
+
+    def force_response(self, state: Any, force: Any, /) -> Any:
+        """What a force on the hand (N) adds to the time derivative of the state."""
+        ...
+
+
+@runtime_checkable
+class SupportsTorque(Capability, Protocol):
+    """An arm that outer torques can push at the joints."""
+
+    def torque_response(self, state: Any, torque: Any, /) -> Any:
+        """What joint torques (N m) add to the time derivative of the state."""
+        ...
+
+    def jacobian(self, angle: Any, /) -> Any:
+        """Derivative of the hand's position by the joint angles, shape `(*axes, 2, joints)`, in m/rad."""
+        ...
+
+
+# ── primitives ──
+
+
+@runtime_checkable
+class SupportsVelocity(Capability, Protocol):
+    """A feedforward primitive that knows its velocity exactly."""
+
+    def velocity(self, params: Any, ts: Any, /) -> Any:
+        """The time derivative of `trajectory(params, ts)`."""
+        ...
+
+
+@runtime_checkable
+class SupportsDuration(Capability, Protocol):
+    """A primitive whose movements take a time of their own."""
+
+    @property
+    def duration(self) -> Any:
+        """Seconds; None where the parameters decide."""
+        ...
+
+
+@runtime_checkable
+class SupportsPhase(Capability, Protocol):
+    """A primitive with a canonical system, x(t) = exp(-alpha_x t / tau)."""
+
+    @property
+    def alpha_x(self) -> Any:
+        """The rate at which the phase decays."""
+        ...
+
+
+# ── perceptions ──
+
+
+@runtime_checkable
+class SupportsLatent(Capability, Protocol):
+    """A perception with a latent space, such as a CVAE."""
+
+    def encode(self, observation: Any, /) -> Any:
+        """What is computed once of an observation; with a `prior` (`mean`, `sample(key)`) over latents, if there is one."""
+        ...
+
+    def generate(self, encoded: Any, latent: Any, /) -> Any:
+        """The distribution of outputs for a latent; its `mean` goes to `to_params`."""
+        ...
+
+    def to_params(self, output: Any, /) -> Any:
+        """Parameters of a movement from a vector of outputs."""
+        ...
+
+
+@runtime_checkable
+class SupportsOutput(Capability, Protocol):
+    """A perception that knows the primitive whose parameters it gives."""
+
+    @property
+    def output(self) -> Any:
+        """The primitive."""
+        ...
+
+
+# ── planners and what they plan in ──
+
+
+@runtime_checkable
+class SupportsGraph(Capability, Protocol):
+    """A planner over a transition graph, which can be shown."""
+
+    @property
+    def graph(self) -> Any:
+        """The graph."""
+        ...
+
+    def find(self, start: Any, goal: Any, /) -> Any:
+        """The path through the graph."""
+        ...
+
+    def movement(self, plan: Any, /) -> Any:
+        """The `Trajectory` along a path."""
+        ...
+
+
+@runtime_checkable
+class SupportsPlanner(Capability, Protocol):
+    """A store of movements that can be planned in."""
+
+    def planner(self) -> Any:
+        """A planner over what is stored."""
+        ...
+
+
+# ── stages: where params that are no movement, such as grasps, are shown and tried ──
+
+
+@runtime_checkable
+class SupportsTrial(Capability, Protocol):
+    """A stage on which parameters are tried in a simulation."""
+
+    def simulate(self, params: Any, /) -> Any:
+        """What came of it: a `Trajectory`, or a dictionary with `text`, `ts` and `poses`."""
+        ...
+
+    def marks(self, params: Any, /) -> Any:
+        """What is drawn of the parameters: `contacts` and `normals`, each `(points, 3)`, in m."""
+        ...
+
+
+@runtime_checkable
+class SupportsView(Capability, Protocol):
+    """A stage that shows itself as a perception sees it."""
+
+    def observation(self, pixels: int, /) -> Any:
+        """The picture, with `pixels` a side."""
+        ...
+
+
+def require(component: Any, capability: type[T]) -> T:
+    """The component, if it has a capability; an `AssemblyError` that names what is missing if it does not."""
+    if missing := _missing(component, capability):
+        from ._host import class_name  # imports JAX
+
+        purpose = (capability.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+        raise AssemblyError(
+            f"{class_name(component)} has no {' and no '.join(missing)}, which {capability.__name__} requires "
+            f"({purpose}); use a component that `ideomotor describe` lists with {capability.__name__}."
+        )
+    return component
+
+
+def capabilities(component: Any) -> list[str]:
+    """The names of the capabilities of this module that a component has."""
+    return [name for name, capability in all_capabilities().items() if isinstance(component, capability)]
+
+
+def all_capabilities() -> dict[str, type[Capability]]:
+    """The capabilities of this module by name."""
+    return {n: c for n, c in globals().items() if n.startswith("Supports")}
+
+
+def _missing(component: Any, capability: type) -> list[str]:
+    """The members of a capability that a component lacks; a method must be callable."""
+    found = []
+    for base in capability.__mro__:
+        for name, member in vars(base).items() if getattr(base, "_is_protocol", False) else ():
+            if name.startswith("_") or name in found:
+                continue
+            there = getattr(component, name, None if callable(member) else _ABSENT)
+            if not callable(there) if callable(member) else there is _ABSENT:
+                found.append(name)
+    return found
+
+
+_ABSENT = object()

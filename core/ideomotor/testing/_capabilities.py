@@ -1,0 +1,136 @@
+"""What a component that offers a capability keeps to; laws for those that can be checked without knowing more."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import capabilities as c
+from .._structure import shapes_of
+from ._compare import is_float, not_finite, other_structure, other_values
+from ._errors import fail, one_line
+
+
+def check_capabilities(title: str, component: Any, tolerance: float) -> None:
+    """Check each capability that the component has; `tolerance` is relative to the largest number of an array."""
+    for capability, law in _LAWS.items():
+        if isinstance(component, capability):
+            name = capability.__name__
+            try:
+                problem = law(component, tolerance)
+            except Exception as error:
+                mend = "let it accept what the component itself publishes, or give the method another name"
+                fail(title, name, f"it raised {one_line(error)}", mend, error)
+            if problem:
+                fail(title, name, problem, f"keep to `ideomotor.capabilities.{name}`")
+
+
+def _seen(plant: Any, state: Any, *names: str) -> list[np.ndarray] | None:
+    """Parts of the feedback, where it has them."""
+    seen = plant.observe(state)
+    there = isinstance(seen, dict) and all(name in seen for name in names)
+    return [np.asarray(seen[name]) for name in names] if there else None
+
+
+def _reach(plant: Any, tolerance: float) -> str:
+    if (found := _seen(plant, plant.default_state(), "hand")) is None:
+        return ""
+    state = plant.at(found[0])
+    if problem := other_structure(plant.default_state(), state, dtypes=False):
+        return f"at(hand) gives another state: {problem}"
+    problem = other_values(found, _seen(plant, state, "hand"), tolerance=tolerance)
+    return problem and f"the hand of at(hand): {problem}"
+
+
+def _links(plant: Any, tolerance: float) -> str:
+    if (found := _seen(plant, plant.default_state(), "angle")) is None:
+        return ""
+    points, lengths = np.asarray(plant.joint_positions(found[0])), np.asarray(plant.lengths)
+    if points.shape[0] != len(lengths) + 1 or points.ndim != 2:
+        return f"{len(lengths)} lengths, and joint_positions of shape {points.shape}"
+    problem = other_values(lengths, np.linalg.norm(np.diff(points, axis=0), axis=1), tolerance=tolerance)
+    return problem and f"lengths, and distances between joint_positions: {problem}"
+
+
+def _geometry(plant: Any, tolerance: float) -> str:
+    shapes, states = plant.shapes(), np.stack([np.asarray(plant.default_state())] * 2)
+    poses = np.asarray(plant.poses(states))
+    bodies = 1 + max((int(shape["body"]) for shape in shapes), default=-1)
+    if poses.ndim != 3 or poses.shape[0] != 2 or poses.shape[1] < bodies or poses.shape[2] != 7:
+        return f"for 2 states and shapes of {bodies} bodies, poses have shape {poses.shape} and not (2, bodies, 7)"
+    norms = np.linalg.norm(poses[..., 3:], axis=-1)
+    problem = other_values(np.ones_like(norms), norms, tolerance=tolerance)
+    return not_finite(poses) or (problem and f"the norm of the quaternions: {problem}")
+
+
+def _sheet(plant: Any, tolerance: float) -> str:
+    pixels = np.array([[0.0, 0.0], [3.0, 1.0], [-2.0, 7.0]])
+    problem = other_values(pixels, np.asarray(plant.to_pixels(plant.to_metres(pixels))), tolerance=tolerance)
+    return problem and f"to_pixels(to_metres(pixels)): {problem}"
+
+
+def _space(plant: Any, _: float) -> str:
+    return "" if plant.space in ("hand", "joint") else f"space is {plant.space!r}, and not 'hand' or 'joint'"
+
+
+def _response(name: str, axes: Callable[[Any], int]) -> Callable[[Any, float], str]:
+    def law(plant: Any, tolerance: float) -> str:
+        respond, state = getattr(plant, name), plant.default_state()
+        push = jnp.asarray(np.linspace(1.0, 2.0, axes(plant)), _dtype(state))
+        one, two, none = (respond(state, s * push) for s in (1.0, 2.0, 0.0))
+        problem = other_structure(state, one, dtypes=False)
+        problem = problem or other_values(jax.tree.map(lambda x: 2 * x, one), two, tolerance=tolerance)
+        problem = problem or other_values(jax.tree.map(jnp.zeros_like, one), none, tolerance=tolerance)
+        return problem and f"{name} is not linear in the push, of the structure of a state: {problem}"
+
+    return law
+
+
+def _velocity(primitive: Any, tolerance: float) -> str:
+    """The integral of the velocity, by Simpson's rule, is the way."""
+    params = primitive.default_params()
+    shapes = shapes_of(primitive.trajectory, params, jnp.linspace(0.0, 1.0, 3))
+    if not hasattr(shapes, "shape"):
+        return ""
+    ts = jnp.asarray(np.linspace(0.0, 0.5, 2001), _dtype(params))
+    path, velocity = (
+        np.asarray(f(params, ts), np.float64) for f in (primitive.trajectory, primitive.velocity)
+    )
+    if velocity.shape != path.shape:  # orientations: four numbers, and three of their rate
+        return "" if len(velocity) == len(ts) else f"for {len(ts)} times it has shape {velocity.shape}"
+    weights = np.array([1.0, *[4.0, 2.0] * 999, 4.0, 1.0])[:, None] * (0.25e-3 / 3)
+    way = np.sum(weights * velocity.reshape(len(ts), -1), 0)
+    problem = other_values((path[-1] - path[0]).ravel(), way, tolerance=max(tolerance, 1e-4))
+    return problem and f"the way in 0.5 s, and the integral of the velocity: {problem}"
+
+
+def _latent(perception: Any, _: float) -> str:
+    def decoded(observation):
+        encoded = perception.encode(observation)
+        return perception.to_params(perception.generate(encoded, encoded.prior.mean).mean)
+
+    observation = perception.default_observation()
+    if not hasattr(shapes_of(perception.encode, observation), "prior"):
+        return ""
+    params = shapes_of(perception, observation, key=jax.random.key(0))
+    problem = other_structure(params, shapes_of(decoded, observation), dtypes=False)
+    return problem and f"to_params(generate(encode(observation), latent).mean): {problem}"
+
+
+def _dtype(tree: Any) -> Any:
+    return next((leaf.dtype for leaf in jax.tree.leaves(tree) if is_float(leaf)), jnp.result_type(float))
+
+
+_LAWS: dict[type, Callable[[Any, float], str]] = {
+    c.SupportsReach: _reach,
+    c.SupportsLinks: _links,
+    c.SupportsGeometry: _geometry,
+    c.SupportsSheet: _sheet,
+    c.SupportsSpace: _space,
+    c.SupportsForce: _response("force_response", lambda plant: 2),
+    c.SupportsTorque: _response("torque_response", lambda plant: len(plant.lengths)),
+    c.SupportsVelocity: _velocity,
+    c.SupportsLatent: _latent,
+}
