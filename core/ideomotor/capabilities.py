@@ -240,8 +240,8 @@ class SupportsGraph(Capability, Protocol):
         """The path through the graph."""
         ...
 
-    def movement(self, plan: Any, /) -> Any:
-        """The `Trajectory` along a path."""
+    def movement(self, path: Any, start: Any, goal: Any, /) -> Any:
+        """The `Trajectory` along a path, between the ends that were asked for."""
         ...
 
 

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 
 from ideomotor import AbstractPlant
+from ideomotor.capabilities import SupportsLinks, SupportsSheet
 
 from ._wrapper import unwrap
 
@@ -22,18 +23,16 @@ def draw_arm(
       metres.
     - `style`: keyword arguments of `axes.plot`.
     """
-    sheet: Any = plant
-    on_sheet = hasattr(sheet, "to_pixels")
+    on_sheet = isinstance(plant, SupportsSheet)
     if pixels and not on_sheet:
         raise ValueError(f"draw_arm cannot draw in pixels: there is no Sheet around {type(plant).__name__}.")
-    arm: Any
     is_angle = isinstance(state, np.ndarray | jax.Array | list | tuple)
     arm, bare = unwrap(plant, None if is_angle else state)
-    if not hasattr(arm, "joint_positions"):
+    if not isinstance(arm, SupportsLinks):
         raise ValueError(f"draw_arm cannot draw {type(arm).__name__}, which has no joint_positions.")
     angle = state if is_angle else arm.observe(bare)["angle"]
     points = arm.joint_positions(np.asarray(angle))
-    points = np.asarray(sheet.to_pixels(points) if on_sheet and pixels is not False else points)
+    points = np.asarray(plant.to_pixels(points) if on_sheet and pixels is not False else points)
     style = {"color": "0.35", "linewidth": 6, "solid_capstyle": "round", "alpha": 0.6, **style}
     links = axes.plot(points[:, 0], points[:, 1], **style)
     marker = {"color": style["color"], "alpha": style["alpha"], "zorder": links[0].get_zorder() + 0.1}

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from ideomotor import AbstractODEPlant, AbstractPlant, quantity
+from ideomotor.capabilities import SupportsForce
 
 from ._checks import check_numbers, concrete, floats
 from ._two_link_arm import TwoLinkArm
@@ -62,12 +63,11 @@ class AbstractLoad(AbstractWrapper, AbstractODEPlant):
         return _pushed(self.plant, t, inner, command, seen, self.force(state, seen))
 
 
-def _pushed(plant, t, state, command, seen, force):
-    if hasattr(plant, "force_response"):
-        added = plant.force_response(state, force)
-    else:
-        added = plant.torque_response(state, plant.jacobian(seen["angle"]).T @ force)
-    return eqx.apply_updates(plant.vector_field(t, state, command), added)
+def _pushed(plant: Any, t, state, command, seen, force):
+    free = plant.vector_field(t, state, command)
+    if isinstance(plant, SupportsForce):
+        return eqx.apply_updates(free, plant.force_response(state, force))
+    return eqx.apply_updates(free, plant.torque_response(state, plant.jacobian(seen["angle"]).T @ force))
 
 
 def _check_load(load, *keys):
@@ -77,7 +77,7 @@ def _check_load(load, *keys):
             f"{type(load).__name__} cannot wrap {type(load.plant).__name__}, which is not given by a differential "
             f"equation; put the load around the limb itself, as in Servo({type(load).__name__}(arm))."
         )
-    if not hasattr(load.plant, "force_response"):
+    if not isinstance(load.plant, SupportsForce):
         check_plant(load, "torque_response", "jacobian", keys=("angle", *keys))
 
 

@@ -156,6 +156,11 @@ class MuscleArm(AbstractODEPlant[MuscleArmState, Array, dict[str, Array]]):
         velocity = jnp.linalg.solve(self.arm.jacobian(angle), jnp.asarray(hand_velocity)[..., None])[..., 0]
         return MuscleArmState(angle, velocity, self._at_rest(angle).activation)
 
+    @property
+    def lengths(self) -> Float[Array, "2"]:
+        """Those of the arm, in m."""
+        return self.arm.lengths
+
     def joint_positions(self, angle: Vectors) -> Float[Array, "*axes 3 2"]:
         """Shoulder, elbow and hand in m, for drawing."""
         return self.arm.joint_positions(angle)

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -6,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ideomotor import AbstractPlant, quantity
+from ideomotor.capabilities import SupportsSpace
 
 from ._checks import check_numbers, floats
 from ._servo import Servo
@@ -43,7 +45,7 @@ class Sheet(AbstractWrapper):
         check_numbers(self, "pixel", least=0.0, strict=True)
         check_numbers(self, "origin", shape=(2,), least=None)
         check_numbers(self, "rotation", least=None)
-        if getattr(self.plant, "space", None) != "hand":
+        if not isinstance(self.plant, SupportsSpace) or self.plant.space != "hand":
             raise ValueError(
                 f"Sheet wraps a plant whose command is a position of the hand, such as Servo(TwoLinkArm()), "
                 f"and {type(self.plant).__name__} takes something else."
@@ -70,9 +72,11 @@ class Sheet(AbstractWrapper):
         moving = seen["hand_velocity"] @ self._axes().T / self.pixel
         return {**seen, "hand": self.to_pixels(seen["hand"]), "hand_velocity": moving}
 
-    def at(self, hand: Vectors) -> PyTree:
+    @property
+    def at(self) -> Callable[[Vectors], PyTree]:
         """The state at rest with the hand at the point `(column, row)`, so that a drawing can begin there."""
-        return super().at(self.to_metres(hand))
+        reach = super().at
+        return lambda hand: reach(self.to_metres(hand))
 
     def _axes(self):
         """In rows: the direction in m of one column to the right, and of one row down."""

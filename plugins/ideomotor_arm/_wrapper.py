@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -34,9 +35,11 @@ class AbstractWrapper(AbstractPlant):
     def observe(self, state: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
         return self.plant.observe(self.inner(state), key=key)
 
-    def at(self, hand: Float[Array | np.ndarray, "2"]) -> PyTree:
-        """The state at rest with the hand at a point."""
-        return self.start(self.plant.at(hand))  # pyright: ignore[reportAttributeAccessIssue]
+    @property
+    def at(self) -> Callable[[Float[Array | np.ndarray, "2"]], PyTree]:
+        """The state at rest with the hand at a point; only there if the plant inside has it."""
+        reach = self.plant.at  # pyright: ignore[reportAttributeAccessIssue]
+        return lambda hand: self.start(reach(hand))
 
     def __getattr__(self, name: str) -> Any:
         # Only called for what the wrapper lacks. Underscored names are asked for by JAX and Python

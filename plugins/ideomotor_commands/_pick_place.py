@@ -94,7 +94,7 @@ def _play(
     angles = planned.ys if space == "joint" else joints(SCENE, planned.ys)
     plant, ts = robot(), np.arange(0.0, float(planned.ts[-1]) + _SETTLE + _CONTROL, _CONTROL)
     commands = commands_at(Trajectory(planned.ts, np.asarray(angles, float)), ts)
-    done = rollout_batch(plant, commands[None], ts, x0=plant.at(commands[0])[None])
+    done = rollout_batch(plant, commands[None], ts, x0=plant.at_joints(commands[0])[None])
     ys = {name: done.ys[name][0] for name in ("tip", "joint_position")}
     movement = Trajectory(ts, ys, commands, done.xs[0])
     write_trajectory(movement, folder)

@@ -20,6 +20,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from ideomotor import Pipeline, Trajectory, load_pipeline, rollout
+from ideomotor.capabilities import SupportsReach, SupportsSheet
 from ideomotor.errors import AssemblyError, DataError
 from ideomotor_arm import draw_arm
 from ideomotor_encoder_decoder import ink_distances, load_picture, normalise_image, to_grey
@@ -90,7 +91,7 @@ def draw_digit(
     """
     pipeline = standard_pipeline() if pipeline is None else pipeline
     plant: Any = pipeline.plant
-    if not (hasattr(plant, "at") and hasattr(plant, "to_pixels")):
+    if not (isinstance(pipeline.plant, SupportsReach) and isinstance(pipeline.plant, SupportsSheet)):
         raise AssemblyError(
             f"Drawing needs a plant with a sheet, such as `plant: {{use: sheet}}`, and this pipeline's plant is "
             f"{type(plant).__name__}."

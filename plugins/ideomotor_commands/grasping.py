@@ -20,9 +20,9 @@ from matplotlib.figure import Figure
 
 import ideomotor
 from ideomotor import (
-    HostPerception,
     Pipeline,
     Trajectory,
+    plain_object,
     save_pipeline,
     write_bytes,
     write_text,
@@ -81,7 +81,7 @@ def assemble(
     if planner is None and perception is None:
         planner = ideomotor.make("reach-planner", task=task, duration=_DURATION)
     elif planner is None:
-        samples = perception.component.samples
+        samples = perception.samples
         planner = ideomotor.make("grasp-planner", task=task, samples=samples, duration=_DURATION)
     if primitive is None:
         part = ideomotor.make("dmp", dof=len(plant.default_command()), basis=25)
@@ -122,7 +122,7 @@ def pick_up(
         seen = {"image": view.observation, "camera": view.pose, "wrist": np.array(task.home, float)}
         try:
             start, goal = perception(seen, key=_perceiving(seed + number))
-            chosen = planner.component.choose(start, goal)
+            chosen = planner.choose(start, goal)
         except DataError as error:
             notes.append(f"View {number + 1}: {error}")
             continue
@@ -168,7 +168,7 @@ def pick_up_by_trial(
         reasons[pick.reason] += 1
         if not pick.held:
             continue
-        if not planner.component.free(home, wrist, shape):
+        if not planner.free(home, wrist, shape):
             reasons.update({"held": -1, "out of reach from home": 1})
             continue
         query = (home, {"wrist": wrist, "shape": shape})
@@ -270,7 +270,7 @@ def _times() -> np.ndarray:
 
 
 def _name(network: Any) -> str:
-    return type(network.component if isinstance(network, HostPerception) else network).__name__
+    return type(plain_object(network)).__name__
 
 
 def _counted(reasons: Counter[str]) -> str:
@@ -411,4 +411,4 @@ def _touches(axes: Any, found: PickedUp) -> None:
 
 def _plant(found: PickedUp) -> Any:
     plant: Any = found.pipeline.plant
-    return plant.component
+    return plant

@@ -146,7 +146,7 @@ def write(
         pen=np.asarray(movement.ys["pen"]),
         force=np.asarray(movement.ys["pen_force"]),
         writing=written,
-        set_force=float(robot.component.mode.force),
+        set_force=float(robot.mode.force),
         threshold=threshold,
         movement=movement,
         robot=robot,
@@ -229,7 +229,7 @@ def read_path(reader: Any, image: np.ndarray, ts: np.ndarray) -> Float[np.ndarra
 def _read(reader, image, ts):
     params = reader(image)
     params = eqx.tree_at(lambda p: p.tau, params, jnp.asarray(ts[-1] - ts[0], params.tau.dtype))
-    return getattr(reader, "perception", reader).primitive.trajectory(params, ts)
+    return reader.primitive.trajectory(params, ts)
 
 
 def distance_to_path(
@@ -320,7 +320,7 @@ def figure(digit: WrittenDigit) -> Figure:
 
 def animation(digit: WrittenDigit, path: Path, *, width: int = 480, height: int = 360) -> None:
     """The robot at work as a GIF, with the sheet as it fills in a corner."""
-    writing, robot = digit.writing, digit.writing.robot.component
+    writing, robot = digit.writing, digit.writing.robot
     sheet = robot.mj_model.body("sheet").pos
     camera = {
         "lookat": tuple(sheet + (-0.15, 0, 0.18)),

@@ -9,11 +9,11 @@ import mujoco.batch
 import numpy as np
 from jaxtyping import Array, Float
 
-from ideomotor import Trajectory, check_times
+from ideomotor import Trajectory, check_times, plain_object
 from ideomotor.errors import DataError, SimulationError
 
 from ._modes import Actuators
-from ._plant import MujocoPlant, unwrapped
+from ._plant import MujocoPlant
 
 # The parts of a state vector, in its order; mujoco.batch gives each as an array of its own.
 _PARTS = {
@@ -57,7 +57,7 @@ def rollout_batch(
     played one by one. Commands that are plain actuator controls run inside MuJoCo's own `mujoco.batch`, without
     Python between the steps.
     """
-    plant = unwrapped(plant)
+    plant = plain_object(plant)
     if not isinstance(plant, MujocoPlant):
         raise DataError(f"rollout_batch requires a MuJoCo plant, not a {type(plant).__name__}.")
     ts = np.asarray(check_times(np.asarray(ts, float)))

@@ -108,7 +108,7 @@ class MujocoPlant:
         self._mode.check(robot)
         self._sensors = ContactSensors(self._compiled, self.contacts, self.name)
         self._body_ids = {name: self._body_id(name) for name in self.bodies}
-        self._default = self.at(rest)
+        self._default = self.at_joints(rest)
         self._load(self._default)
         self._rest_command = jax.tree.map(np.array, self._mode.rest(robot))
 
@@ -208,7 +208,7 @@ class MujocoPlant:
             }
         return {**seen, **self._mode.observe(robot)}
 
-    def at(self, joint_position: Any = None) -> State:
+    def at_joints(self, joint_position: Any = None) -> State:
         """The state at rest with the joints at `joint_position`, and all else as the model has it."""
         robot = self.robot
         model, data = robot.model, robot.data
@@ -362,8 +362,3 @@ def _with_stack(function: Callable, *args: Any) -> Any:
 @functools.cache
 def _own_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "mujoco")
-
-
-def unwrapped(plant: Any) -> Any:
-    """The plain plant behind the adapter that the registry puts around it."""
-    return getattr(plant, "component", plant)

@@ -8,6 +8,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, ArrayLike, Float
 
 from ideomotor import AbstractODEPlant, quantity
+from ideomotor.capabilities import SupportsField, SupportsLinks, SupportsReach
 from ideomotor.errors import DataError
 
 
@@ -56,7 +57,7 @@ class ReachProblem(eqx.Module):
                 raise ValueError(f"ReachProblem: {name} must be a positive number, not {float(value):g}.")
         if self.samples < 3:
             raise ValueError(f"ReachProblem: samples must be at least 3, not {self.samples}.")
-        if not isinstance(self.plant, AbstractODEPlant) or not hasattr(self.plant, "at"):
+        if not (isinstance(self.plant, AbstractODEPlant) and isinstance(self.plant, SupportsReach)):
             raise ValueError(
                 f"ReachProblem needs a plant given by an equation with a method at(hand), such as 'two-link-arm', "
                 f"not {type(self.plant).__name__}."
@@ -64,7 +65,7 @@ class ReachProblem(eqx.Module):
 
     def in_field(self, strength: Float[Array, ""]) -> "ReachProblem":
         """The same problem in a field of another strength; a plant without a field stays as it is."""
-        if not hasattr(self.plant, "strength"):
+        if not isinstance(self.plant, SupportsField):
             return self
         strength = jnp.asarray(strength, self.plant.strength.dtype)
         return eqx.tree_at(lambda problem: problem.plant.strength, self, strength)
@@ -143,15 +144,14 @@ def check_reaches(problem: ReachProblem, start, target, field, duration) -> tupl
         raise DataError(
             f"duration[{bad}] is {duration[bad]:g} s; a movement must last longer than zero seconds."
         )
-    if field.any() and not hasattr(problem.plant, "strength"):
+    if field.any() and not isinstance(problem.plant, SupportsField):
         bad = int((field != 0).argmax())
         raise DataError(
             f"field[{bad}] is {field[bad]:g}, and {type(problem.plant).__name__} has no field; wrap it, as in "
             f"ideomotor.make('joint-curl-field', plant=arm)."
         )
-    lengths = getattr(problem.plant, "lengths", None)
-    if lengths is not None:
-        lengths = np.asarray(lengths)
+    if isinstance(problem.plant, SupportsLinks):
+        lengths = np.asarray(problem.plant.lengths)
         for name, points in (("start", start), ("target", target)):
             far = np.linalg.norm(points, axis=1)
             bad = (far > lengths.sum()) | (far < abs(lengths[0] - lengths[1]))

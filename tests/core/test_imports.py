@@ -152,6 +152,50 @@ def test_a_circle_is_seen():
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["a", "b", "c"]
 
 
+# What plug-ins and widgets may ask of things that are no components: arrays, parameters, errors, what others made.
+DATA = {"dtype", "shape", "__array__", "tau", "prior", "ts", "ys", "xs", "faces", "max", "spec"}
+ERRORS = {"message", "sqlite_errorname", "problem", "problem_mark", "key", "idx"}
+
+
+def probed(node: ast.AST) -> str | None:
+    """The public name for which `hasattr` or `getattr` asks, if it is written out."""
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("hasattr", "getattr")
+    ):
+        thing, name = node.args[:2]
+        while isinstance(thing, ast.Attribute):
+            thing = thing.value
+        own = isinstance(thing, ast.Name) and thing.id == "self"
+        if not own and isinstance(name, ast.Constant) and not str(name.value).startswith("_"):
+            return str(name.value)
+    return None
+
+
+def test_capabilities_are_asked_for_by_their_protocols_and_adapters_left_alone():
+    wrong = []
+    for path, tree in trees():
+        for node in ast.walk(tree) if package_of(path) != CORE else ():
+            if (name := probed(node)) is not None and name not in DATA | ERRORS:
+                wrong.append(
+                    f"{at(path, node.lineno)} probes for {name}; use a protocol of ideomotor.capabilities"
+                )
+            if isinstance(node, ast.Attribute) and node.attr == "component":
+                wrong.append(f"{at(path, node.lineno)} uses .component; adapters pass on what they hold")
+    assert not wrong
+
+
+def test_a_probe_is_seen():
+    calls = [
+        n
+        for n in ast.walk(
+            ast.parse("hasattr(plant, 'at'); getattr(x, '_own', 1); getattr(x, name); hasattr(self, 'x')")
+        )
+    ]
+    assert [found for node in calls if (found := probed(node))] == ["at"]
+
+
 def test_a_declaration_imports_nothing_heavy():
     light = {"ideomotor.spec.Component", "ideomotor.spec.hookimpl"}
     for path, tree in trees():

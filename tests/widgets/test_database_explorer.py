@@ -68,8 +68,7 @@ def test_dragging_gives_what_the_planner_gives(explorer, planner, send):
 
 def test_a_level_has_the_nodes_of_the_tree_and_the_transitions_of_the_demonstrations(explorer, planner):
     """Counted anew, from the demonstrations alone: which node follows which."""
-    plain = planner.component
-    graph, items = plain.graph, crossing()
+    graph, items = planner.graph, crossing()
     for level in (1, graph.levels - 1):
         explorer.level = level
         nodes = graph.nodes(level)
@@ -122,7 +121,7 @@ def test_bad_input_from_python_changes_nothing(explorer):
 def test_what_has_no_graph_is_refused():
     explorer = DatabaseExplorer(ideomotor.make("dmp"))
     explorer.ready()
-    assert "DMP has no find" in explorer.error and "movement-graph" in explorer.error
+    assert "DMP is not one" in explorer.error and "movement-graph" in explorer.error
     explorer.close()
 
 

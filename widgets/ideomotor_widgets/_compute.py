@@ -10,6 +10,7 @@ import numpy as np
 
 import ideomotor
 from ideomotor import Quantity
+from ideomotor.capabilities import SupportsLatent, SupportsVelocity
 from ideomotor.errors import DataError
 
 _WORD = re.compile(r"\w+")
@@ -39,7 +40,7 @@ class Tree:
 def play_open(primitive: Any, params: Any, ts: Any) -> tuple[jax.Array, jax.Array]:
     """Path and velocity of a movement, both (time, dof)."""
     path = primitive.trajectory(params, ts)
-    if hasattr(primitive, "velocity"):
+    if isinstance(primitive, SupportsVelocity):
         return path, primitive.velocity(params, ts)
     return path, jnp.asarray(jnp.gradient(path, ts[1] - ts[0], axis=0))
 
@@ -57,13 +58,15 @@ def pushes(primitive: Any, params: Any, ts: Any, name: str) -> float:
 class Samples:
     """Parameters that a perception draws for one observation, and their latents where it tells them.
 
-    A perception tells its latents where it has `encode(observation)` with a `prior` (`mean`, `sample(key)`), `generate(seen,
-    latent)` with a `mean`, and `to_params(output)`, as those of a CVAE; any other is asked for samples with keys.
+    A perception tells its latents where it is a `SupportsLatent` whose encoding has a `prior`, as those of a CVAE; any other
+    is asked for samples with keys.
     """
 
     def __init__(self, model: Any, observation: Any):
         self.model, self.observation = model, observation
-        self.seen: Any = eqx.filter_jit(_see)(model, observation) if _tells(model) else None
+        self.seen: Any = (
+            eqx.filter_jit(_see)(model, observation) if isinstance(model, SupportsLatent) else None
+        )
         if self.seen is not None and not hasattr(self.seen, "prior"):
             self.seen = None
         self.latents = np.zeros((0, 0), np.float32)
@@ -108,10 +111,6 @@ def duration_of(params: Any) -> float | None:
     """The duration (s) among the parameters of one movement, `tau`."""
     tau = getattr(params, "tau", None)
     return None if tau is None else float(np.max(np.asarray(tau)))
-
-
-def _tells(model: Any) -> bool:
-    return all(callable(getattr(model, name, None)) for name in ("encode", "generate", "to_params"))
 
 
 def _see(model: Any, observation: Any) -> Any:

@@ -6,6 +6,7 @@ import ipywidgets
 import numpy as np
 
 import ideomotor
+from ideomotor.capabilities import SupportsGraph, SupportsPlanner
 from ideomotor.errors import AssemblyError, DataError
 
 from ._canvas import Canvas, view_of
@@ -82,15 +83,14 @@ class DatabaseExplorer(AbstractView):
         source = self.source
         if source is None:
             source = ideomotor.make("movement-graph", kind="planner")
-        elif callable(getattr(source, "planner", None)):
+        elif isinstance(source, SupportsPlanner):
             source = source.planner()
-        planner = getattr(source, "component", source)
-        missing = [n for n in ("find", "movement", "graph", "default_query") if not hasattr(planner, n)]
-        if missing:
+        if not isinstance(source, SupportsGraph):
             raise AssemblyError(
-                f"DatabaseExplorer shows planners over a transition graph, and {type(planner).__name__} has no "
-                f"{' and no '.join(missing)}; give a 'movement-graph' planner or a movement database."
+                f"DatabaseExplorer shows planners over a transition graph, and {type(source).__name__} is not one; give a "
+                f"'movement-graph' planner or a movement database."
             )
+        planner: Any = source
         self.planner, self._graph = planner, planner.graph
         if self._graph.position.shape[1] < 2:
             raise AssemblyError(

@@ -7,10 +7,11 @@ import numpy as np
 from PIL import Image
 
 import ideomotor
+from ideomotor.capabilities import SupportsLinks
 from ideomotor.errors import AssemblyError, DataError
 
 from ._canvas import Canvas
-from ._drawn import drawn
+from ._drawn import at_rest, drawn
 from ._layers import Layers
 from ._recordings import Recording, save_recordings
 from ._still import still
@@ -198,7 +199,7 @@ class DrawDigit(AbstractView):
         if not np.all(np.isfinite(self.wanted)):
             raise DataError("The network gave a movement that is not finite; draw the digit again.")
         if pipeline.plant is not None:
-            begin = getattr(pipeline.plant, "at", lambda hand: None)(self.wanted[0])
+            begin = at_rest(pipeline.plant, self.wanted[0])
             self.movement = ideomotor.rollout(
                 pipeline.primitive, self.params, ts, plant=pipeline.plant, x0=begin
             )
@@ -217,7 +218,7 @@ class DrawDigit(AbstractView):
         layers.add(path[:1], kind="dots", color="good", width=12)
         self.canvas.show(layers)
         found = drawn(self.movement, pipeline.plant)
-        arm = pipeline.plant is not None and hasattr(pipeline.plant, "joint_positions")
+        arm = isinstance(pipeline.plant, SupportsLinks)
         traits = {"view": found.view, "unit": found.unit, "down": not arm, "position": 0.0, "playing": True}
         self.arm.playing = False
         self.arm.show(found.layers, **traits)

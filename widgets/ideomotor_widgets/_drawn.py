@@ -4,6 +4,14 @@ from typing import Any
 
 import numpy as np
 
+import ideomotor
+from ideomotor.capabilities import (
+    SupportsDuration,
+    SupportsGeometry,
+    SupportsLinks,
+    SupportsMuscles,
+    SupportsReach,
+)
 from ideomotor.errors import DataError
 
 from ._canvas import view_of
@@ -25,7 +33,7 @@ def drawn(movement: Any, plant: Any = None) -> Drawn:
     `paths` and its feedback an `activation`. Any other movement is the path of its first two outputs, or of `hand`.
     """
     ts, ys = np.asarray(movement.ts, float), movement.ys
-    if plant is not None and isinstance(ys, dict) and "angle" in ys and hasattr(plant, "joint_positions"):
+    if plant is not None and isinstance(ys, dict) and "angle" in ys and isinstance(plant, SupportsLinks):
         return _arm(ts, ys, plant)
     path = path_of(ys)
     layers = Layers(ts).add(path, color="ghost", width=3)
@@ -71,11 +79,10 @@ def _arm(ts: np.ndarray, ys: dict[str, Any], plant: Any) -> Drawn:
 
 def _muscles(points: np.ndarray, ys: dict[str, Any], plant: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     """Lines along the links on the side to which each muscle pulls, with its activation; a scheme, not anatomy."""
-    paths: Any = getattr(plant, "paths", None)
-    if "activation" not in ys or not hasattr(paths, "moment_arms") or points.shape[1] != 3:
+    if "activation" not in ys or not isinstance(plant, SupportsMuscles) or points.shape[1] != 3:
         return []
     activation = np.asarray(ys["activation"], float)
-    arms = np.asarray(paths.moment_arms(np.asarray(ys["angle"])), float).mean(0)  # (muscles, joints)
+    arms = np.asarray(plant.paths.moment_arms(np.asarray(ys["angle"])), float).mean(0)  # (muscles, joints)
     shoulder, elbow, hand = np.moveaxis(points, 1, 0)
     first, second = elbow - shoulder, hand - elbow
     size = float(np.linalg.norm(first[0]))
@@ -111,14 +118,14 @@ _RATE, _MOST = 100.0, 3000  # frames per second sent, and frames in all
 _INK = 0.05  # N; a pen that is pressed less leaves none
 
 
-def offers_space(plant: Any) -> bool:
-    """Whether a plant can be shown in space.
+def at_rest(plant: Any, hand: Any) -> Any:
+    """The plant's state with the hand at a point; None, its own state at rest, where it cannot tell."""
+    return plant.at(hand) if isinstance(plant, SupportsReach) else None
 
-    It has `shapes()`, shapes as `Scene.bodies` takes them, and `poses(states)`, poses `(time, bodies, 7)` of the bodies they
-    belong to. The adapter that the registry puts around plain plants is looked through.
-    """
-    plain = getattr(plant, "component", plant)
-    return callable(getattr(plain, "shapes", None)) and callable(getattr(plain, "poses", None))
+
+def own_duration(primitive: Any) -> float:
+    """How long a movement takes whose parameters do not say, in s."""
+    return float((primitive.duration if isinstance(primitive, SupportsDuration) else None) or 1.0)
 
 
 def in_space(movement: Any, plant: Any) -> Scene | None:
@@ -128,17 +135,16 @@ def in_space(movement: Any, plant: Any) -> Scene | None:
     written.
     """
     states = getattr(movement, "xs", None)
-    if not offers_space(plant) or states is None or not hasattr(states, "shape"):
+    if not isinstance(plant, SupportsGeometry) or states is None or not hasattr(states, "shape"):
         return None
-    plain = getattr(plant, "component", plant)
     ts, states = np.asarray(movement.ts, float), np.asarray(states)
     if states.ndim != 2 or len(states) != len(ts):
         raise DataError(
-            f"A movement of {type(plain).__name__} needs states xs of shape ({len(ts)}, numbers) to be shown, and they "
-            f"are of shape {states.shape}."
+            f"A movement of {type(ideomotor.plain_object(plant)).__name__} needs states xs of shape ({len(ts)}, numbers) to "
+            f"be shown, and they are of shape {states.shape}."
         )
     rows = thinned(ts)
-    scene = Scene(ts[rows]).bodies(plain.shapes(), plain.poses(states[rows]))
+    scene = Scene(ts[rows]).bodies(plant.shapes(), plant.poses(states[rows]))
     outputs: dict[str, Any] = movement.ys if isinstance(movement.ys, dict) else {}
     if np.shape(outputs.get("tip", 0)) == (len(ts), 3):
         way = np.array(outputs["tip"], float)[rows]

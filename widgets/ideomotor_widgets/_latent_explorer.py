@@ -5,9 +5,11 @@ import ipywidgets
 import numpy as np
 
 import ideomotor
+from ideomotor.capabilities import SupportsOutput, SupportsTrial, SupportsView
 from ideomotor.errors import AssemblyError, DataError
 
 from ._canvas import Canvas, Canvas3D, view_of
+from ._drawn import at_rest, own_duration
 from ._embedding import Embedding, has_neighbours
 from ._layers import Layers
 from ._picture import as_png
@@ -90,7 +92,7 @@ class LatentExplorer(AbstractView):
                 ("Try it", "play", "try what is shown in the simulator"),
             )
         )
-        able = simulate is not None or plant is not None or hasattr(stage, "simulate")
+        able = simulate is not None or plant is not None or isinstance(stage, SupportsTrial)
         self.button.layout.display = None if able else "none"
         self.seen = ipywidgets.Image(layout={"width": "72px", "height": "72px", "visibility": "hidden"})
         self.seen.add_class("ido-pixels")
@@ -121,16 +123,20 @@ class LatentExplorer(AbstractView):
             self.model = ideomotor.load(FOLDER, kind="perception")
             self.observation = picture(0.1) if self.observation is None else self.observation
         if self.stage is None:
-            self.primitive = getattr(self.model, "output", None) if self.primitive is None else self.primitive
+            if self.primitive is None:
+                self.primitive = self.model.output if isinstance(self.model, SupportsOutput) else None
             if not isinstance(self.primitive, ideomotor.AbstractFeedforwardPrimitive):
                 raise AssemblyError(
                     "LatentExplorer shows parameters as a movement or as a grasp: give the primitive that they belong "
                     "to (primitive=), or a stage for grasps (stage=ideomotor.make('grasp-stage'))."
                 )
-        default, look = self.model.default_observation(), getattr(self.stage, "observation", None)
+        model: Any = self.model
+        default = model.default_observation()
         wanted = np.shape(default)
         if self.observation is None:
-            self.observation = default if look is None else look(wanted[0])
+            self.observation = (
+                self.stage.observation(wanted[0]) if isinstance(self.stage, SupportsView) else default
+            )
         if np.shape(self.observation) != wanted:
             raise DataError(
                 f"The observation must be of shape {wanted}, as {type(self.model).__name__} takes it, not of "
@@ -211,7 +217,7 @@ class LatentExplorer(AbstractView):
     def _learn_paths(self) -> None:
         from ._compute import duration_of, paths
 
-        last = duration_of(self._drawn.of(0)) or getattr(self.primitive, "duration", None) or 1.0
+        last = duration_of(self._drawn.of(0)) or own_duration(self.primitive)
         self._ts = np.linspace(0.0, 1.1 * float(last), _SAMPLES, dtype=np.float32)
         few = np.linspace(0, self._ts[-1], _GHOST_POINTS, dtype=np.float32)
         found = paths(self.primitive, self._drawn.params, few)
@@ -281,7 +287,7 @@ class LatentExplorer(AbstractView):
 
     def _scene(self, ts: Any, poses: Any, grasp: dict[str, np.ndarray]) -> Scene:
         scene = Scene(ts).bodies(self.stage.shapes(), poses)
-        if hasattr(self.stage, "marks"):
+        if isinstance(self.stage, SupportsTrial):
             marks = self.stage.marks(grasp)
             tips, ends = marks["contacts"], marks["contacts"] + 0.04 * marks["normals"]
             scene.dots(tips, size=0.005, color="accent")
@@ -294,7 +300,7 @@ class LatentExplorer(AbstractView):
         elif self.stage is not None:
             self.result = self.stage.simulate({n: np.asarray(v, float) for n, v in dict(params).items()})
         else:
-            begin = self.plant.at(self._begin_of(params)) if hasattr(self.plant, "at") else None
+            begin = at_rest(self.plant, self._begin_of(params))
             self.result = ideomotor.rollout(self.primitive, params, self._ts, plant=self.plant, x0=begin)
         result = self.result
         if hasattr(result, "ys") and hasattr(result, "ts"):

@@ -6,10 +6,12 @@ import numpy as np
 import yaml
 
 import ideomotor
+from ideomotor.capabilities import SupportsReach, SupportsSpace
 from ideomotor.errors import ConfigError, DataError, IdeomotorError
+from ideomotor.kinds import SLOTS
 
 from ._arguments import ArgumentBoxes
-from ._assembly import SLOTS, Assembly
+from ._assembly import Assembly
 from ._canvas import Canvas, Canvas3D
 from ._drawn import drawn, in_space
 from ._elements import Choice, Code, close_all
@@ -329,8 +331,12 @@ x0 = plant.at(wanted[0])  # the hand begins where the movement does
 def _start(pipeline: Any, observation: Any, ts: np.ndarray) -> tuple[Any, str]:
     """The plant's state at the start: with the hand where the movement begins, for a plant that follows the hand."""
     plant, primitive = pipeline.plant, pipeline.primitive
-    follows = getattr(plant, "space", None) == "hand" and hasattr(plant, "at")
-    if not (follows and isinstance(primitive, ideomotor.AbstractFeedforwardPrimitive)):
+    follows = isinstance(plant, SupportsSpace) and plant.space == "hand"
+    if not (
+        follows
+        and isinstance(plant, SupportsReach)
+        and isinstance(primitive, ideomotor.AbstractFeedforwardPrimitive)
+    ):
         return None, ""
     wanted = ideomotor.rollout(primitive, pipeline.params(observation), ts).ys
     try:

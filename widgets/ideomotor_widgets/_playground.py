@@ -176,9 +176,7 @@ class ControlPlayground(AbstractView):
     def _reachable(self) -> np.ndarray:
         """The target, brought to where the arm can be."""
         point, shoulder = np.asarray(self.target), np.zeros(2)
-        longest = 0.97 * float(
-            np.sum(np.asarray(self._arm.arm.lengths if hasattr(self._arm, "arm") else self._arm.lengths))
-        )
+        longest = 0.97 * float(np.sum(np.asarray(self._arm.lengths)))
         far = float(np.linalg.norm(point - shoulder))
         self.say("The target is out of the arm's reach." if far > longest else "")
         return point * min(1.0, longest / max(far, 1e-9))

@@ -4,9 +4,11 @@ import ipywidgets
 import numpy as np
 
 import ideomotor
+from ideomotor.capabilities import SupportsPhase
 from ideomotor.errors import AssemblyError, IdeomotorError
 
 from ._canvas import Canvas, view_of
+from ._drawn import own_duration
 from ._elements import Bars
 from ._layers import Layers
 from ._parameters import ParameterBoxes
@@ -107,7 +109,7 @@ class PrimitiveEditor(AbstractView):
         """What is seen before anything is computed."""
         for control in self.boxes.controls.get("tau", []):
             control.min, control.max, control.step = 0.1, max(5.0, control.max), 0.05
-        self.picture.figure.subplots(3 if hasattr(self.primitive, "alpha_x") else 2, 1, sharex=True)
+        self.picture.figure.subplots(3 if isinstance(self.primitive, SupportsPhase) else 2, 1, sharex=True)
         self._show_ends(
             view=view_of(*self._ends().values(), margin=0.3) if self._ends() else [0.0, 1.0, 0.0, 1.0]
         )
@@ -126,7 +128,7 @@ class PrimitiveEditor(AbstractView):
         from ._compute import play_open
 
         tau = self.boxes.values.values.get("tau")
-        last = float(np.max(tau)) if tau is not None else getattr(self.primitive, "duration", None) or 1.0
+        last = float(np.max(tau)) if tau is not None else own_duration(self.primitive)
         ts = np.linspace(0.0, 1.15 * last, _SAMPLES, dtype=np.float32)
         path, velocity = (np.asarray(x) for x in play_open(self.primitive, self.params, ts))
         return ts, path.reshape(len(ts), -1), velocity.reshape(len(ts), -1)
@@ -225,7 +227,7 @@ class PrimitiveEditor(AbstractView):
         curves = [path, velocity]
         axes = self.picture.figure.axes
         if len(axes) == 3:
-            tau = float(self.boxes.values.values.get("tau", getattr(self.primitive, "duration", None) or 1.0))
+            tau = float(self.boxes.values.values.get("tau", own_duration(self.primitive)))
             curves.append(np.exp(-self.primitive.alpha_x * ts / tau)[:, None])
         if not self._lines:
             for axis, name, curve in zip(axes, ("position", "velocity", "phase"), curves, strict=False):

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ideomotor import AbstractPerception, HostPerception
+from ideomotor import AbstractPerception, plain_object
 from ideomotor.errors import DataError, did_you_mean
 
 from ._camera import Camera, View, to_frame, to_world
@@ -74,7 +74,7 @@ class GraspPerception:
     def _grasps(self, image: np.ndarray, key: int | None) -> list[dict[str, np.ndarray]]:
         if key is None and self.samples > 1:
             raise DataError(f"{self.samples} grasps are drawn at random; pass a key, or take samples=1.")
-        network = self.network.component if isinstance(self.network, HostPerception) else self.network
+        network = plain_object(self.network)
         seen = self.select(image)
         wanted = np.shape(network.default_observation())
         if wanted[-1] != seen.shape[-1]:

@@ -159,7 +159,7 @@ def execute(plant: MujocoPlant, movements: Sequence[Trajectory], progress: Any =
         ts = np.arange(0.0, max(movements[i].ts[-1] for i in part) + SETTLE + CONTROL, CONTROL)
         commands = np.stack([commands_at(movements[i], ts) for i in part])
         low, high = plant.robot.lower, plant.robot.upper
-        x0 = np.stack([plant.at(np.clip(q[0], low, high)) for q in commands])
+        x0 = np.stack([plant.at_joints(np.clip(q[0], low, high)) for q in commands])
         done = rollout_batch(plant, commands, ts, x0=x0)
         wanted, tips = place(commands), done.ys["tip"]
         force = {name: np.linalg.norm(f, axis=-1).max(axis=1) for name, f in done.ys["contact"].items()}

@@ -118,7 +118,7 @@ def test_the_pipeline_shows_a_trained_network_what_it_was_trained_on(colours):
 
     view = Camera().photograph(GraspObject("teapot").settled(), np.array([0.5, 0.6, -0.5]))
     model = GraspModel(None, "camera", 64, colours, Camera(), "")
-    perception = ideomotor.make("grasp-perception", layers=model.layers).component
+    perception = ideomotor.make("grasp-perception", layers=model.layers)
     np.testing.assert_allclose(perception.select(view.observation), model.observe(view), atol=1e-6)
 
 

@@ -17,7 +17,7 @@ def test_the_flange_is_where_denavit_and_hartenberg_have_it(denavit_hartenberg):
     robot = lwr4()
     random = np.random.default_rng(0)
     angles = random.uniform(-1.5, 1.5, (5, 7))
-    poses = robot.poses(np.stack([robot.at(q) for q in angles]))
+    poses = robot.poses(np.stack([robot.at_joints(q) for q in angles]))
     assert poses.shape == (5, robot.mj_model.nbody - 1, 7)
     site = robot.mj_model.site("flange")
     body = int(site.bodyid[0]) - 1

@@ -105,8 +105,8 @@ def test_a_pipeline_is_written_as_yaml_and_comes_back(task, tmp_path):
     }
     pipeline = Pipeline.from_config(made)
     again = Pipeline.from_config(pipeline.to_config())
-    assert again.planner.component.task.thing == task.thing
-    assert again.planner.component.task.hand == task.hand
+    assert again.planner.task.thing == task.thing
+    assert again.planner.task.hand == task.hand
     np.testing.assert_array_equal(again.plant.default_state(), pipeline.plant.default_state())
     with pytest.raises(AssemblyError, match=r"contacts.*\(3, 3, 3\).*\(2, 3, 3\)"):
         Pipeline.from_config(made | {"planner": made["planner"] | {"samples": 2}})
@@ -221,7 +221,7 @@ def test_a_gripper_with_two_fingers_goes_through_the_same_pipeline():
     planner = ideomotor.make("reach-planner", task=task)
     home = np.array(task.home)
     for wrist, shape in zip(*task.scene.candidates(200, seed=1), strict=True):
-        if task.scene.pick(wrist, shape).held and planner.component.free(home, wrist, shape):
+        if task.scene.pick(wrist, shape).held and planner.free(home, wrist, shape):
             break
     movement = through(task, None, planner)((home, {"wrist": wrist, "shape": shape}), TS)
     assert movement.ys["touching"]["tips"].shape == (521, 2)

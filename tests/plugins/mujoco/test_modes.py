@@ -66,9 +66,9 @@ def test_tip_follows_a_line(mode, play):
 def test_inverse_kinematics_reaches_what_forward_kinematics_reached(seed):
     arm = POSED
     angles = np.random.default_rng(seed).uniform(0.8 * arm.robot.lower, 0.8 * arm.robot.upper)
-    seen = arm.observe(arm.at(angles))
+    seen = arm.observe(arm.at_joints(angles))
     found = arm.reach(seen["tip"], seen["tip_quaternion"])
-    again = arm.observe(arm.at(found))
+    again = arm.observe(arm.at_joints(found))
     np.testing.assert_allclose(again["tip"], seen["tip"], atol=1e-8)
     assert abs(again["tip_quaternion"] @ seen["tip_quaternion"]) == pytest.approx(1, abs=1e-12)
     assert np.all(found >= arm.robot.lower) and np.all(found <= arm.robot.upper)
@@ -77,13 +77,14 @@ def test_inverse_kinematics_reaches_what_forward_kinematics_reached(seed):
 def test_tip_jacobian_is_the_derivative_of_the_tip():
     arm, h = POSED, 1e-6
     angles = np.array([0.3, -0.6, 0.2, 1.4, -0.4, -0.8, 0.5])
-    arm.observe(arm.at(angles))
+    arm.observe(arm.at_joints(angles))
     jacobian = arm.robot.tip_jacobian()[:3].copy()
     for j in range(7):
         step = h * (np.arange(7) == j)
-        slope = (arm.observe(arm.at(angles + step))["tip"] - arm.observe(arm.at(angles - step))["tip"]) / (
-            2 * h
-        )
+        slope = (
+            arm.observe(arm.at_joints(angles + step))["tip"]
+            - arm.observe(arm.at_joints(angles - step))["tip"]
+        ) / (2 * h)
         np.testing.assert_allclose(jacobian[:, j], slope, atol=1e-8)
 
 

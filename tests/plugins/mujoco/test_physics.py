@@ -10,7 +10,7 @@ START = np.array([0.9, -0.6])
 
 
 def swing(plant, time=0.5, dt=0.01):
-    x = plant.at(START)
+    x = plant.at_joints(START)
     for _ in range(round(time / dt)):
         x = plant.step(x, np.zeros(2), dt)
     return plant.observe(x)
@@ -39,7 +39,7 @@ def test_torques_of_the_inverse_dynamics_give_the_acceleration(links, equations)
     rng = np.random.default_rng(0)
     for _ in range(5):
         q, wanted = rng.uniform(-1.5, 1.5, 2), rng.uniform(-5, 5, 2)
-        x = plant.at(q)
+        x = plant.at_joints(q)
         torque = equations.inertia(q) @ wanted + equations.bias(q, np.zeros(2))
         velocity = plant.observe(plant.step(x, torque, 1e-5))["joint_velocity"]
         np.testing.assert_allclose(velocity / 1e-5, wanted, atol=1e-3)
@@ -82,7 +82,7 @@ def test_what_rests_presses_with_its_weight():
 def test_forward_kinematics_is_that_of_the_denavit_hartenberg_table(seed, denavit_hartenberg):
     arm = ARM
     angles = np.random.default_rng(seed).uniform(0.98 * arm.robot.lower, 0.98 * arm.robot.upper)
-    seen, pose = arm.observe(arm.at(angles)), denavit_hartenberg(angles)
+    seen, pose = arm.observe(arm.at_joints(angles)), denavit_hartenberg(angles)
     np.testing.assert_allclose(seen["tip"], pose[:3, 3], atol=1e-12)
     w, x, y, z = seen["tip_quaternion"]
     axis = [2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x**2 + y**2)]  # where the flange looks
@@ -98,7 +98,7 @@ def test_arm_has_the_makers_limits():
     np.testing.assert_allclose(np.degrees(limits)[:, 0], -np.degrees(limits)[:, 1])
     np.testing.assert_allclose(model.actuator_ctrlrange[:, 1], [176, 176, 100, 100, 100, 38, 38])
     # stretched upwards: 0.3105 + 0.40 + 0.39 + 0.078 m
-    assert ARM.observe(ARM.at(np.zeros(7)))["tip"][2] == pytest.approx(1.1785, abs=1e-12)
+    assert ARM.observe(ARM.at_joints(np.zeros(7)))["tip"][2] == pytest.approx(1.1785, abs=1e-12)
     assert model.body("base").subtreemass == pytest.approx(2.0 + 5 * 2.35 + 1.1 + 0.25, rel=1e-3)
 
 

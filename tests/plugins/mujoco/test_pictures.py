@@ -62,7 +62,7 @@ def test_opengl_and_rays_show_the_same_outline(scene):
 
 def test_gif_takes_as_long_as_the_movement(tmp_path):
     plant = MujocoPlant()
-    x, xs = plant.at([0.5, 0.5]), []
+    x, xs = plant.at_joints([0.5, 0.5]), []
     for _ in range(21):
         xs.append(x)
         x = plant.step(x, np.zeros(2), 0.05)

@@ -58,7 +58,7 @@ def test_steps_are_as_long_as_asked(links):
 def test_a_batch_is_bit_equal_to_one_by_one(mode, play):
     plant = lwr4(mode=mode)
     commands = waves(3, plant.default_command(), 0.3 if isinstance(mode, JointPosition) else 5.0)
-    starts = np.stack([plant.at(np.asarray(plant.rest) + 0.1 * i) for i in range(3)])
+    starts = np.stack([plant.at_joints(np.asarray(plant.rest) + 0.1 * i) for i in range(3)])
     batch = rollout_batch(HostPlant(plant), commands, TS, x0=starts, threads=2)
     for i in range(3):
         alone = play(commands[i], TS, plant=HostPlant(plant), x0=starts[i])
@@ -153,4 +153,4 @@ def test_the_command_line_keeps_it_too(links, tmp_path, monkeypatch):
 def test_plants_are_made_by_name():
     plant = ideomotor.make("lwr4", mode=ideomotor.make("cartesian-pose", orientation=False))
     assert plant.default_command().shape == (3,)
-    assert isinstance(plant.component.mode, CartesianPose)
+    assert isinstance(plant.mode, CartesianPose)

@@ -39,7 +39,7 @@ def test_place_is_the_arms_forward_kinematics(arm):
 def test_place_is_where_the_simulated_arm_has_the_object(arm):
     angles = joints(SCENE, SCENE.goals)
     for one, goal in zip(angles, SCENE.goals, strict=True):
-        np.testing.assert_allclose(arm.observe(arm.at(one))["tip"], goal, atol=1e-9)
+        np.testing.assert_allclose(arm.observe(arm.at_joints(one))["tip"], goal, atol=1e-9)
 
 
 def test_all_of_the_start_area_and_all_goals_are_reached_within_the_joints_limits(arm):

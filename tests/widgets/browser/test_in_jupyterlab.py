@@ -64,7 +64,7 @@ state = robot.default_state()
 states, outputs = [], []
 for i in range(40):
     outputs.append(robot.observe(state)); states.append(state)
-    state = robot.component.at([0.02 * i, -0.45, 0.01 * i, 1.6, 0, -1.09, 0])
+    state = robot.at_joints([0.02 * i, -0.45, 0.01 * i, 1.6, 0, -1.09, 0])
 movement = ideomotor.Trajectory(0.05 * np.arange(40), jax.tree.map(lambda *a: np.stack(a), *outputs), xs=np.stack(states))
 robots = widgets.MovementPlayer(movement, robot).add_class("t-robot")
 robots"""
