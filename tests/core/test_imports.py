@@ -158,7 +158,7 @@ ERRORS = {"message", "sqlite_errorname", "problem", "problem_mark", "key", "idx"
 
 
 def probed(node: ast.AST) -> str | None:
-    """The public name for which `hasattr` or `getattr` asks, if it is written out."""
+    """The public name, no constant's, for which `hasattr` or `getattr` asks, if it is written out."""
     if (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
@@ -168,7 +168,7 @@ def probed(node: ast.AST) -> str | None:
         while isinstance(thing, ast.Attribute):
             thing = thing.value
         own = isinstance(thing, ast.Name) and thing.id == "self"
-        if not own and isinstance(name, ast.Constant) and not str(name.value).startswith("_"):
+        if not own and isinstance(name, ast.Constant) and str(name.value).islower() and str(name.value)[0] != "_":
             return str(name.value)
     return None
 

@@ -102,7 +102,7 @@ def test_the_advice_for_a_mesh_that_is_missing_works(workspace):
 
 def test_links_on_fixed_joints_can_be_named_as_tips(workspace):
     plant = MujocoPlant(str(workspace()), actuators="motors", tip="tool0")
-    seen = plant.observe(plant.at([0.5]))
+    seen = plant.observe(plant.at_joints([0.5]))
     np.testing.assert_allclose(seen["tip"], [0.3 * np.sin(0.5), 0, 0.3 + 0.3 * np.cos(0.5)], atol=1e-9)
 
 

@@ -33,7 +33,7 @@ def arm():
 
 def test_place_is_the_arms_forward_kinematics(arm):
     for angles in np.random.default_rng(0).uniform(arm.robot.lower, arm.robot.upper, (10, 7)):
-        np.testing.assert_allclose(place(angles), arm.observe(arm.at(angles))["tip"], atol=1e-12)
+        np.testing.assert_allclose(place(angles), arm.observe(arm.at_joints(angles))["tip"], atol=1e-12)
 
 
 def test_place_is_where_the_simulated_arm_has_the_object(arm):
