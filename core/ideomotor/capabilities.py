@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from .errors import AssemblyError
+from .kinds import kind_of
 
 T = TypeVar("T")
 
@@ -292,14 +293,32 @@ def require(component: Any, capability: type[T]) -> T:
     return component
 
 
+KINDS: dict[str, tuple[Any, ...]] = {
+    "plant": (
+        SupportsReach,
+        SupportsLinks,
+        SupportsMuscles,
+        SupportsGeometry,
+        SupportsPicture,
+        SupportsAnimation,
+        SupportsSheet,
+        SupportsSpace,
+        SupportsField,
+        SupportsForce,
+        SupportsTorque,
+    ),
+    "primitive": (SupportsVelocity, SupportsDuration, SupportsPhase),
+    "perception": (SupportsLatent, SupportsOutput),
+    "planner": (SupportsGraph,),
+}
+"""The capabilities that mean something for each kind of component."""
+
+
 def capabilities(component: Any) -> list[str]:
-    """The names of the capabilities of this module that a component has."""
-    return [name for name, capability in all_capabilities().items() if isinstance(component, capability)]
-
-
-def all_capabilities() -> dict[str, type[Capability]]:
-    """The capabilities of this module by name."""
-    return {n: c for n, c in globals().items() if n.startswith("Supports")}
+    """The names of the capabilities that a component has, of those of its kind."""
+    kind = kind_of(component)
+    known = KINDS.get(kind.name, ()) if kind is not None else ()
+    return [capability.__name__ for capability in known if isinstance(component, capability)]
 
 
 def _missing(component: Any, capability: type) -> list[str]:

@@ -7,13 +7,15 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ideomotor import AbstractPlant
 
+_OF_STATES = ("force_response", "torque_response", "energy")
+
 
 class AbstractWrapper(AbstractPlant):
     """A plant made from another one, kept in `plant`.
 
     Says how the two states belong together: `start` puts a state of the inner plant into one of the wrapper,
     `inner` takes it out again. What a wrapper does not define itself (`joint_positions`, `jacobian`,
-    `lengths`, …) is looked up in the plant it wraps.
+    `lengths`, …) is looked up in the plant it wraps, except for functions of a state that the wrapper adds to.
     """
 
     plant: eqx.AbstractVar[AbstractPlant]
@@ -47,6 +49,8 @@ class AbstractWrapper(AbstractPlant):
         if name.startswith("_") or name == "plant":
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
         try:
+            if name in _OF_STATES and type(self).inner is not AbstractWrapper.inner:
+                raise AttributeError  # the plant inside does not know this wrapper's states
             return getattr(self.plant, name)
         except AttributeError:
             raise AttributeError(
