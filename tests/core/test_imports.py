@@ -168,7 +168,12 @@ def probed(node: ast.AST) -> str | None:
         while isinstance(thing, ast.Attribute):
             thing = thing.value
         own = isinstance(thing, ast.Name) and thing.id == "self"
-        if not own and isinstance(name, ast.Constant) and str(name.value).islower() and str(name.value)[0] != "_":
+        if (
+            not own
+            and isinstance(name, ast.Constant)
+            and str(name.value).islower()
+            and str(name.value)[0] != "_"
+        ):
             return str(name.value)
     return None
 
