@@ -10,7 +10,7 @@ from ideomotor.errors import DataError
 from ideomotor_arm import draw_arm
 from ideomotor_studies.berniker2015 import reach_problem
 from ideomotor_studies.kit.figures import BLACK, BLUE, GREY, RED, new_figure, plain
-from ideomotor_trajectory_network import networks, optimal_reaches, shipped
+from ideomotor_trajectory_network import optimal_reaches, pretrained
 
 FINE = 10  # commands to the arm for each sample of the function
 
@@ -19,9 +19,9 @@ def play_optimal_reach(
     folder: Path, start: Any, target: Any, field: float, duration: float, network: Path | None
 ) -> Any:
     """Play one reach and find the optimal one, write figure and pipeline; returns the movement and what to say."""
-    function = shipped() if network is None else load(network, kind="pipeline")
+    function = pretrained() if network is None else load(network, kind="pipeline")
     try:
-        conditions, decoder = networks(function)
+        conditions, decoder = split_function(function)
     except DataError:
         raise DataError(
             f"{network} holds no trajectory function; give one that `train trajectory-network` made."

@@ -1,15 +1,63 @@
 from collections.abc import Mapping
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ideomotor import AbstractPerception
+from ideomotor.errors import DataError
 
 from ._decoder import TrajectoryCode
 from ._layers import check_activation, dense, run_layers, widths
-from ._sampling import LOWER, UPPER
+
+LOWER, UPPER = (-0.25, 0.15), (0.25, 0.55)
+"""Corners of the workspace of Berniker & Kording 2015, in m from the shoulder."""
+
+CENTRES = ((0.0, 0.35),)
+
+
+def sample_reaches(
+    rng: np.random.Generator,
+    count: int,
+    *,
+    lower: tuple[float, float] = LOWER,
+    upper: tuple[float, float] = UPPER,
+    distance: tuple[float, float] = (0.01, 0.15),
+) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and targets `(count, 2)` in m: starts uniform over the workspace, targets in a uniform direction at a
+    uniform distance, drawn again until the target lies in the workspace.
+    """
+    if count < 1:
+        raise DataError(f"count must be at least 1, not {count}.")
+    low, high = np.asarray(lower, float), np.asarray(upper, float)
+    if not ((high > low).all() and 0 < distance[0] <= distance[1] and distance[0] < (high - low).max()):
+        raise DataError(
+            f"There is no reach of {distance[0]:g} to {distance[1]:g} m between the corners {low.tolist()} and "
+            f"{high.tolist()}; the second corner and the second distance must be larger than the first."
+        )
+    start = rng.uniform(lower, upper, (count, 2))
+    target = np.full((count, 2), np.nan)
+    missing = np.arange(count)
+    while missing.size:
+        angle = rng.uniform(0, 2 * np.pi, missing.size)
+        away = rng.uniform(*distance, missing.size)
+        target[missing] = start[missing] + away[:, None] * np.stack([np.cos(angle), np.sin(angle)], -1)
+        outside = ((target[missing] < lower) | (target[missing] > upper)).any(1)
+        missing = missing[outside]
+    return start, target
+
+
+def centre_out(
+    centres: tuple[tuple[float, float], ...] = CENTRES, *, directions: int = 24, distance: float = 0.1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and targets of reaches in evenly spread directions from each centre; by default 24 of 10 cm."""
+    angle = 2 * np.pi * np.arange(directions) / directions
+    away = distance * np.stack([np.cos(angle), np.sin(angle)], -1)
+    start = np.repeat(np.asarray(centres, float), directions, axis=0)
+    return start, start + np.tile(away, (len(centres), 1))
 
 
 class ConditionsNetwork(AbstractPerception[TrajectoryCode]):
@@ -74,13 +122,24 @@ class ConditionsNetwork(AbstractPerception[TrajectoryCode]):
         key = jax.random.key(0) if key is None else key
         self.layers = dense((4 + (self.field > 0) + timed, *self.hidden, self.latent), key)
 
+    @staticmethod
+    def observations(
+        start: Any, target: Any, field: Any = None, duration: Any = None
+    ) -> dict[str, Float[Array, "..."]]:
+        """A batch of observations: starts and targets `(reach, 2)` in m, and one field and duration (s) for all or each."""
+        given = {"start": start, "target": target, "field": field, "duration": duration}
+        return {
+            name: jnp.asarray(x if np.ndim(x) else np.full(len(start), x), jnp.float32)
+            for name, x in given.items()
+            if x is not None
+        }
+
     @property
     def timed(self) -> bool:
         """Whether movement time is an input."""
         return isinstance(self.durations, tuple)
 
     def default_observation(self) -> dict[str, Array]:
-        """A reach across the middle of the workspace."""
         low, high = jnp.asarray(self.lower), jnp.asarray(self.upper)
         observation = {"start": low + 0.4 * (high - low), "target": low + 0.6 * (high - low)}
         if self.field > 0:
@@ -90,7 +149,7 @@ class ConditionsNetwork(AbstractPerception[TrajectoryCode]):
         return observation
 
     def inputs(self, observation: Mapping[str, Float[ArrayLike, "..."]]) -> Float[Array, " inputs"]:
-        """The conditions as the network sees them, between 0 and 1."""
+        """The conditions as input of the network, between 0 and 1."""
         low, high = jnp.asarray(self.lower), jnp.asarray(self.upper)
         parts = [(jnp.asarray(observation[name]) - low) / (high - low) for name in ("start", "target")]
         if self.field > 0:
@@ -101,7 +160,6 @@ class ConditionsNetwork(AbstractPerception[TrajectoryCode]):
         return jnp.concatenate(parts)
 
     def __call__(self, observation: dict[str, Array], *, key: PRNGKeyArray | None = None) -> TrajectoryCode:
-        """Features and duration of the movement."""
         latent = run_layers(self.layers, self.inputs(observation), self.activation, self.output)
         duration = observation["duration"] if self.timed else jnp.asarray(self.durations, latent.dtype)
         return TrajectoryCode(latent, duration)

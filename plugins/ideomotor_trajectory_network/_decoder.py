@@ -1,17 +1,69 @@
+import abc
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optimistix as optx
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_demonstration, quantity
+from ideomotor.common.solvers import least_squares
 from ideomotor.errors import DataError
 
 from ._layers import check_activation, dense, run_layers, widths
-from ._time_basis import AbstractTimeBasis, Samples
+
+
+class AbstractTimeBasis(eqx.Module):
+    """Basis functions of time for a decoder's weights; `phase` is time over duration, from 0 to 1."""
+
+    count: eqx.AbstractVar[int]
+
+    @abc.abstractmethod
+    def __call__(self, phase: Float[Array, " time"]) -> Float[Array, "time count"]:
+        """The value of each basis function at each phase."""
+
+    def fit(self, values: Float[Array, "... time channel"]) -> Float[Array, "... count channel"]:
+        """The weights whose sum is nearest to evenly spaced values."""
+        matrix = self(jnp.linspace(0.0, 1.0, values.shape[-2], dtype=values.dtype))
+        return jnp.linalg.pinv(matrix) @ values
+
+
+class Samples(AbstractTimeBasis):
+    """Evenly spaced samples, joined by straight lines: the paper's discretised trajectory."""
+
+    count: int = eqx.field(static=True, default=101)
+
+    def __check_init__(self):
+        if self.count < 2:
+            raise ValueError(f"Samples: count must be at least 2, not {self.count}.")
+
+    def __call__(self, phase: Float[Array, " time"]) -> Float[Array, "time count"]:
+        """A triangle around each sample."""
+        place = jnp.clip(phase, 0.0, 1.0)[:, None] * (self.count - 1)
+        return jnp.maximum(0.0, 1.0 - jnp.abs(place - jnp.arange(self.count, dtype=place.dtype)))
+
+
+class Splines(AbstractTimeBasis):
+    """Cubic B-splines on even knots: fewer numbers than samples, and smooth for any output of the network.
+
+    The paper's discussion proposes a temporal basis whose width follows the duration of the movement.
+    """
+
+    count: int = eqx.field(static=True, default=20)
+
+    def __check_init__(self):
+        if self.count < 4:
+            raise ValueError(f"Splines: count must be at least 4, not {self.count}.")
+
+    def __call__(self, phase: Float[Array, " time"]) -> Float[Array, "time count"]:
+        """The cardinal cubic B-spline, moved to each knot; the knots reach one beyond either end."""
+        knots = jnp.arange(-1, self.count - 1, dtype=phase.dtype)
+        away = jnp.abs(jnp.clip(phase, 0.0, 1.0)[:, None] * (self.count - 3) - knots)
+        near = 2 / 3 - away**2 + away**3 / 2
+        far = (2 - jnp.minimum(away, 2.0)) ** 3 / 6
+        return jnp.where(away < 1, near, far)
+
 
 CHANNELS = 6  # hand position and velocity, and two torques: (n + r) of the paper
 STATES = 4
@@ -81,7 +133,7 @@ class TrajectoryDecoder(AbstractFeedforwardPrimitive[TrajectoryCode]):
     def scaled_to(
         self, states: Float[ArrayLike, "*reach time 4"], commands: Float[ArrayLike, "*reach time 2"]
     ):
-        """The same decoder with `low` and `high` the extremes of some movements."""
+        """The decoder with `low` and `high` set to the extremes of some movements."""
         both = np.concatenate([states, commands], -1).reshape(-1, CHANNELS)
         low, high = both.min(0), both.max(0)
         if not (np.isfinite(both).all() and (high > low).all()):
@@ -92,7 +144,7 @@ class TrajectoryDecoder(AbstractFeedforwardPrimitive[TrajectoryCode]):
     def scaled(
         self, states: Float[Array, "*reach time 4"], commands: Float[Array, "*reach time 2"]
     ) -> Float[Array, "*reach numbers"]:
-        """Movements as the network gives them: basis weights between 0 and 1."""
+        """Movements as output of the network: basis weights between 0 and 1."""
         both = (jnp.concatenate([states, commands], -1) - self.low) / (self.high - self.low)
         weights = both if _is_sampled(self.basis, both.shape[-2]) else self.basis.fit(both)
         return weights.reshape(*both.shape[:-2], -1)
@@ -106,7 +158,6 @@ class TrajectoryDecoder(AbstractFeedforwardPrimitive[TrajectoryCode]):
         return self.low + outputs.reshape(self.basis.count, CHANNELS) * (self.high - self.low)
 
     def default_params(self) -> TrajectoryCode:
-        """Features in the middle of their range, a movement of one second."""
         return TrajectoryCode(jnp.full((self.latent,), 0.5), jnp.asarray(1.0))
 
     def trajectory(
@@ -129,11 +180,11 @@ class TrajectoryDecoder(AbstractFeedforwardPrimitive[TrajectoryCode]):
         return jnp.where((ts <= params.duration * (1 + 1e-6))[:, None], values, 0.0)
 
     def states(self, params: TrajectoryCode, ts: Float[Array, " time"]) -> Float[Array, "time 4"]:
-        """The hand's position (m) and velocity (m/s) that the network expects."""
+        """The hand's position (m) and velocity (m/s) that the network predicts."""
         return self._values(params, ts)[:, :STATES]
 
     def movement(self, params: TrajectoryCode, ts: Float[Array, " time"] | None = None) -> Trajectory:
-        """All the network says: expected `ys` and `us`; by default at the times of a `Samples(101)` basis."""
+        """The expected `ys` and `us` of the whole movement; by default at 101 even times."""
         ts = jnp.linspace(0.0, 1.0, 101) * params.duration if ts is None else ts
         states = self.states(params, ts)
         ys = {"hand": states[:, :2], "hand_velocity": states[:, 2:]}
@@ -152,7 +203,7 @@ class TrajectoryDecoder(AbstractFeedforwardPrimitive[TrajectoryCode]):
         ts = jnp.asarray(trajectory.ts, self.low.dtype)
         ts, duration, span = ts - ts[0], ts[-1] - ts[0], self.high - self.low
 
-        def misses(latent, _):
+        def misses(latent):
             code = TrajectoryCode(latent, duration)
             states = self.states(code, ts)
             found = [(states[:, :2] - ys["hand"]) / span[:2]]
@@ -160,12 +211,10 @@ class TrajectoryDecoder(AbstractFeedforwardPrimitive[TrajectoryCode]):
                 found.append((states[:, 2:] - ys["hand_velocity"]) / span[2:STATES])
             if trajectory.us is not None:
                 found.append((self.trajectory(code, ts) - trajectory.us) / span[STATES:])
-            return found
+            return jnp.concatenate(found, -1).ravel()
 
-        solver = optx.LevenbergMarquardt(rtol=1e-5, atol=1e-6)
-        start = self.default_params().latent
-        found = optx.least_squares(misses, solver, start, max_steps=200, throw=False)
-        return TrajectoryCode(found.value, duration)
+        start = jnp.asarray(self.default_params().latent)
+        return TrajectoryCode(least_squares(misses, start, steps=200), duration)
 
     def _values(self, params, ts):
         phase = jnp.asarray(ts) / params.duration

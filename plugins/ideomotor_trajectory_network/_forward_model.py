@@ -12,13 +12,10 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ideomotor import Pipeline
 from ideomotor.errors import DataError, TrainingError
 
-from ._closed_form import linear
-from ._function import networks
-from ._movements import conditions_of, play_all
+from ._improving import own_reaches, play_all, trained_on
+from ._layers import linear
 from ._problem import ReachProblem, mass
-from ._sampling import sample_reaches
-from ._self_training import commands_and_states
-from ._training import Trainer
+from ._training import Trainer, split_function
 
 WAVES = 6  # for each joint: what a smooth command is made of
 RIDGE = 1e-6
@@ -41,7 +38,7 @@ def heights_of(commands: np.ndarray) -> np.ndarray:
 
 
 class ForwardModel(eqx.Module):
-    """A learned model of what a change of the commands of a whole movement changes at its end.
+    """A learned model of how the end of a movement depends on changes of its commands.
 
     The paper's forward model is a network from commands and start to states, of which only the derivative is used. This
     is that derivative, learned directly from the differences between noisy versions of one command: linear in the
@@ -105,9 +102,9 @@ def improve_through_forward_model(
     - `versions`: an even number; every other has the noise of the one before with the other sign, so that their difference
       is free of the arm's curvature.
     - `noise`: standard deviation of each wave of the disturbance, in N m.
-    - `callback(round, metrics, function)`: a true result stops.
+    - `callback(round, metrics, function)`: return True to stop.
     """
-    network, decoder = networks(function)
+    network, decoder = split_function(function)
     if min(rounds, commands, versions, hidden) < 1 or not noise > 0 or count <= decoder.latent:
         raise DataError(
             f"rounds, commands, versions, hidden and noise must be positive and count more than the features, not "
@@ -121,21 +118,18 @@ def improve_through_forward_model(
         conditions, changes, effects = (np.concatenate(parts) for parts in zip(*trials, strict=True))
         if len(effects) < 50:
             raise TrainingError(
-                f"Round {number + 1}: most noisy commands lead nowhere; lower noise ({noise:g})."
+                f"Round {number + 1}: most movements with noisy commands diverged; pass less noise than {noise:g} N m."
             )
         model = ForwardModel.learn(conditions, changes, effects, hidden, jax.random.key(rng.integers(2**31)))
-        start, target, us = _own(function, rng, count, problem.samples)
+        start, target, us = own_reaches(function, rng, count, problem.samples)
         end = play_all(problem, start, us).states[:, -1]
         arrays = (start, target, heights_of(us).reshape(count, -1), end)
         better = np.asarray(_step(problem, model, *(jnp.asarray(x, jnp.float32) for x in arrays)))
         us = np.einsum("mku,kt->mtu", better.reshape(count, WAVES, 2), waves(problem.samples))
         moved = play_all(problem, start, us)
-        good = np.isfinite(moved.states).all((1, 2))
-        decoder = decoder.scaled_to(moved.states[good], moved.commands[good])
-        inputs = jax.vmap(network.inputs)(conditions_of(start[good], target[good]))
-        numbers = decoder.scaled(jnp.asarray(moved.states[good]), jnp.asarray(us[good], jnp.float32))
-        function = trainer.function(network, decoder, inputs, numbers)
-        network, decoder = networks(function)
+        good = moved.finite()
+        function = trained_on(trainer, network, decoder, target, moved)
+        network, decoder = split_function(function)
         metrics = {
             "end_error": float(np.linalg.norm(moved.states[good, -1, :2] - target[good], axis=1).mean())
         }
@@ -146,19 +140,15 @@ def improve_through_forward_model(
 
 def _trials(problem, function, rng, commands, pairs, noise):
     """Conditions, changes of wave heights, and what these change at the end: half the difference of a pair."""
-    start, target, us = (np.repeat(x, pairs, 0) for x in _own(function, rng, commands, problem.samples))
+    start, target, us = (
+        np.repeat(x, pairs, 0) for x in own_reaches(function, rng, commands, problem.samples)
+    )
     changes = noise * np.sqrt(problem.samples / 2) * rng.normal(size=(len(us), WAVES, 2))
     added = np.einsum("mku,kt->mtu", changes, waves(problem.samples))
     ends = [play_all(problem, start, us + sign * added).states[:, -1] for sign in (1, -1)]
     effects = (ends[0] - ends[1]) / 2
     good = np.isfinite(effects).all(1)
     return np.concatenate([start, target], 1)[good], changes.reshape(len(us), -1)[good], effects[good]
-
-
-def _own(function, rng, count, samples):
-    start, target = sample_reaches(rng, count)
-    us, _ = commands_and_states(function, conditions_of(start, target), samples)
-    return start, target, np.asarray(us)
 
 
 @eqx.filter_jit

@@ -7,12 +7,14 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ideomotor import AbstractPerception, Pipeline
+from ideomotor.common.profiles import minimum_jerk
+from ideomotor.common.solvers import damped_step
 from ideomotor.errors import DataError
 
 from ._conditions import ConditionsNetwork
 from ._decoder import CHANNELS, TrajectoryCode, TrajectoryDecoder
-from ._function import networks
 from ._layers import run_layers
+from ._training import split_function
 
 MIDDLE, SPREAD = 0.5, 0.3  # of scaled conditions, which are between 0 and 1
 ENOUGH = 1000  # movements to learn slack and noise from
@@ -20,10 +22,10 @@ STEPS = (1.0, 0.5, 0.1, 0.01, 0.0)
 
 
 class Posterior(NamedTuple):
-    """What is known of a movement, a normal distribution (Laplace's approximation).
+    """The distribution of a movement given its known parts, a normal one (Laplace's approximation).
 
     - `latent`: most probable features; `spread`: a root of their covariance, `spread @ spread.T`.
-    - `inputs`: most probable conditions as the conditions network sees them, between 0 and 1.
+    - `inputs`: most probable conditions as input of the conditions network, between 0 and 1.
     """
 
     latent: Float[Array, " latent"]
@@ -100,7 +102,7 @@ class TrajectoryInversion(AbstractPerception[TrajectoryCode]):
         Raises a `DataError` for fewer movements than features.
         """
         both = jnp.concatenate([jnp.asarray(states, jnp.float32), jnp.asarray(commands, jnp.float32)], -1)
-        conditions, decoder = networks(function)
+        conditions, decoder = split_function(function)
         if both.shape[0] <= decoder.latent:
             raise DataError(f"{both.shape[0]} movements are too few for {decoder.latent} features.")
         both, observed = both[:ENOUGH], jax.tree.map(lambda x: x[:ENOUGH], observed)
@@ -118,22 +120,21 @@ class TrajectoryInversion(AbstractPerception[TrajectoryCode]):
     def default_observation(self) -> dict[str, Array]:
         """A straight line of the hand, nothing else known."""
         phase = jnp.linspace(0.0, 1.0, self.samples)
-        bell = phase**3 * (10 - 15 * phase + 6 * phase**2)
         middle = (self.decoder.low + self.decoder.high)[:2] / 2
-        path = middle + (bell[:, None] - 0.5) * jnp.array([0.1, 0.0])
+        path = middle + (minimum_jerk(phase)[:, None] - 0.5) * jnp.array([0.1, 0.0])
         values = jnp.concatenate([path, jnp.zeros((self.samples, CHANNELS - 2))], -1)
         known = jnp.zeros((self.samples, CHANNELS)).at[:, :2].set(1.0)
         return {"values": values, "known": known, "duration": jnp.asarray(1.0)}
 
     @eqx.filter_jit
     def posterior(self, observation: dict[str, Array]) -> Posterior:
-        """What the known parts of a movement say of all of it."""
+        """The distribution of the whole movement given its known parts."""
         known, values = jnp.asarray(observation["known"]), jnp.asarray(observation["values"])
         weight, values = known / self.noise, jnp.where(known > 0, values, 0.0)
         inputs, latent = self._prior(observation["duration"])
 
         def misses(w):
-            """All that the most probable w makes least: what is known, in its noise, and w itself."""
+            """The residuals of the most probable w: of what is known, in units of its noise, and w itself."""
             return jnp.concatenate([((self.decoded(latent(w)) - values) * weight).ravel(), w])
 
         def objective(w):
@@ -197,9 +198,9 @@ def _corrections(plain, latent, both):
 
         def step(added, _):
             slope = jax.jacfwd(misses)(added)
-            # A little ridge, for features that the movement does not show.
-            hessian = slope.T @ slope + 1e-4 * jnp.trace(slope.T @ slope) / added.size * jnp.eye(added.size)
-            return added - jnp.linalg.solve(hessian, slope.T @ misses(added)), None
+            # A small ridge, for features that the movement does not determine.
+            ridge = 1e-4 * jnp.sum(slope**2) / added.size
+            return added + damped_step(slope, misses(added), ridge), None
 
         added, _ = jax.lax.scan(step, jnp.zeros_like(latent), None, length=3)
         return added, plain.decoded(latent + added) - movement

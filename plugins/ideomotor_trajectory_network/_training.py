@@ -1,4 +1,6 @@
-"""The paper's way to train a trajectory function: greedy layers, unrolled autoencoder, conditions, joined function."""
+"""Training of trajectory functions, pipelines of a `ConditionsNetwork` and a `TrajectoryDecoder`, as in the paper: greedy
+layers, unrolled autoencoder, conditions, joined function.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,29 +10,91 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from ideomotor import Pipeline, train
+from ideomotor.common.pretrained import load_pretrained
 from ideomotor.errors import DataError
 
-from ._autoencoder import StackedAutoencoder, activations, pair, replaced, run_pair
-from ._closed_form import fitted_last, principal_pair, spread_layers
 from ._conditions import ConditionsNetwork
 from ._decoder import CHANNELS, TrajectoryDecoder
-from ._function import networks
-from ._layers import run_layers
+from ._layers import dense, fitted_last, linear, principal_pair, run_layers, spread_layers
+
+
+def split_function(function: Pipeline) -> tuple[ConditionsNetwork, TrajectoryDecoder]:
+    """The two networks of a trajectory function; raises a `DataError` for any other pipeline."""
+    conditions, decoder = function.perception, function.primitive
+    if not (isinstance(conditions, ConditionsNetwork) and isinstance(decoder, TrajectoryDecoder)):
+        raise DataError(
+            f"A trajectory function is a pipeline of a ConditionsNetwork and a TrajectoryDecoder, not of "
+            f"{type(conditions).__name__} and {type(decoder).__name__}."
+        )
+    return conditions, decoder
+
+
+class StackedAutoencoder(eqx.Module):
+    """Movements → features → movements (Berniker & Kording 2015, fig. 2A); the encoder mirrors the decoder.
+
+    - `features`: activation of the innermost layer.
+    """
+
+    encoder: tuple[eqx.nn.Linear, ...]
+    decoder: TrajectoryDecoder
+    features: str = eqx.field(static=True)
+
+    def __init__(
+        self, decoder: TrajectoryDecoder, features: str = "sigmoid", *, key: PRNGKeyArray | None = None
+    ):
+        key = jax.random.key(0) if key is None else key
+        self.decoder, self.features = decoder, features
+        sizes = [layer.weight.shape[0] for layer in decoder.layers[::-1]] + [decoder.latent]
+        self.encoder = dense(sizes, key)
+
+    def encode(self, numbers: Float[Array, " numbers"]) -> Float[Array, " latent"]:
+        """The features of a scaled movement."""
+        return run_layers(self.encoder, numbers, self.decoder.activation, self.features)
+
+    def __call__(self, numbers: Float[Array, " numbers"]) -> Float[Array, " numbers"]:
+        """The reconstructed movement."""
+        return self.decoder.outputs(self.encode(numbers))
+
+
+def pair(autoencoder: StackedAutoencoder, depth: int) -> tuple[eqx.nn.Linear, eqx.nn.Linear]:
+    """The `depth`-th layer from outside of the encoder, and its mirror image."""
+    return autoencoder.encoder[depth], autoencoder.decoder.layers[-1 - depth]
+
+
+def run_pair(
+    layers: tuple[eqx.nn.Linear, eqx.nn.Linear], x: Float[Array, " wide"], inner: str, outer: str
+) -> tuple[Float[Array, " narrow"], Float[Array, " wide"]]:
+    """Features of an input, and its reconstruction, by a pair of layers."""
+    features = run_layers(layers[:1], x, inner, inner)
+    return features, run_layers(layers[1:], features, outer, outer)
+
+
+def replaced(autoencoder: StackedAutoencoder, depth: int, layers) -> StackedAutoencoder:
+    """The autoencoder with one pair of layers replaced."""
+    return eqx.tree_at(lambda a: pair(a, depth), autoencoder, layers)
+
+
+def activations(autoencoder: StackedAutoencoder, depth: int) -> tuple[str, str]:
+    """The names of the activations of a pair: of its features, and of its output."""
+    decoder = autoencoder.decoder
+    inner = autoencoder.features if depth == len(autoencoder.encoder) - 1 else decoder.activation
+    return inner, decoder.output if depth == 0 else decoder.activation
+
 
 SCALE = 1e4  # so that the loss of a good function is of order 0.01, and a progress bar shows digits
 
 
-def adam(steps: int, rate: float = 2e-5) -> optax.GradientTransformation:
-    """Adam with a rate that falls to zero along a cosine."""
-    return optax.adam(optax.cosine_decay_schedule(rate, steps))
+def where_function(function: Any) -> Any:
+    """What is trained of a trajectory function."""
+    return function.perception.layers, function.primitive.layers
 
 
 def joined_outputs(function: Pipeline, inputs: Float[Array, " inputs"]) -> Float[Array, " numbers"]:
-    """What the joined network gives for scaled conditions: scaled movements."""
-    conditions, decoder = networks(function)
+    """The output of the joined network for scaled conditions: scaled movements."""
+    conditions, decoder = split_function(function)
     latent = run_layers(conditions.layers, inputs, conditions.activation, conditions.output)
     return decoder.outputs(latent)
 
@@ -62,11 +126,8 @@ class Compressed(NamedTuple):
 
     @staticmethod
     def learn(numbers: Float[Array, "reach numbers"], components: int) -> "Compressed":
-        """The components of most variance."""
-        x = np.asarray(numbers, np.float64)
-        mean = x.mean(0)
-        _, axes = np.linalg.eigh((x - mean).T @ (x - mean))
-        axes = axes[:, ::-1][:, :components]
+        """The components of largest variance."""
+        mean, axes = _principal_axes(numbers, components)
         # A mean over k scores is to be what a mean over all numbers was.
         return Compressed(
             jnp.asarray(mean, jnp.float32),
@@ -96,22 +157,28 @@ class Compressed(NamedTuple):
         return _with_last(decoder, self.axes @ last.weight, self.axes @ last.bias + self.mean)
 
 
-def _with_last(decoder, weight, bias):
-    layer = eqx.nn.Linear(weight.shape[1], weight.shape[0], key=jax.random.key(0))
-    layer = eqx.tree_at(lambda x: (x.weight, x.bias), layer, (weight, bias))
-    return eqx.tree_at(lambda d: d.layers[-1], decoder, layer)
+def _principal_axes(numbers, components):
+    """Mean and principal axes of rows; by their covariance, because there are more rows than columns."""
+    x = np.asarray(numbers, np.float64)
+    mean = x.mean(0)
+    _, axes = np.linalg.eigh((x - mean).T @ (x - mean))
+    return mean, axes[:, ::-1][:, :components]
+
+
+def _with_last(network, weight, bias):
+    return eqx.tree_at(lambda n: n.layers[-1], network, linear(weight, bias))
 
 
 class Trainer:
     """Trains by `ideomotor.train`; the same settings for each phase.
 
     - `steps`: of descent in each phase before the last, and `final` in the last (the joined function). Each phase starts
-      from its closed form, so that zero is a good number with wide layers and "linear" or "tanh" activations.
-    - `optimiser`: makes the optimiser of a phase from its number of steps; by default Adam with a small rate.
-    - `components`: of a decoder whose output is linear, the outermost pair of layers has a closed form: principal
+      from its closed form, so that zero is a good choice with wide layers and "linear" or "tanh" activations.
+    - `rate`: of Adam, decaying to zero along a cosine; or `optimiser`, which makes another from the number of steps.
+    - `components`: for a decoder with linear output, the outermost pair of layers has a closed form: principal
       components. All else is trained on that many of their scores, which costs a tenth, and the last two linear
       maps are multiplied at the end. 0 to train on all numbers.
-    - `batch_size`: `None` for the whole set, which line searches need.
+    - `batch_size`: `None` for the whole set, which line searches require.
     """
 
     def __init__(
@@ -119,6 +186,7 @@ class Trainer:
         steps: int = 0,
         final: int = 2000,
         *,
+        rate: float = 2e-5,
         optimiser: Callable[[int], optax.GradientTransformation] | None = None,
         batch_size: int | None = 250,
         components: int = 40,
@@ -128,7 +196,7 @@ class Trainer:
     ):
         self.steps, self.final, self.batch_size = steps, final, batch_size
         self.components = components
-        self.optimiser = optimiser or adam
+        self.optimiser = optimiser or (lambda steps: optax.adam(optax.cosine_decay_schedule(rate, steps)))
         self.seed, self.callback, self.progress = seed, callback, progress
 
     def phase(self, name, model, loss, data, where, steps) -> Any:
@@ -200,8 +268,7 @@ class Trainer:
             function = self._function(
                 conditions, small.inner(decoder), inputs, small.compress(numbers), pretrained
             )
-            conditions, decoder = networks(function)
-            return Pipeline(conditions, small.outer(decoder))
+            return Pipeline(function.perception, small.outer(function.primitive))  # pyright: ignore[reportArgumentType]
         return self._function(conditions, decoder, inputs, numbers, pretrained)
 
     def _function(self, conditions, decoder, inputs, numbers, pretrained) -> Pipeline:
@@ -219,9 +286,8 @@ class Trainer:
                 "conditions", conditions, conditions_loss, (inputs, features), lambda m: m.layers, self.steps
             )
             decoder = auto.decoder
-        where = lambda m: (m.perception.layers, m.primitive.layers)  # noqa: E731
         model = Pipeline(conditions, decoder)
-        return self.phase("function", model, function_loss, (inputs, numbers), where, self.final)
+        return self.phase("function", model, function_loss, (inputs, numbers), where_function, self.final)
 
 
 def _pair_loss(inner: str, outer: str):
@@ -241,7 +307,7 @@ def _checked(inputs, numbers):
             raise DataError(f"{name}[{bad}] is not finite; drop that reach.")
     if inputs.shape[0] != numbers.shape[0]:
         raise DataError(
-            f"{inputs.shape[0]} conditions and {numbers.shape[0]} movements do not belong together."
+            f"There must be as many conditions as movements, not {inputs.shape[0]} and {numbers.shape[0]}."
         )
     return inputs, numbers
 
@@ -259,10 +325,7 @@ def linear_function(
     `conditions` and `decoder` give workspace, basis and scale; their layers are replaced by linear ones.
     """
     x, y = np.asarray(inputs, np.float64), np.asarray(numbers, np.float64)
-    mean = y.mean(0)
-    # Of the covariance, because the movements are more than the numbers in each.
-    _, axes = np.linalg.eigh((y - mean).T @ (y - mean))
-    axes = axes[:, ::-1][:, :components]
+    mean, axes = _principal_axes(y, components)
     ones = np.concatenate([x, np.ones((len(x), 1))], 1)
     fit = np.linalg.lstsq(ones, (y - mean) @ axes, rcond=None)[0]
     low, high = np.asarray(decoder.low), np.asarray(decoder.high)
@@ -272,10 +335,13 @@ def linear_function(
     )
     last = TrajectoryDecoder(components, (), decoder.basis, "linear", "linear", low, high)
     assert last.basis.count * CHANNELS == y.shape[1]
-    return Pipeline(_with_layer(first, fit[:-1].T, fit[-1]), _with_layer(last, axes, mean))
+    return Pipeline(_with_last(first, fit[:-1].T, fit[-1]), _with_last(last, axes, mean))
 
 
-def _with_layer(network, weight, bias):
-    layer = network.layers[0]
-    new = (jnp.asarray(weight, layer.weight.dtype), jnp.asarray(bias, layer.weight.dtype))
-    return eqx.tree_at(lambda n: (n.layers[0].weight, n.layers[0].bias), network, new)
+def pretrained(name: str = "optimal-reach") -> Pipeline:
+    """A trained trajectory function: `"optimal-reach"`, for the two-link arm in a joint curl field.
+
+    From start, target, field and movement time to torques and states. Trained by `ideomotor train trajectory-network`; the
+    model card in `checkpoints` gives its accuracy. Raises an `UnknownNameError` for another name.
+    """
+    return load_pretrained("ideomotor_trajectory_network", name, kind="pipeline")

@@ -4,8 +4,8 @@ from ideomotor.spec import Component, hookimpl
 
 
 @hookimpl
-def ideomotor_components():
-    """See `ideomotor.spec.Hooks`."""
+def ideomotor_components() -> list[Component]:
+    """The components of this plug-in."""
     return [
         Component(
             "perception",

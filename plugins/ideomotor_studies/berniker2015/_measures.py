@@ -9,20 +9,20 @@ import numpy as np
 from ideomotor import Pipeline
 from ideomotor_trajectory_network import (
     ConditionsNetwork,
-    Movements,
     OptimalReaches,
     ReachProblem,
     commands_and_states,
-    conditions_of,
-    networks,
     play_all,
+    split_function,
 )
 
 
 def observed(conditions: ConditionsNetwork, reaches: OptimalReaches) -> dict[str, jax.Array]:
     """What a conditions network is told of reaches."""
     field = reaches.field if conditions.field > 0 else None
-    return conditions_of(reaches.start, reaches.target, field, reaches.duration if conditions.timed else None)
+    return ConditionsNetwork.observations(
+        reaches.start, reaches.target, field, reaches.duration if conditions.timed else None
+    )
 
 
 def numbers(conditions, decoder, reaches: OptimalReaches) -> tuple[jax.Array, jax.Array]:
@@ -33,19 +33,17 @@ def numbers(conditions, decoder, reaches: OptimalReaches) -> tuple[jax.Array, ja
 
 def error(function: Pipeline, reaches: OptimalReaches) -> float:
     """Root mean square over scaled states and commands, of what the function says."""
-    conditions, decoder = networks(function)
+    conditions, decoder = split_function(function)
     _, wanted = numbers(conditions, decoder, reaches)
     codes = jax.vmap(conditions)(observed(conditions, reaches))
     found = jax.vmap(decoder.outputs)(jnp.asarray(codes.latent))
     return float(jnp.sqrt(jnp.mean((found - wanted) ** 2)))
 
 
-def played(
-    problem: ReachProblem, function: Pipeline, reaches: OptimalReaches
-) -> tuple[Movements, np.ndarray]:
+def played(problem: ReachProblem, function: Pipeline, reaches: OptimalReaches) -> tuple[Any, np.ndarray]:
     """What the function's commands do to the arm, and the states that it expects."""
     samples = reaches.commands.shape[1]
-    us, expected = commands_and_states(function, observed(networks(function)[0], reaches), samples)
+    us, expected = commands_and_states(function, observed(split_function(function)[0], reaches), samples)
     moved = play_all(problem, reaches.start, np.asarray(us), reaches.field, reaches.duration)
     return moved, np.asarray(expected)
 
@@ -55,7 +53,7 @@ def end_errors(states: np.ndarray, target: np.ndarray) -> np.ndarray:
     return 100 * np.linalg.norm(states[:, -1, :2] - target, axis=-1)
 
 
-def costs(problem: ReachProblem, moved: Movements, reaches: OptimalReaches) -> np.ndarray:
+def costs(problem: ReachProblem, moved: Any, reaches: OptimalReaches) -> np.ndarray:
     """What the movements cost, as the problem has it."""
     arrays = (moved.states[:, -1], reaches.target, moved.commands, reaches.duration)
     return np.asarray(jax.vmap(problem.cost)(*(jnp.asarray(x, jnp.float32) for x in arrays)))

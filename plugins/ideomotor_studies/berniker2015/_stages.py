@@ -10,15 +10,14 @@ from ideomotor import Pipeline
 from ideomotor_trajectory_network import (
     ReachProblem,
     commands_and_states,
-    conditions_of,
     euler_lagrange,
     improve_through_forward_model,
     improve_through_plant,
     linear_function,
-    networks,
     optimal_reaches,
     optimise_through_plant,
     self_train,
+    split_function,
 )
 
 from ..kit.run import write_arrays
@@ -93,8 +92,10 @@ def self_trained(study) -> dict[str, Any]:
     last = rounds[-1]
     file = study.run.folder / f"{study.named('own_movements')}.npz"
     write_arrays(file, {"first": rounds[0].states[:60], "last": last.states[:60]})
-    us, expected = commands_and_states(function, conditions_of(last.start, last.end), study.free.samples)
-    decoder = networks(function)[1]
+    us, expected = commands_and_states(
+        function, ConditionsNetwork.observations(last.start, last.end), study.free.samples
+    )
+    decoder = split_function(function)[1]
     span = np.asarray(decoder.high - decoder.low)
     wrong = (np.concatenate([expected - last.states, us - last.commands], -1) / span) ** 2
     moved = [float(100 * np.linalg.norm(m.end - m.start, axis=1).mean()) for m in rounds]

@@ -18,7 +18,6 @@ from ideomotor_trajectory_network import (
     ReachProblem,
     Trainer,
     TrajectoryDecoder,
-    adam,
     centre_out,
     optimal_reaches,
     sample_reaches,
@@ -197,4 +196,4 @@ class Study:
     def trainer(self, own: bool = False) -> Trainer:
         """The preset's; `own` for a function that learns from its own movements."""
         p, final = self.preset, self.preset.own_final if own else self.preset.final
-        return Trainer(p.steps, final, optimiser=lambda steps: adam(steps, p.rate), seed=self.seed)
+        return Trainer(p.steps, final, rate=p.rate, seed=self.seed)

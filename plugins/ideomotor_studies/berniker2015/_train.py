@@ -15,7 +15,6 @@ from ideomotor_trajectory_network import (
     ReachProblem,
     Trainer,
     TrajectoryDecoder,
-    adam,
     optimal_reaches,
     sample_reaches,
 )
@@ -110,7 +109,7 @@ def _function(run: Run, size: Size, preset: str, seed: int, reaches, fresh) -> d
     decoder = TrajectoryDecoder(
         size.latent, (size.decoder_hidden,), None, "tanh", "linear", key=jax.random.key(seed + 1)
     ).scaled_to(reaches.states, reaches.commands)
-    trainer = Trainer(0, size.steps, optimiser=adam, seed=seed)
+    trainer = Trainer(0, size.steps, seed=seed)
     function = trainer.function(conditions, decoder, *_measures.numbers(conditions, decoder, reaches))
     moved, _ = _measures.played(reach_problem(), function, fresh)
     away = _measures.end_errors(moved.states, fresh.target)

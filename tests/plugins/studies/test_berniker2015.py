@@ -17,7 +17,7 @@ from ideomotor_studies.berniker2015._settings import PRESETS
 from ideomotor_studies.berniker2015._study import Study
 from ideomotor_studies.berniker2015._train import train_one
 from ideomotor_studies.kit import Run
-from ideomotor_trajectory_network import optimal_reaches, sample_reaches, shipped
+from ideomotor_trajectory_network import optimal_reaches, pretrained, sample_reaches
 
 
 def test_the_shipped_function_reaches_in_any_field_and_time():
@@ -32,12 +32,12 @@ def test_the_shipped_function_reaches_in_any_field_and_time():
         duration=rng.uniform(0.6, 1.4, 100),
         progress=False,
     )
-    function = shipped()
+    function = pretrained()
     moved, _ = _measures.played(reach_problem(), function, reaches)
     assert _measures.end_errors(moved.states, reaches.target).mean() <= 0.3
     assert _measures.error(function, reaches) <= 0.002
     with pytest.raises(UnknownNameError, match="Did you mean 'optimal-reach'"):
-        shipped("optimal-reech")
+        pretrained("optimal-reech")
 
 
 def test_a_function_is_trained_and_training_goes_on(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from ideomotor.errors import DataError
 from ideomotor_trajectory_network import ConditionsNetwork, centre_out, sample_reaches
-from ideomotor_trajectory_network._sampling import LOWER, UPPER
+from ideomotor_trajectory_network._conditions import LOWER, UPPER
 
 
 def test_conditions_are_scaled_as_in_the_paper():

@@ -11,7 +11,7 @@ from ideomotor_trajectory_network import (
     Splines,
     TrajectoryCode,
     TrajectoryDecoder,
-    networks,
+    split_function,
 )
 
 
@@ -127,4 +127,4 @@ def test_movements_without_a_scale(decoder):
 
 def test_another_pipeline_is_no_trajectory_function():
     with pytest.raises(DataError, match="ConditionsNetwork and a TrajectoryDecoder, not of NoneType and DMP"):
-        networks(Pipeline(None, make("dmp")))
+        split_function(Pipeline(None, make("dmp")))

@@ -10,7 +10,6 @@ from ideomotor_trajectory_network import (
     Trainer,
     TrajectoryDecoder,
     TrajectoryInversion,
-    conditions_of,
 )
 
 
@@ -74,7 +73,7 @@ def learned(reaches):
     decoder = TrajectoryDecoder(12, (60,), activation="tanh", output="linear").scaled_to(
         reaches.states, reaches.commands
     )
-    observed = conditions_of(reaches.start, reaches.target, reaches.field)
+    observed = ConditionsNetwork.observations(reaches.start, reaches.target, reaches.field)
     inputs = jax.vmap(conditions.inputs)(observed)
     numbers = decoder.scaled(jnp.asarray(reaches.states), jnp.asarray(reaches.commands))
     function = Trainer(0, 0, progress=False).function(conditions, decoder, inputs[:100], numbers[:100])
@@ -96,7 +95,9 @@ def test_the_path_of_the_hand_gives_torques_and_field(learned):
     inversion = TrajectoryInversion(
         inversion.conditions, inversion.decoder, 1e-4 * jnp.eye(12), jnp.full(6, 1e-4)
     )
-    own = jax.vmap(function.perception)(conditions_of(some.start, some.target, some.field)).latent
+    own = jax.vmap(function.perception)(
+        ConditionsNetwork.observations(some.start, some.target, some.field)
+    ).latent
     both = jax.vmap(inversion.decoded)(own)
     known = jnp.zeros_like(both).at[..., :2].set(1.0)
 
@@ -117,7 +118,9 @@ def test_the_path_of_the_hand_gives_torques_and_field(learned):
 def test_torques_alone_give_the_path(learned):
     """Small noise and many values: what float32 cannot do by the normal equations."""
     function, inversion, some, _ = learned
-    own = jax.vmap(function.perception)(conditions_of(some.start, some.target, some.field)).latent
+    own = jax.vmap(function.perception)(
+        ConditionsNetwork.observations(some.start, some.target, some.field)
+    ).latent
     values = inversion.decoded(own[0])
     known = jnp.zeros_like(values).at[:, 4:].set(1.0)
     sharp = TrajectoryInversion(inversion.conditions, inversion.decoder, inversion.slack, jnp.full(6, 1e-5))
@@ -130,7 +133,7 @@ def test_torques_alone_give_the_path(learned):
 @pytest.mark.thorough
 def test_too_few_movements(learned, reaches):
     function = learned[0]
-    observed = conditions_of(reaches.start[:5], reaches.target[:5], reaches.field[:5])
+    observed = ConditionsNetwork.observations(reaches.start[:5], reaches.target[:5], reaches.field[:5])
     with pytest.raises(DataError, match="5 movements are too few for 12 features"):
         TrajectoryInversion.learned_from(function, observed, reaches.states[:5], reaches.commands[:5])
 
