@@ -10,7 +10,7 @@ from ideomotor.errors import DataError
 from ideomotor_arm import draw_arm
 from ideomotor_studies.berniker2015 import reach_problem
 from ideomotor_studies.kit.figures import BLACK, BLUE, GREY, RED, new_figure, plain
-from ideomotor_trajectory_network import optimal_reaches, pretrained
+from ideomotor_trajectory_network import optimal_reaches, pretrained, split_function
 
 FINE = 10  # commands to the arm for each sample of the function
 

@@ -3,32 +3,31 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from ideomotor import AbstractFeedforwardPrimitive, AbstractPerception
+from ideomotor import AbstractFeedforwardPrimitive, AbstractPerception, OutputScaling
 
 from ._encoder_decoder import ACTIVATIONS, EncoderDecoder, feedforward
 from ._encoders import FullyConnected, dense_layers
-from .digits import brightness_at
+from .digits._pairs import brightness_at
 
 _ENDS = (1.0, 2.0, 3.0)  # px beyond either end of the path
 _UNIT = 10.0  # px; the size of what coordinates are divided by
 
 
 class Cascade(AbstractPerception):
-    """Looks along the path it sees and corrects it, several times: cascaded regression.
+    """Corrects a predicted path several times by the image around it: cascaded regression.
 
-    Each stage samples what the encoder sees of the image across the path seen so far (at `points` places of equal
-    distance along it and a little beyond its ends, at `offsets` to either side), and a small dense network gives the
-    change of the outputs. In the path's own frame the image is nearly the same for all digits, so that little
-    is to be learnt. After Dollár et al. 2010 (cascaded pose regression) and Xiong and De la Torre 2013 (supervised
-    descent), here for the outputs of an `EncoderDecoder` whose primitive is a path in the image, (column,
-    row) in px.
+    Each stage samples the encoder's input across the path predicted so far (at `points` places of equal distance along it
+    and a little beyond its ends, at `offsets` to either side), and a small dense network gives the change of the outputs.
+    In the path's own frame the image is nearly the same for all digits, so that there is little to learn. After Dollár
+    et al. 2010 (cascaded pose regression) and Xiong and De la Torre 2013 (supervised descent), here for the outputs of an
+    `EncoderDecoder` whose primitive is a path in the image, (column, row) in px.
 
-    - `perception`: the network that sees first (by default a small untrained one); `stages`: how many corrections.
-    - `points`, `offsets` (px): where it looks; `widths`: of each stage's hidden layers.
+    - `perception`: the network that predicts first (by default a small untrained one); `stages`: number of corrections.
+    - `points`, `offsets` (px): where the image is sampled; `widths`: of each stage's hidden layers.
     - `duration`: of the movement in the image, in s.
 
-    Train with `cascade_loss` and `where=lambda model: model.layers`; the last layer of each stage starts at zero,
-    so that an untrained cascade gives what was seen first.
+    Train with `distance_loss` or `parameter_loss` and `where=lambda model: model.layers`; the last layer of each stage
+    starts at zero, so that an untrained cascade returns the first prediction.
     """
 
     perception: EncoderDecoder
@@ -61,8 +60,8 @@ class Cascade(AbstractPerception):
         self.duration = float(duration)
         outputs = perception.width
         places = self.points + 2 * len(_ENDS)
-        seen = jax.eval_shape(perception.encoder.see, perception.default_observation())
-        inputs = places * len(self.offsets) * len(seen) + 2 * self.points + outputs
+        channels = jax.eval_shape(perception.encoder.preprocess, perception.default_observation())
+        inputs = places * len(self.offsets) * len(channels) + 2 * self.points + outputs
         made = []
         for sub in jax.random.split(key, max(self.stages, 1))[: self.stages]:
             layers, _ = dense_layers(inputs, (*self.widths, outputs), sub)
@@ -72,41 +71,41 @@ class Cascade(AbstractPerception):
 
     @property
     def primitive(self) -> AbstractFeedforwardPrimitive:
-        """Whose parameters are seen."""
+        """The primitive whose parameters are predicted."""
         return feedforward(self.perception.primitive)
 
+    @property
+    def scaling(self) -> OutputScaling:
+        """That of the first network."""
+        return self.perception.scaling
+
     def default_observation(self) -> Float[Array, "height width"]:
-        """A blank image."""
         return self.perception.default_observation()
 
     def __call__(
         self, observation: Float[Array, "*channels height width"], *, key: PRNGKeyArray | None = None
     ) -> PyTree:
-        """The parameters of the movement that draws the image."""
-        return self.seen(observation)[-1]
+        return self._predictions(observation, lambda x: x)[-1]
 
-    def seen(self, image: Float[Array, "*channels height width"], *, apart: bool = False) -> list[PyTree]:
-        """The parameters before the first correction and after each; `apart` lets no gradient lead from one to the next."""
-        image = self.perception.encoder.see(image) if image.ndim == 2 else image
-        hold = jax.lax.stop_gradient if apart else lambda x: x
+    def corrections(self, image: Float[Array, "*channels height width"]) -> list[PyTree]:
+        """The parameters after each correction, without gradients from one to the one before, for training."""
+        return self._predictions(image, jax.lax.stop_gradient)[1:]
+
+    def _predictions(self, image, hold):
         first = self.perception
+        image = first.encoder.preprocess(image) if image.ndim == 2 else image
         outputs = first.outputs(first.encode(image))
-        found = [self._params(outputs)]
+        found = [first.to_params(outputs)]
         for layers in self.layers:
-            features = hold(self._look(image, outputs, found[-1]))
+            features = hold(self._features(image, outputs, found[-1]))
             for layer in layers[:-1]:
                 features = ACTIVATIONS["gelu"](layer(features))
             outputs = hold(outputs) + layers[-1](features)
-            found.append(self._params(outputs))
+            found.append(first.to_params(outputs))
         return found
 
-    def _params(self, outputs):
-        first = self.perception
-        numbers = outputs if first.mixing is None else jax.lax.stop_gradient(first.mixing) @ outputs
-        return first.scaling.to_params(numbers, first.primitive.default_params())
-
-    def _look(self, image, outputs, params):
-        """What the image holds along the path, the path and the outputs, all of order one."""
+    def _features(self, image, outputs, params):
+        """The image around the path, the path and the outputs, all of order one."""
         path = self.primitive.trajectory(params, jnp.linspace(0.0, self.duration, 3 * self.points))
         steps = _length(jnp.diff(path, axis=0))
         length = jnp.concatenate([jnp.zeros(1, path.dtype), jnp.cumsum(steps)])
@@ -128,7 +127,7 @@ class Cascade(AbstractPerception):
 
 
 def _length(vectors):
-    """Never quite zero, so that a path that stands still has a gradient."""
+    """Never exactly zero, so that a path at rest has a gradient."""
     return jnp.sqrt(jnp.sum(vectors**2, axis=-1) + 1e-6)
 
 

@@ -7,9 +7,9 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 import ideomotor
 from ideomotor import AbstractFeedforwardPrimitive, AbstractPerception, AbstractPrimitive, OutputScaling
+from ideomotor.common.pretrained import load_pretrained
 
-from ._encoders import AbstractEncoder, FullyConnected, dense_layers
-from ._located import Located, through_knots
+from ._encoders import AbstractEncoder, FullyConnected, Located, dense_layers, through_knots
 
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu, "gelu": jax.nn.gelu, "silu": jax.nn.silu}
 
@@ -19,15 +19,15 @@ class EncoderDecoder(AbstractPerception):
 
     image ─encoder─▶ features ─▶ latent ─decoder─▶ outputs of order one ─scaling─▶ parameters
 
-    - `primitive`: whose parameters are predicted, by default a planar DMP; any primitive, its `default_params()`
-      fix their structure. What `ideomotor.quantity` declares positive, such as τ, is predicted in its logarithm.
+    - `primitive`: any primitive, by default a planar DMP; its `default_params()` fix the structure of the parameters.
+      Those that `ideomotor.quantity` declares positive, such as τ, are predicted in their logarithm.
     - `image_shape`: rows and columns; the image is a float array with ink 1 and paper 0.
     - `encoder`: `FullyConnected`, `Convolutional` or `Located`.
-    - `latent`: width of the narrow layer in the middle, none for `None`; `decoder`: widths of the layers after it.
+    - `latent`: width of the bottleneck, `None` for none; `decoder`: widths of the layers after it.
     - `activation`: tanh (the paper's), relu, gelu or silu; the last layer is linear.
     - `components`: the outputs are coefficients of that many principal movements, learnt by
       `with_principal_movements`; by default one output for each of the primitive's numbers.
-    - `brightness`: mean and deviation of the images' pixels, taken out before the first layer.
+    - `brightness`: mean and standard deviation of the images' pixels, by which they are normalised.
 
     The defaults with a DMP of 25 basis functions and two degrees of freedom are the paper's network
     1600-1500-1300-1000-600-200-20-35-55. Weights start Xavier-uniform, biases at zero. Train with
@@ -92,18 +92,16 @@ class EncoderDecoder(AbstractPerception):
         self.mixing = None if components is None else jnp.eye(ravel_pytree(example)[0].size, components)
 
     def default_observation(self) -> Float[Array, "height width"]:
-        """A blank image."""
         return jnp.zeros(self.image_shape)
 
     def __call__(
         self, observation: Float[Array, "*channels height width"], *, key: PRNGKeyArray | None = None
     ) -> PyTree:
-        """The parameters of the movement that draws the image."""
         return self.decode(self.encode(observation))
 
     def encode(self, image: Float[Array, "*channels height width"]) -> Float[Array, " latent"]:
-        """The latent description of an image, or of what the encoder's `see` has made of one."""
-        features = self.encoder.see(image) if image.ndim == 2 else image
+        """The latent of an image, or of one that the encoder's `preprocess` was applied to."""
+        features = self.encoder.preprocess(image) if image.ndim == 2 else image
         if self.brightness != (0.0, 1.0):
             mean, deviation = self.brightness
             features = features.at[0].set((features[0] - mean) / deviation)
@@ -112,16 +110,22 @@ class EncoderDecoder(AbstractPerception):
         return features
 
     def decode(self, latent: Float[Array, " latent"]) -> PyTree:
-        """The parameters for a latent description."""
-        return self.scaling.to_params(self.numbers(latent), self.primitive.default_params())
+        """The parameters for a latent."""
+        return self.to_params(self.outputs(latent))
+
+    def to_params(self, outputs: Float[Array, " outputs"]) -> PyTree:
+        """The parameters for an output of the last layer."""
+        return self.scaling.to_params(self._mixed(outputs), self.primitive.default_params())
 
     def numbers(self, latent: Float[Array, " latent"]) -> Float[Array, " params"]:
-        """The parameters before scaling: the last layer, or what its principal movements add up to."""
-        outputs = self.outputs(latent)
+        """The parameters before scaling: the output of the last layer, or the sum of its principal movements."""
+        return self._mixed(self.outputs(latent))
+
+    def _mixed(self, outputs):
         return outputs if self.mixing is None else jax.lax.stop_gradient(self.mixing) @ outputs
 
     def outputs(self, latent: Float[Array, " latent"]) -> Float[Array, " outputs"]:
-        """The network's last layer."""
+        """The output of the last layer."""
         features = latent
         for layer in self.layers[self._encoding : -1]:
             features = self._active(layer, features)
@@ -129,14 +133,14 @@ class EncoderDecoder(AbstractPerception):
 
     @property
     def last(self) -> eqx.nn.Linear:
-        """The layer that gives the outputs."""
+        """The last layer."""
         layer = self.layers[-1]
         assert isinstance(layer, eqx.nn.Linear)
         return layer
 
     @property
     def width(self) -> int:
-        """How many outputs there are."""
+        """The number of outputs."""
         return self.last.weight.shape[0]
 
     def _active(self, layer, features):
@@ -145,26 +149,30 @@ class EncoderDecoder(AbstractPerception):
         return ACTIVATIONS[self.activation](_apply(layer, features)) if plain else layer(features)
 
     def with_scaling(self, params: PyTree, *, per: str = "leaf") -> "EncoderDecoder":
-        """The same network with its scaling learnt from a batch of parameters; see `OutputScaling.learn`."""
+        """The network with its scaling learnt from a batch of parameters by `OutputScaling.learn`."""
         if self.components is not None:
-            raise ValueError("A network with components learns its scaling by with_principal_movements.")
+            raise ValueError(
+                "with_scaling is for networks without components; call with_principal_movements."
+            )
         scaling = OutputScaling.learn(params, self.primitive.default_params(), per)
         return eqx.tree_at(lambda m: m.scaling, self, scaling)
 
     def with_principal_movements(
         self, params: PyTree, ts: Float[Array, " time"], *, per: str = "leaf"
     ) -> "EncoderDecoder":
-        """The same network, its outputs made the coefficients of the principal movements of a batch of parameters.
+        """The network with the coefficients of the principal movements of a batch of parameters as its outputs.
 
         - `ts`: (s), the times at which movements are compared; `per`: the scaling in which `parameter_loss`
           compares parameters.
 
         The outputs are then uncorrelated, of mean zero and deviation one, and ordered by how far they move;
         the movement is taken as linear in the parameters about their mean, which it is for a DMP. Where the last layer
-        gets the knots of a `Located`, it becomes the likeliest movement through them.
+        follows a `Located`, it becomes the most probable movement through the knots.
         """
         if self.components is None:
-            raise ValueError("with_principal_movements needs a network made with components.")
+            raise ValueError(
+                "with_principal_movements requires a network with components; pass components=N."
+            )
         primitive = feedforward(self.primitive)
         example = primitive.default_params()
         scaling = OutputScaling.learn(params, example, per)
@@ -194,14 +202,19 @@ class EncoderDecoder(AbstractPerception):
 
 
 def feedforward(primitive: AbstractPrimitive) -> AbstractFeedforwardPrimitive:
-    """The primitive, if it is called once for the whole movement, as a path in an image must be."""
+    """The primitive, if it is feedforward, as a path in an image must be; raises a TypeError otherwise."""
     if not isinstance(primitive, AbstractFeedforwardPrimitive):
         raise TypeError(
-            f"{type(primitive).__name__} is a primitive of single steps, and a path in an image needs one that gives the "
-            "whole movement at once."
+            f"{type(primitive).__name__} is a feedback primitive, but a path in an image requires a feedforward primitive, which "
+            f"gives the whole movement at once."
         )
     return primitive
 
 
 def _apply(layer, features):
     return layer(features.ravel() if isinstance(layer, eqx.nn.Linear) else features)
+
+
+def digit_reader() -> EncoderDecoder:
+    """The pretrained reader of handwritten digits: from `read_image(…).image` to a DMP's parameters."""
+    return load_pretrained("ideomotor_encoder_decoder", "digits", kind="perception")

@@ -10,7 +10,7 @@ from scipy import ndimage
 from ideomotor.errors import DataError
 
 from ._picture import load_picture, to_grey
-from .digits import BOX, SIZE
+from .digits._varied import BOX, SIZE
 
 _WORK = 320  # longer side, in px, of what the digit is looked for in
 _MIN_CONTRAST = 0.06  # of ink against paper, of full scale

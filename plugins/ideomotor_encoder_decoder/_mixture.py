@@ -14,12 +14,12 @@ from ._losses import as_grey, fixed_primitive
 class Mixture(AbstractPerception):
     """Several plausible movements for one image, each with its probability (mixture density; Bishop 1994).
 
-    Where strokes may be drawn in several orders and directions, one answer is a mean of them all, which is none of them.
-    Each head adds its own outputs to those of the network that it shares with the others. Called without a key it
-    gives the most probable movement, with one it draws among them.
+    Where strokes may be drawn in several orders and directions, a single answer is the mean of them all, which is none of
+    them. Each head adds its own outputs to those of a shared network. Without a key the most probable movement is
+    returned, with one a movement drawn by the probabilities.
 
-    - `perception`: the network that is shared (by default a small untrained one); `count`: of movements.
-    - `spread`: deviation of a movement about the head's, in the unit of the movement, root mean square over time.
+    - `perception`: the shared network (by default a small untrained one); `count`: number of movements.
+    - `spread`: standard deviation of a movement about the head's, in the unit of the movement, root mean square over time.
 
     Train with `mixture_loss` and `where=lambda model: (model.perception.layers, model.heads)`.
     """
@@ -39,7 +39,7 @@ class Mixture(AbstractPerception):
     ):
         if count < 2:
             raise ValueError(
-                f"count must be at least 2, not {count}; one movement is what an encoder-decoder gives."
+                f"count must be at least 2, not {count}; use an encoder-decoder for one movement."
             )
         if not spread > 0:
             raise ValueError(f"spread must be positive, not {spread}.")
@@ -53,17 +53,15 @@ class Mixture(AbstractPerception):
 
     @property
     def primitive(self):
-        """Whose parameters are seen."""
+        """The primitive whose parameters are predicted."""
         return self.perception.primitive
 
     def default_observation(self) -> Float[Array, "height width"]:
-        """A blank image."""
         return self.perception.default_observation()
 
     def __call__(
         self, observation: Float[Array, "height width"], *, key: PRNGKeyArray | None = None
     ) -> PyTree:
-        """The parameters of the most probable movement, or of one drawn with the key."""
         scores, params = self.movements(observation)
         chosen = jnp.argmax(scores) if key is None else jax.random.categorical(key, scores)
         return jax.tree.map(lambda leaf: leaf[chosen], params)
@@ -74,12 +72,7 @@ class Mixture(AbstractPerception):
         latent = shared.encode(image)
         heads = self.heads(latent).reshape(self.count, -1)
         outputs = shared.outputs(latent) + heads[:, 1:]
-
-        def params(outputs):
-            numbers = outputs if shared.mixing is None else jax.lax.stop_gradient(shared.mixing) @ outputs
-            return shared.scaling.to_params(numbers, shared.primitive.default_params())
-
-        return jax.nn.log_softmax(heads[:, 0]), jax.vmap(params)(outputs)
+        return jax.nn.log_softmax(heads[:, 0]), jax.vmap(shared.to_params)(outputs)
 
 
 def mixture_loss(

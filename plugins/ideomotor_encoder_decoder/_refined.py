@@ -15,17 +15,17 @@ _FAR = 4.0  # px
 
 
 class Refined(AbstractPerception):
-    """Looks twice: moves the path that a perception saw onto the ink of its image, by a few Gauss–Newton steps.
+    """Moves the path that a perception predicts onto the ink of its image, by a few Gauss–Newton steps.
 
     Each step pulls every pixel of ink and the nearest point of the path towards each other, and points off
     the ink onto it, while the path keeps its shape like an elastic thread. Only the primitive's parameters
     are changed (those that must be positive, such as τ, stay), so that the result is a movement of the same
-    family, started, directed and timed as it was perceived. It works for any primitive whose movement is a
-    path in the image, (column, row) in px.
+    family, with the start, direction and timing of the prediction. It works for any primitive whose movement is a path in
+    the image, (column, row) in px.
 
     - `perception`: from an image to parameters, by default the digit reader; `primitive`: whose parameters (by default
       `perception.primitive`).
-    - `steps`: Gauss–Newton steps; none gives back what was perceived.
+    - `steps`: Gauss–Newton steps; with 0 the prediction is returned unchanged.
     - `stiffness`: of the thread, against the pull of the ink; `duration`: of the movement in the image, in s.
     """
 
@@ -45,25 +45,20 @@ class Refined(AbstractPerception):
     ):
         if steps < 0:
             raise ValueError(f"steps must be at least 0, not {steps}.")
-        seen: Any = ideomotor.make("digit-reader") if perception is None else perception
-        self.perception, self.primitive = seen, seen.primitive if primitive is None else primitive
-        self.steps, self.stiffness, self.duration = (
-            steps,
-            jnp.asarray(stiffness, float),
-            jnp.asarray(duration, float),
-        )
+        chosen: Any = ideomotor.make("digit-reader") if perception is None else perception
+        self.perception, self.primitive = chosen, chosen.primitive if primitive is None else primitive
+        self.steps = steps
+        self.stiffness, self.duration = jnp.asarray(stiffness, float), jnp.asarray(duration, float)
 
     def default_observation(self) -> Float[Array, "height width"]:
-        """A blank image."""
         return self.perception.default_observation()
 
     def __call__(
         self, observation: Float[Array, "height width"], *, key: PRNGKeyArray | None = None
     ) -> PyTree:
-        """The parameters of the movement that draws the image."""
-        seen = self.perception(observation, key=key)
-        flat, rebuild = ravel_pytree(seen)
-        free = ~np.asarray(positive_numbers(seen))
+        predicted = self.perception(observation, key=key)
+        flat, rebuild = ravel_pytree(predicted)
+        free = ~np.asarray(positive_numbers(predicted))
         ts = self.duration * jnp.linspace(0, 1, _POINTS)
 
         def draw(change):

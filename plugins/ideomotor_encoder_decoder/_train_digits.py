@@ -1,4 +1,4 @@
-"""Making of the shipped digit reader: `ideomotor train digits`."""
+"""Training of the pretrained digit reader: `ideomotor train digits`."""
 
 import math
 import time
@@ -18,8 +18,7 @@ from ideomotor import Trajectory
 
 from ._encoder_decoder import EncoderDecoder, feedforward
 from ._encoders import Convolutional
-from ._losses import distance_loss
-from ._metrics import equal_time_distance, ink_distances, warped_distance
+from ._losses import distance_loss, equal_time_distance, ink_distances, warped_distance
 from ._refined import Refined
 from .digits import varied_digits
 
@@ -52,10 +51,10 @@ def train_digits(
 ) -> tuple[EncoderDecoder, dict]:
     """Train a reader of handwritten digits on generated ones; deterministic for a seed on one machine.
 
-    Returns the reader, and how many steps it took on how many digits. The loss is the mean distance at equal
+    Returns the reader, and the numbers of steps and digits. The loss is the mean distance at equal
     times (`distance_loss`); every pool of digits is new; the weights are an exponential average over the last
     steps. `callback` gets the number of each finished pool and the reader so far. `run` and `resume` are those of
-    `ideomotor.train`: a run that was killed goes on to the same result.
+    `ideomotor.train`: an interrupted run continues to the same result.
     """
     size = PRESETS[preset]
     model = _untrained(size, seed)
@@ -147,7 +146,7 @@ def _untrained(size: Preset, seed: int) -> EncoderDecoder:
 
 
 def measure(model: EncoderDecoder, count: int = 500, seed: int = 10**6) -> dict[str, float]:
-    """Mean distances in px on generated digits that no training sees, without and with `Refined`."""
+    """Mean distances in px on generated digits that are never trained on, without and with `Refined`."""
     digits = varied_digits(count, seed=seed, samples=101)
     images, ts = jnp.asarray(digits.images, float) / 255, jnp.asarray(digits.ts)
     found = {}
@@ -190,9 +189,9 @@ Made by `ideomotor train digits --preset {preset} --seed {seed}`."""
     "--run",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Folder that keeps the state of the training.  [default: OUT-training]",
+    help="Folder for the state of the training.  [default: OUT-training]",
 )
-@click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
+@click.option("--resume", is_flag=True, help="Resume an interrupted training.")
 def command(preset: str, out: Path, seed: int, run: Path | None, resume: bool) -> None:
     """Train the digit reader on generated handwriting and write it to a folder."""
     started = time.time()

@@ -6,8 +6,8 @@ _HERE = "ideomotor_encoder_decoder"
 
 
 @hookimpl
-def ideomotor_components():
-    """See `ideomotor.spec.Hooks`."""
+def ideomotor_components() -> list[Component]:
+    """The components of this plug-in."""
     return [
         Component(
             "perception",
@@ -19,13 +19,13 @@ def ideomotor_components():
             "perception", "digit-reader", f"{_HERE}:digit_reader", "the trained reader of handwritten digits"
         ),
         Component(
-            "perception", "refined", f"{_HERE}:Refined", "moves a perceived path onto the ink of its image"
+            "perception", "refined", f"{_HERE}:Refined", "moves a predicted path onto the ink of its image"
         ),
         Component(
             "perception",
             "cascade",
             f"{_HERE}:Cascade",
-            "an encoder-decoder that looks along the path it sees and corrects it",
+            "corrects a predicted path by the image around it",
         ),
         Component(
             "perception",

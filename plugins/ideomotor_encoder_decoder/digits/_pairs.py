@@ -1,4 +1,4 @@
-"""Pairs of image and pen path from a file: checked, moved about, and brought to the size a network takes."""
+"""Pairs of image and pen path: read from a file and checked, under random smooth maps, at the size a network takes."""
 
 from functools import partial
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.ndimage import map_coordinates
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from ideomotor.errors import DataError
 
-from ._render import in_batches
+from ._drawing import affine, in_batches
 from ._varied import SIZE
 
 _SHIFT = 8  # px; how far out of register is looked for
@@ -65,14 +65,12 @@ def load_pairs(file: Path | str) -> Pairs:
     except DataError:
         raise
     except (OSError, ValueError, EOFError, TypeError) as error:
-        raise DataError(
-            f"{file} is no .npz file that can be read ({error}); save it with numpy.savez."
-        ) from error
+        raise DataError(f"{file} is not a readable .npz file ({error}); save it with numpy.savez.") from error
     return check_pairs(images, paths, labels, index, str(file))
 
 
 def check_pairs(images, paths, labels, index, name: str) -> Pairs:
-    """The four arrays as `Pairs`, if they are."""
+    """The four arrays as `Pairs`; raises a `DataError` if they do not fit."""
     if images.ndim != 3 or min(images.shape[1:]) < 8 or images.dtype.kind not in "uif":
         raise DataError(
             f"{name}: images must be numbers of shape (n, height, width), at least 8 px a side, and are {images.dtype} "
@@ -129,8 +127,8 @@ def _check_register(images, paths, name: str) -> None:
         )
     if here < 0.25:
         raise DataError(
-            f"{name}: only {100 * here:.0f} % of brightness lies under the paths, and no shift of up to {_SHIFT} px mends "
-            f"it; are images and paths in the same order, and in px (column, row)?"
+            f"{name}: only {100 * here:.0f} % of brightness lies under the paths, and no shift of up to {_SHIFT} px "
+            f"improves that; are images and paths in the same order, and in px (column, row)?"
         )
 
 
@@ -161,7 +159,7 @@ def transformed_pairs(
     zoom: float | int | None = None,
     elastic: float | int = 0.0,
 ) -> Pairs:
-    """Each pair `copies` times, image and path moved together by a random affine map, at `size` × `size` px.
+    """Each pair `copies` times, image and path together under a random affine map, at `size` × `size` px.
 
     Rotation (degrees), translation (px of the result), relative scale and shear are uniform up to the given size
     (Pahič et al. 2018, section V, on MNIST). `zoom` is the size of an old pixel in the new image; by default the longer
@@ -175,10 +173,7 @@ def transformed_pairs(
     whole = size / max(height, width) if zoom is None else zoom
     grow = whole * (1 + rng.uniform(-scale, scale, count))
     slant = rng.uniform(-shear, shear, count)
-    turn = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1).reshape(-1, 2, 2)
-    skew = np.tile(np.eye(2), (count, 1, 1))
-    skew[:, 0, 1] = slant
-    matrix = grow[:, None, None] * turn @ skew
+    matrix = affine(angle, grow, slant)
     middle = np.array([width - 1, height - 1]) / 2
     to = (size - 1) / 2 + rng.uniform(-translation, translation, (count, 2))
     bumps = (elastic * rng.standard_normal((count, KNOTS, KNOTS, 2))).astype(np.float32)
@@ -225,9 +220,7 @@ def _warp_one(image, inverse, start, bumps, size):
     at = at + jnp.einsum(
         "ijr,ijc,rcd->ijd", hats(at[..., 1] / extent[1]), hats(at[..., 0] / extent[0]), bumps
     )
-    return jnp.round(map_coordinates(image.astype(jnp.float32), [at[..., 1], at[..., 0]], order=1)).astype(
-        jnp.uint8
-    )
+    return jnp.round(brightness_at(image.astype(jnp.float32), at)).astype(jnp.uint8)
 
 
 _warp = jax.jit(
@@ -236,3 +229,73 @@ _warp = jax.jit(
     ),
     static_argnums=4,
 )
+
+
+_STEPS = 4  # of the fixed point that turns the displacement around
+
+
+class Movement(NamedTuple):
+    """Limits of the random map of a pair; all uniform, except for `elastic`.
+
+    - `rotation`: degrees; `translation`: px; `scale`: relative, of width and height each; `shear`.
+    - `elastic`: px, the deviation of a smooth random displacement (Simard et al. 2003).
+    """
+
+    rotation: float | int = 12.0
+    translation: float | int = 1.5
+    scale: float | int = 0.12
+    shear: float | int = 0.15
+    elastic: float | int = 0.8
+
+
+def moved_pair(
+    image: Float[Array, "*channels size size"],
+    path: Float[Array, "time 2"],
+    movement: Movement = Movement(),
+    *,
+    key: PRNGKeyArray,
+) -> tuple[Float[Array, "*channels size size"], Float[Array, "time 2"]]:
+    """A square image, or several channels, and the path (column, row) in px that drew it, under a random smooth map.
+
+    Like `transformed_pairs`, but in JAX, for new maps at every step of a training: `jax.vmap` transforms a batch.
+    """
+    size = image.shape[-1]
+    middle = (size - 1) / 2
+    of_affine, of_elastic = jax.random.split(key)
+    turn, slant, wider, higher, right, down = jax.random.uniform(of_affine, (6,), minval=-1.0)
+    angle = jnp.deg2rad(movement.rotation * turn)
+    rotation = jnp.eye(2) * jnp.cos(angle) + jnp.array([[0.0, -1.0], [1.0, 0.0]]) * jnp.sin(angle)
+    grow = 1 + movement.scale * jnp.stack([wider, higher])
+    matrix = rotation @ (jnp.eye(2).at[0, 1].set(movement.shear * slant) * grow)
+    to = middle + movement.translation * jnp.stack([right, down])
+    bumps = movement.elastic * jax.random.normal(of_elastic, (KNOTS, KNOTS, 2))
+
+    def displacement(where):
+        columns, rows = hats(where[..., 0] / (size - 1)), hats(where[..., 1] / (size - 1))
+        return jnp.einsum("...r,...c,rcd->...d", rows, columns, bumps)
+
+    # A pixel at p of the new image shows p + u(p) of the old one, so what was at q is now where p + u(p) = q.
+    old = path
+    for _ in range(_STEPS):
+        old = path - displacement(old)
+    rows, columns = jnp.mgrid[:size, :size].astype(image.dtype)
+    source = (jnp.stack([columns, rows], -1) - to) @ jnp.linalg.inv(matrix).T + middle
+    source = source + displacement(source)
+    return brightness_at(image, source), (old - middle) @ matrix.T + to
+
+
+def brightness_at(
+    image: Float[Array, "*channels height width"], places: Float[Array, "a b 2"]
+) -> Float[Array, "*channels a b"]:
+    """Brightness at places (column, row) in px, linear between pixels, black beyond; of all channels at once."""
+    height, width = image.shape[-2:]
+    channels = image.ndim - 2
+    around = jnp.pad(jnp.moveaxis(image, (-2, -1), (0, 1)), [(1, 1)] * 2 + [(0, 0)] * channels)
+    end = jnp.array([width, height])
+    places = jnp.clip(places + 1, 0, end + 1)
+    low = jnp.minimum(places.astype(int), end)
+    right, down = jnp.moveaxis((places - low).reshape(*low.shape, *[1] * channels), 2, 0)
+    column, row = low[..., 0], low[..., 1]
+    above = around[row, column] * (1 - right) + around[row, column + 1] * right
+    below = around[row + 1, column] * (1 - right) + around[row + 1, column + 1] * right
+    return jnp.moveaxis(above * (1 - down) + below * down, (0, 1), (-2, -1))

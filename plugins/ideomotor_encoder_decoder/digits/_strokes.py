@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from ideomotor.errors import DataError
 
-from ._curve import minimum_jerk, resample, smooth
+from ._drawing import minimum_jerk, resample, smooth
 from ._pairs import Pairs, check_pairs
 
 PEN = 5.0
@@ -26,13 +26,12 @@ class Characters(NamedTuple):
 
     - `images`: (count, height, width) uint8, ink is bright.
     - `paths`: (count, time, 3) float32: column and row in px, and the pen: `PEN` on the paper, 0 in the air.
-    - `labels`: (count,) of the character; `drawers`: (count,) of the person; `strokes`: (count,) how many.
+    - `labels`: (count,) of the character; `strokes`: (count,), their number.
     """
 
     images: np.ndarray
     paths: np.ndarray
     labels: np.ndarray
-    drawers: np.ndarray
     strokes: np.ndarray
 
     def take(self, chosen: slice | np.ndarray) -> "Characters":
@@ -66,25 +65,25 @@ def load_characters(file: Path | str, size: int = 40, samples: int = 151) -> Cha
 
     - keys: `data` (points, 3): x to the right, y upwards (below zero) and t, in px and ms; `pen_up` (points,): whether the pen
       leaves the paper after a point; `offsets` (n + 1,): where each drawing begins; `images_packed` (n, bytes): 105 × 105 bits;
-      `alphabet`, `character` and `drawer` (n,).
+      `alphabet` and `character` (n,).
 
     The order and direction of strokes are the writer's; the timing is minimum jerk along the whole path.
     """
     file = Path(file)
-    needed = ("data", "pen_up", "offsets", "images_packed", "alphabet", "character", "drawer")
+    needed = ("data", "pen_up", "offsets", "images_packed", "alphabet", "character")
     try:
         with np.load(file, allow_pickle=False) as stored:
             if missing := [name for name in needed if name not in stored]:
                 raise DataError(
                     f"{file} has no array {missing[0]!r}, only {', '.join(stored)}; it needs {', '.join(needed)}."
                 )
-            data, pen_up, offsets, packed, alphabet, character, drawer = (stored[name] for name in needed)
+            data, pen_up, offsets, packed, alphabet, character = (stored[name] for name in needed)
     except FileNotFoundError as error:
         raise DataError(f"There is no file {file}.") from error
     except DataError:
         raise
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{file} is no .npz file that can be read ({error}).") from error
+        raise DataError(f"{file} is not a readable .npz file ({error}).") from error
     count, side = len(offsets) - 1, 105
     right = data.ndim == 2 and data.shape[1:] == (3,) and pen_up.shape == (len(data),)
     if not right or packed.shape[:1] != (count,) or packed[:1].size * 8 < side * side or count < 2:
@@ -110,7 +109,7 @@ def load_characters(file: Path | str, size: int = 40, samples: int = 151) -> Cha
         strokes.append(len(parts))
     _, labels = np.unique(np.char.add(alphabet.astype(str), character.astype(str)), return_inverse=True)
     whole = np.round(255 * np.stack(images)).astype(np.uint8)
-    return Characters(whole, np.stack(paths).astype(np.float32), labels, drawer, np.array(strokes))
+    return Characters(whole, np.stack(paths).astype(np.float32), labels, np.array(strokes))
 
 
 def mnist_pairs(folder: Path | str, digits: Sequence[int] = (3, 5), *, limit: int | None = None) -> Pairs:
@@ -127,7 +126,7 @@ def mnist_pairs(folder: Path | str, digits: Sequence[int] = (3, 5), *, limit: in
     images = _idx(folder, "train-images-idx3-ubyte", 3)
     labels = _idx(folder, "train-labels-idx1-ubyte", 1)
     if len(images) != len(labels):
-        raise DataError(f"{folder}: {len(images)} images and {len(labels)} labels do not belong together.")
+        raise DataError(f"{folder} holds {len(images)} images but {len(labels)} labels; download it again.")
     chosen, paths = [], []
     for i in np.flatnonzero(np.isin(labels, digits)):
         if limit is not None and len(chosen) >= limit:
@@ -153,7 +152,7 @@ def read_strokes(file: Path | str) -> list[np.ndarray]:
     except FileNotFoundError as error:
         raise DataError(f"There is no file {file}; unpack sequences.tar.gz beside the images.") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{file} is no table of numbers ({error}).") from error
+        raise DataError(f"{file} is not a table of numbers ({error}).") from error
     if rows.size == 0 or rows.shape[1] != 4:
         raise DataError(
             f"{file} must have four columns (dx, dy, end of stroke, end of digit), and is {rows.shape}."
@@ -194,4 +193,4 @@ def _idx(folder: Path, name: str, axes: int) -> np.ndarray:
             raise ValueError(f"its first number is {found[0]}, not {0x0800 + axes}")
         return np.frombuffer(raw, np.uint8, offset=4 * (1 + axes)).reshape(found[1:])
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{file} is no file of MNIST's ({error}); get it anew.") from error
+        raise DataError(f"{file} is not a file of MNIST ({error}); download it again.") from error

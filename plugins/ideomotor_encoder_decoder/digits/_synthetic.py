@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from ._curve import minimum_jerk, resample
-from ._render import gaussian_blur, in_batches, signed_distance
+from ._drawing import affine, gaussian_blur, in_batches, minimum_jerk, resample, signed_distance
 from ._varied import SIZE, Digits
 
 _UNITS = 7.0  # the image is this many units wide; a digit is about 2 wide and 4 high
@@ -149,10 +148,7 @@ def _affine(rng, paths, rotation, translation, scale, shear):
     count = len(paths)
     angle = np.deg2rad(rng.uniform(-rotation, rotation, count))
     size, slant = 1 + rng.uniform(-scale, scale, count), rng.uniform(-shear, shear, count)
-    turn = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1).reshape(-1, 2, 2)
-    skew = np.tile(np.eye(2), (count, 1, 1))
-    skew[:, 0, 1] = slant
-    moved = paths @ (size[:, None, None] * turn @ skew).swapaxes(1, 2)
+    moved = paths @ affine(angle, size, slant).swapaxes(1, 2)
     return moved + rng.uniform(-translation, translation, (count, 1, 2))
 
 

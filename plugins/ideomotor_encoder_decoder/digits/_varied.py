@@ -7,9 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._curve import minimum_jerk, resample, smooth, spline
+from ._drawing import gaussian_blur, in_batches, minimum_jerk, resample, signed_distance, smooth, spline
 from ._glyphs import GLYPHS, Sketch
-from ._render import gaussian_blur, in_batches, signed_distance
 
 SIZE, BOX = 40, 28.0
 """Side of an image, and the longer side of the ink in it, in px; `normalise_image` keeps to the same."""

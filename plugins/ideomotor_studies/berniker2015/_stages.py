@@ -8,6 +8,7 @@ import numpy as np
 
 from ideomotor import Pipeline
 from ideomotor_trajectory_network import (
+    ConditionsNetwork,
     ReachProblem,
     commands_and_states,
     euler_lagrange,

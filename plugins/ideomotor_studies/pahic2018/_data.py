@@ -116,7 +116,7 @@ def with_lines(pairs: Pairs) -> Pairs:
 @jax.jit
 @jax.vmap
 def _see(image):
-    return jnp.round(255 * Located(lines=LINES).see(image / 255.0)).astype(jnp.uint8)
+    return jnp.round(255 * Located(lines=LINES).preprocess(image / 255.0)).astype(jnp.uint8)
 
 
 def load_any(source: Path) -> Pairs:

@@ -17,8 +17,7 @@ from ideomotor_encoder_decoder import (
     EncoderDecoder,
     FullyConnected,
     Located,
-    cascade_loss,
-    cascade_parameter_loss,
+    distance_loss,
     parameter_loss,
     trajectory_loss,
 )
@@ -72,9 +71,9 @@ def train_cascade(
     seed: int,
     run: Path | None,
 ) -> Cascade:
-    """Train two corrections of what a trained network sees; that network stays as it is."""
+    """Train two corrections of a trained network, which itself is not changed."""
     model = Cascade(first, stages=2, key=jax.random.key(seed + 100))
-    losses = {"eq. (9)": cascade_parameter_loss, "eq. (10)": cascade_loss}
+    losses = {"eq. (9)": parameter_loss, "eq. (10)": distance_loss}
     return _train(model, losses[loss], loss == "eq. (9)", row, params, preset, steps, seed, run, 1e-3)
 
 

@@ -3,9 +3,11 @@ import pytest
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial.distance import cdist
 
-from ideomotor_encoder_decoder.digits import BOX, SIZE, synthetic_digits, varied_digits
-from ideomotor_encoder_decoder.digits._curve import minimum_jerk, resample, smooth, spline
-from ideomotor_encoder_decoder.digits._render import signed_distance
+from ideomotor_encoder_decoder.digits import synthetic_digits, varied_digits
+
+# Kernels of the drawing, of which the digits show no numbers.
+from ideomotor_encoder_decoder.digits._drawing import minimum_jerk, resample, signed_distance, smooth, spline
+from ideomotor_encoder_decoder.digits._varied import BOX, SIZE
 
 MAKERS = [synthetic_digits, varied_digits]
 

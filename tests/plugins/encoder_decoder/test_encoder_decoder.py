@@ -94,7 +94,7 @@ def test_wrong_arguments_are_named(swing, arguments, words):
     "make, words",
     [
         (lambda: FullyConnected(()), "widths must be whole numbers"),
-        (lambda: Convolutional((4, 4), (3,), (2, 2)), "need one number for each convolution"),
+        (lambda: Convolutional((4, 4), (3,), (2, 2)), "must have one number for each convolution"),
         (lambda: Convolutional((4,), (4,), (2,)), "must be odd"),
     ],
 )

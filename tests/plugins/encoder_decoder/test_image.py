@@ -3,9 +3,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from ideomotor.errors import DataError
-from ideomotor_encoder_decoder import normalise_image, read_image
-from ideomotor_encoder_decoder._picture import to_grey
-from ideomotor_encoder_decoder.digits import BOX
+from ideomotor_encoder_decoder import normalise_image, read_image, to_grey
+
+BOX = 28  # px, the longer side of the ink
 
 # A 2 in a picture of 200 × 240: points (column, row), drawn 9 px wide.
 POINTS = [(70, 80), (80, 62), (105, 58), (122, 74), (116, 100), (92, 130), (68, 158), (95, 156), (130, 158)]

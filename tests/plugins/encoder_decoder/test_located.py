@@ -11,9 +11,11 @@ from scipy import ndimage
 import ideomotor
 from ideomotor import Trajectory, train
 from ideomotor_encoder_decoder import Cascade, EncoderDecoder, Located, trajectory_loss
-from ideomotor_encoder_decoder._located import UNIT, _folded, _unfolded
-from ideomotor_encoder_decoder._thinned import core, lines, pieces, thinned
-from ideomotor_encoder_decoder.digits import brightness_at, moved_pair, synthetic_digits
+
+# Kernels of the encoder, of which its features show no numbers.
+from ideomotor_encoder_decoder._encoders import UNIT, _folded, _unfolded, core, lines, pieces, thinned
+from ideomotor_encoder_decoder.digits import moved_pair, synthetic_digits
+from ideomotor_encoder_decoder.digits._pairs import brightness_at
 
 TS = jnp.linspace(0, 3, 61)
 
@@ -170,23 +172,23 @@ def test_it_learns_where_paths_lie(model, digits):
 def test_lines_are_seen_and_come_back_from_a_folder(digits, tmp_path):
     made = EncoderDecoder(None, (20, 20), Located(6, (4, 4), 5, (0.5, 0.9)), None, (), key=jax.random.key(1))
     image = jnp.asarray(digits.images[0, 10:30, 10:30] / 255.0, jnp.float32)
-    seen = made.encoder.see(image)
-    assert seen.shape == (4, 20, 20) and made.layers[0].enter.in_channels == 16
+    seen = made.encoder.preprocess(image)
+    assert seen.shape == (4, 20, 20) and made.layers[0].enter.weight.shape[1] == 16
     np.testing.assert_array_equal(made.encode(image), made.encode(seen))
     ideomotor.save(made, tmp_path / "made")
     again = ideomotor.load(tmp_path / "made", kind="perception")
     np.testing.assert_array_equal(again(image).goal, made(image).goal)
 
 
-def test_a_cascade_looks_at_the_lines_too(digits):
+def test_a_cascade_samples_the_lines_too(digits):
     encoder = Located(6, (4, 4), 5, (0.5,))
     made = EncoderDecoder(None, (40, 40), encoder, None, (), key=jax.random.key(1))
     cascade = Cascade(made, stages=1, points=5, offsets=(0.0, 1.0), widths=(4,))
     image = jnp.asarray(digits.images[0] / 255.0, jnp.float32)
     outputs = made.outputs(made.encode(image))
-    looked = cascade._look(encoder.see(image), outputs, cascade._params(outputs))
+    looked = cascade._features(encoder.preprocess(image), outputs, cascade.perception.to_params(outputs))
     assert looked.shape == (3 * 11 * 2 + 10 + 55,) and cascade.layers[0][0].in_features == len(looked)
-    np.testing.assert_array_equal(cascade(image).goal, cascade(encoder.see(image)).goal)
+    np.testing.assert_array_equal(cascade(image).goal, cascade(encoder.preprocess(image)).goal)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from ideomotor_encoder_decoder import (
     EncoderDecoder,
     FullyConnected,
     Mixture,
-    cascade_loss,
-    cascade_parameter_loss,
+    distance_loss,
     mixture_loss,
+    parameter_loss,
     trajectory_loss,
 )
 from ideomotor_encoder_decoder.digits import Pairs, synthetic_digits
@@ -76,7 +76,7 @@ def test_components_and_brightness_are_checked(primitive):
     with pytest.raises(ValueError, match="positive deviation"):
         EncoderDecoder(primitive, brightness=(0.1, 0))
     plain = EncoderDecoder(primitive, (8, 8), FullyConnected((4,)))
-    with pytest.raises(ValueError, match="made with components"):
+    with pytest.raises(ValueError, match="requires a network with components"):
         plain.with_principal_movements(None, TS)
 
 
@@ -92,7 +92,7 @@ def test_an_untrained_cascade_changes_nothing(model, digits):
     )
 
 
-def test_where_a_cascade_looks(model):
+def test_where_a_cascade_samples(model):
     """On a ramp of brightness, what is seen is the ramp at the places beside the path."""
     cascade = Cascade(model, stages=1, points=9, offsets=(-2.0, 0.0, 1.5))
     rows, cols = jnp.mgrid[:40, :40].astype(float)
@@ -109,7 +109,7 @@ def test_where_a_cascade_looks(model):
             ),
         ),
     ):
-        seen = cascade._look(ramp / 40, jnp.zeros(16), params)[: 15 * 3]
+        seen = cascade._features(ramp / 40, jnp.zeros(16), params)[: 15 * 3]
         np.testing.assert_allclose(np.asarray(seen) * 40 / 2, expected, atol=0.15)
 
 
@@ -118,11 +118,11 @@ def test_a_cascade_learns_to_correct(model, digits, params):
     images, paths = jnp.asarray(digits.images), jnp.asarray(digits.paths)
 
     def on_paths(model, batch, key):
-        return cascade_loss(model, {**batch, "ts": TS}, key)
+        return distance_loss(model, {**batch, "ts": TS}, key)
 
     for loss, data in (
         (on_paths, {"images": images, "paths": paths}),
-        (cascade_parameter_loss, {"images": images, "params": params}),
+        (parameter_loss, {"images": images, "params": params}),
     ):
         better = train(
             cascade,

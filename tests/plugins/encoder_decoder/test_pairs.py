@@ -17,10 +17,12 @@ from ideomotor_encoder_decoder.digits import (
     load_pairs,
     mnist_pairs,
     moved_pair,
-    pen_path,
-    read_strokes,
     synthetic_digits,
     transformed_pairs,
+)
+from ideomotor_encoder_decoder.digits._strokes import (  # the files that are read hold no such cases
+    pen_path,
+    read_strokes,
 )
 
 
@@ -91,7 +93,7 @@ def test_no_file_and_no_archive(tmp_path):
     with pytest.raises(DataError, match="There is no file"):
         load_pairs(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("three")
-    with pytest.raises(DataError, match="is no .npz file"):
+    with pytest.raises(DataError, match="is not a readable .npz file"):
         load_pairs(tmp_path / "text.npz")
 
 
@@ -187,7 +189,7 @@ def test_the_public_files(tmp_path):
     with pytest.raises(DataError, match="two are needed"):
         mnist_pairs(tmp_path, digits=(7,))
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(b"no")
-    with pytest.raises(DataError, match="no file of MNIST's"):
+    with pytest.raises(DataError, match="not a file of MNIST"):
         mnist_pairs(tmp_path)
     with pytest.raises(DataError, match="There is no file"):
         mnist_pairs(tmp_path / "sequences")

@@ -1,4 +1,4 @@
-"""Makes the pictures in `examples/`: `python -m ideomotor_encoder_decoder._examples FOLDER`.
+"""Draws the bundled example pictures: `python tests/plugins/encoder_decoder/make_examples.py FOLDER`.
 
 They are drawn by hand-placed points and another renderer than the training digits, at the sizes and with the
 faults of cameras and scanners.
@@ -6,6 +6,7 @@ faults of cameras and scanners.
 
 import sys
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -89,5 +90,7 @@ def _photo(rng, ink, *, paper, pen, squares=0):
 
 
 if __name__ == "__main__":
-    for path in make_examples(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "examples"):
+    for path in make_examples(
+        sys.argv[1] if len(sys.argv) > 1 else Path(str(files("ideomotor_encoder_decoder"))) / "examples"
+    ):
         print(path, path.stat().st_size)
