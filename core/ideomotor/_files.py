@@ -4,8 +4,8 @@ import contextlib
 import importlib.util
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,22 +16,27 @@ from .errors import ConfigError, IdeomotorError
 
 
 def write_bytes(path: Path | str, data: bytes) -> Path:
-    """Write a file whole or not at all: to a temporary name on the same disk, synced, then renamed."""
-    path = Path(path)
-    make_folder(path.parent)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write a file whole or not at all: to a temporary name on the same disk, synced, then renamed.
+
+    A link is followed; a new file gets the permissions that the user's umask leaves, an old one keeps its own.
+    """
+    target = Path(path).resolve()
+    make_folder(target.parent)
+    temporary = _hidden_beside(target)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        if target.exists():
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    return path
+    return Path(path)
 
 
 def write_text(path: Path | str, text: str) -> Path:
@@ -64,37 +69,79 @@ def make_folder(path: Path | str) -> Path:
 
 @contextlib.contextmanager
 def new_folder(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
-    """A folder that appears under its name only when the block ends well."""
-    path = Path(path)
-    if path.exists() and not path.is_dir():
+    """A folder that appears under its name only when the block ends well.
+
+    - `overwrite`: replace what is in the folder. Of a folder that cannot be replaced as a whole (the working directory, a
+      mounted disk), only files of the same names are.
+
+    A link to a folder is followed. Where the last step fails, what was written is kept, and the error says where.
+    """
+    target = Path(path).resolve()
+    if target.exists() and not target.is_dir():
         raise IdeomotorError(f"{path} is a file; give a folder to write to.")
-    if path.exists() and any(path.iterdir()) and not overwrite:
+    if target.exists() and any(target.iterdir()) and not overwrite:
         raise IdeomotorError(
             f"The folder {path} exists and is not empty; choose another, or overwrite it (overwrite=True, --overwrite)."
         )
-    make_folder(path.absolute().parent)
+    inside = target.is_dir() and not _replaceable(target)
+    home = make_folder(target if inside else target.parent)
+    temporary = _hidden_beside(home / target.name)
     try:
-        temporary = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=f".{path.name}."))
+        temporary.mkdir()
     except OSError as error:
         raise IdeomotorError(
             f"{path} cannot be written to ({error.strerror}); choose another folder."
         ) from error
     try:
-        temporary.chmod(0o755)
         yield temporary
-        _swap(temporary, path)
-    finally:
+    except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    try:
+        _move_into(temporary, target) if inside else _swap(temporary, target)
+    except OSError as error:
+        raise IdeomotorError(
+            f"{path} cannot be replaced ({error.strerror}); what was to be written is in {temporary}."
+        ) from error
+
+
+def _hidden_beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+
+def _replaceable(folder: Path) -> bool:
+    """Whether a folder may be renamed: it is not where somebody stands, and no disk is mounted there."""
+    here = Path.cwd()
+    stands = folder == here or folder in here.parents
+    return not (stands or os.path.ismount(folder)) and os.access(folder.parent, os.W_OK | os.X_OK)
 
 
 def _swap(temporary: Path, path: Path) -> None:
     if not path.exists():
         os.replace(temporary, path)
         return
-    aside = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=f".{path.name}.old."))
-    os.replace(path, aside / path.name)
-    os.replace(temporary, path)
+    aside = _hidden_beside(path)
+    try:
+        os.replace(path, aside)
+    except OSError:  # such as a folder that is mounted from the same disk
+        _move_into(temporary, path)
+        return
+    try:
+        os.replace(temporary, path)
+    except BaseException:
+        os.replace(aside, path)
+        raise
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _move_into(temporary: Path, path: Path) -> None:
+    """Move what is in one folder into another; what has the same name there is replaced."""
+    for new in sorted(temporary.iterdir()):
+        old = path / new.name
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        shutil.move(new, old)
+    temporary.rmdir()
 
 
 def read_yaml(path: Path | str) -> Any:

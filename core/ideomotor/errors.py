@@ -1,6 +1,7 @@
 """The errors Ideomotor raises on its own account; each message is one sentence with the place and the mend."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -41,6 +42,16 @@ class SimulationError(IdeomotorError, RuntimeError):
 
 class TrainingError(IdeomotorError, RuntimeError):
     """Training cannot go on."""
+
+
+def hide_credentials(text: str) -> str:
+    """A text with the user, password and query options of the addresses in it replaced by `***`.
+
+    >>> hide_credentials("no answer from bolt://ann:secret@graphs:7687?token=x")
+    'no answer from bolt://***@graphs:7687?***'
+    """
+    text = re.sub(r"(\w://)[^\s/@]*@", r"\1***@", re.sub(r"(\w:///?)[^\s/@]+:[^\s@]*@", r"\1***@", text))
+    return re.sub(r"(\w://[^\s?'\"]*\?)[^\s'\")]+", r"\1***", text)
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -1,25 +1,35 @@
 """Workers for what can be done in parallel: processes here, or Ray where its address is given; the same code."""
 
 import abc
+import collections
+import dataclasses
 import functools
+import importlib.util
+import itertools
 import multiprocessing
 import os
+import shutil
 import tempfile
 import uuid
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from .errors import DataError
+from .errors import DataError, hide_credentials
 
 _OBJECTS = 256 * 2**20  # bytes; Ray would take a third of the memory for its object store
 
 
-class Shared(NamedTuple):
-    """A ticket for arrays that all workers see: `get()` gives them in any worker, `key` tells them from others."""
+@dataclasses.dataclass(frozen=True)
+class Shared:
+    """A ticket for arrays that all workers see: `get()` gives them in any worker, `key` tells them from others.
+
+    What was stored for them is freed when the ticket is no longer held here.
+    """
 
     key: str
     get: Callable[[], dict[str, np.ndarray]]
@@ -30,7 +40,10 @@ class AbstractPool(abc.ABC):
 
     @abc.abstractmethod
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
-        """Like the built-in `map`: the results in order, the first error raised."""
+        """Like the built-in `map`: the results in order, the first error raised.
+
+        Workers are given a few items ahead of the results that are taken, so `items` may be long or made as they are needed.
+        """
 
     @abc.abstractmethod
     def share(self, arrays: Mapping[str, np.ndarray]) -> Shared:
@@ -51,15 +64,13 @@ class SerialPool(AbstractPool):
     """No workers: everything in this process."""
 
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
-        """See `AbstractPool`."""
         return map(function, items)
 
     def share(self, arrays: Mapping[str, np.ndarray]) -> Shared:
-        """See `AbstractPool`."""
         return Shared(uuid.uuid4().hex, functools.partial(dict, arrays))
 
     def close(self) -> None:
-        """See `AbstractPool`."""
+        pass
 
 
 class LocalPool(AbstractPool):
@@ -71,14 +82,14 @@ class LocalPool(AbstractPool):
         self._folder: tempfile.TemporaryDirectory | None = None
 
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
-        """See `AbstractPool`."""
         if self._executor is None:
             # A fork of a process in which JAX has started its threads may hang.
             self._executor = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"))
-        return self._executor.map(function, items)
+        submit = functools.partial(self._executor.submit, function)
+        return _ahead(submit, Future.result, items, 2 * (self.workers or os.cpu_count() or 1))
 
     def share(self, arrays: Mapping[str, np.ndarray]) -> Shared:
-        """See `AbstractPool`: files that the workers map into memory."""
+        """A ticket for files that the workers map into memory; they go when the ticket does."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="ideomotor-", ignore_cleanup_errors=True)
         key = uuid.uuid4().hex
@@ -86,10 +97,11 @@ class LocalPool(AbstractPool):
         folder.mkdir()
         for name, array in arrays.items():
             np.save(folder / f"{name}.npy", np.asarray(array, order="C"), allow_pickle=False)
-        return Shared(key, functools.partial(_mapped, str(folder)))
+        ticket = Shared(key, functools.partial(_mapped, str(folder)))
+        weakref.finalize(ticket, shutil.rmtree, folder, ignore_errors=True)
+        return ticket
 
     def close(self) -> None:
-        """See `AbstractPool`."""
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
             self._executor = None
@@ -98,7 +110,7 @@ class LocalPool(AbstractPool):
             self._folder = None
 
 
-@functools.lru_cache(4)
+@functools.lru_cache(2)
 def _mapped(folder: str) -> dict[str, np.ndarray]:
     # Arrays of no elements cannot be mapped.
     def one(path: Path) -> np.ndarray:
@@ -120,7 +132,9 @@ class RayPool(AbstractPool):
         try:
             import ray
         except ImportError as error:
-            raise DataError("Workers on Ray need ray: pip install 'ideomotor[ray]'.") from error
+            raise DataError("Workers on Ray require ray: pip install 'ideomotor[ray]'.") from error
+        if address.startswith("ray://") and importlib.util.find_spec("grpc") is None:
+            raise DataError(f"{hide_credentials(address)} requires Ray's client: pip install 'ray[client]'.")
         options: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": "error"}
         if address == "local":
             options |= {
@@ -134,25 +148,36 @@ class RayPool(AbstractPool):
                 ray.init(**options)
             except Exception as error:  # Ray raises bare ones too
                 raise DataError(
-                    f"Ray cannot be reached at {address!r} ({' '.join(str(error).split())[:200]}); start it, or leave "
-                    f"the address out for processes on this machine."
-                ) from error
+                    f"Ray cannot be reached at {hide_credentials(address)!r} "
+                    f"({hide_credentials(' '.join(str(error).split()))[:200]}); start it, or leave the address out for processes "
+                    f"on this machine."
+                ) from None  # the cause would show the address with its password
 
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
-        """See `AbstractPool`."""
-        task = self._ray.remote(function)
-        waiting = [task.remote(item) for item in items]
-        while waiting:
-            yield self._ray.get(waiting.pop(0))
+        cpus = int(self._ray.cluster_resources().get("CPU", 1))
+        return _ahead(self._ray.remote(function).remote, self._ray.get, items, 2 * max(1, cpus))
 
     def share(self, arrays: Mapping[str, np.ndarray]) -> Shared:
-        """See `AbstractPool`: in Ray's object store."""
+        """A ticket for arrays in Ray's object store."""
         return Shared(uuid.uuid4().hex, functools.partial(_fetched, [self._ray.put(dict(arrays))]))
 
     def close(self) -> None:
-        """See `AbstractPool`."""
         if self._ours:
             self._ray.shutdown()
+
+
+def _ahead(submit: Callable, result: Callable, items: Iterable[Any], most: int) -> Iterator[Any]:
+    """Results in order, with at most so many items given to the workers before theirs is asked for."""
+    items = iter(items)
+    waiting = collections.deque(submit(item) for item in itertools.islice(items, most))
+
+    def results() -> Iterator[Any]:
+        while waiting:
+            found = result(waiting.popleft())
+            waiting.extend(submit(item) for item in itertools.islice(items, 1))
+            yield found
+
+    return results()
 
 
 def _fetched(reference: list) -> dict[str, np.ndarray]:

@@ -58,7 +58,7 @@ def _class(name: str, cls: type) -> str:
             methods.append(_block(3, "py:property", key, _text(function)))
         elif hasattr(function, "__get__") and callable(getattr(function, "__wrapped__", function)):
             text = _text(function)
-            if text and not text.startswith("See `Abstract"):
+            if text:
                 methods.append(_block(3, "py:method", key + _signature(function, method=True), text))
     bases = [base.__name__ for base in cls.__bases__ if base.__name__.startswith("Abstract")]
     about = f"*A kind of* {', '.join(f'`{base}`' for base in bases)}.\n\n" if bases else ""
@@ -72,7 +72,10 @@ def _block(colons: int, directive: str, head: str, text: str) -> str:
 
 
 def _text(thing: Any) -> str:
-    """A docstring as Markdown; what is indented in it is code or an equation."""
+    """A docstring as Markdown, for a method without one that of the method it overrides.
+
+    What is indented in it is code or an equation.
+    """
     doc = inspect.getdoc(thing) or ""
     if inspect.isclass(thing) and doc.startswith(f"{thing.__name__}("):
         return ""  # what dataclasses write by themselves

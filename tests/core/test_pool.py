@@ -1,5 +1,6 @@
 """Workers: the same results in this process, in two others, and on Ray."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -115,6 +116,48 @@ def test_shared_arrays_are_not_copied_and_read_only(two):
 def total(job):
     shared, factor = job
     return factor * shared.get()["big"].sum()
+
+
+def test_items_are_made_as_they_are_needed(two):
+    """A few ahead of the results that were taken, and no more."""
+    made = []
+
+    def items():
+        for i in range(1000):
+            made.append(i)
+            yield i
+
+    results = two.map(divmod_by_seven, items())
+    assert [next(results) for _ in range(3)] == [(0, 0), (0, 1), (0, 2)]
+    assert 3 <= len(made) <= 3 + 2 * 2
+
+
+def test_what_was_shared_goes_with_its_ticket():
+    with LocalPool(1) as pool:
+        ticket = pool.share({"big": np.arange(10_000.0)})
+        (folder,) = Path(pool._folder.name).iterdir()  # nobody else is to know where it is
+        assert list(pool.map(total, [(ticket, 1.0)])) == [np.arange(10_000.0).sum()]
+        del ticket
+        gc.collect()
+        assert not folder.exists()
+
+
+def test_an_address_is_shown_without_its_password(monkeypatch):
+    class Ray:
+        @staticmethod
+        def is_initialized():
+            return False
+
+        @staticmethod
+        def init(address, **_):
+            raise ConnectionError(f"no answer from {address}")
+
+    monkeypatch.setitem(sys.modules, "ray", Ray)
+    with pytest.raises(DataError) as info:
+        make_pool(2, "ray://ann:secret@cluster:10001")
+    assert "cluster:10001" in str(info.value)
+    chain = [info.value, info.value.__cause__]
+    assert not any("secret" in str(error) for error in chain)
 
 
 def test_what_is_chosen():
