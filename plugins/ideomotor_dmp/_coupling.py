@@ -61,7 +61,6 @@ class TrackingCoupling(AbstractCoupling):
         return frozenset({"position"})
 
     def __call__(self, position, velocity, observed):
-        """See `AbstractCoupling`."""
         return self.gain * (_seen(observed.position, "position") - position)
 
 
@@ -86,7 +85,6 @@ class ForceCoupling(AbstractCoupling):
         return frozenset({"force"})
 
     def __call__(self, position, velocity, observed):
-        """See `AbstractCoupling`."""
         return self.gain * (_seen(observed.force, "force") - self.force)
 
 
@@ -110,7 +108,6 @@ class ObstacleCoupling(AbstractCoupling):
         return frozenset()
 
     def __call__(self, position, velocity, observed):
-        """See `AbstractCoupling`."""
         away = (position - self.centre) / self.radius
         return self.gain * away * jnp.exp(-jnp.sum(away**2) / 2)
 
@@ -140,7 +137,6 @@ class SteeringCoupling(AbstractCoupling):
         return frozenset()
 
     def __call__(self, position, velocity, observed):
-        """See `AbstractCoupling`."""
         to = self.centre - position
         ahead, squares = jnp.vdot(to, velocity), jnp.vdot(to, to) * jnp.vdot(velocity, velocity)
         # |to x v|^2 by Lagrange's identity, from the part of v across, which does not cancel.
@@ -164,6 +160,5 @@ class SumCoupling(AbstractCoupling):
         return frozenset().union(*(coupling.needs for coupling in self.couplings))
 
     def __call__(self, position, velocity, observed):
-        """See `AbstractCoupling`."""
         pushes = [coupling(position, velocity, observed) for coupling in self.couplings]
         return sum(pushes, jnp.zeros_like(position))

@@ -41,7 +41,6 @@ class ClosedForm(AbstractMethod):
     """
 
     def solve(self, system, forcing, goal, start, tau, ts, fixed):
-        """See `AbstractMethod.solve`."""
         s = jnp.maximum(ts / tau, 0)
         grid, *tables = spline_table(system, s.dtype)
         theta = jnp.concatenate([forcing, (goal - start)[:, None]], axis=1)
@@ -87,7 +86,6 @@ class Integrated(AbstractMethod):
             )
 
     def solve(self, system, forcing, goal, start, tau, ts, fixed):
-        """See `AbstractMethod.solve`."""
         beta = system.alpha / 4
 
         def slope(t, state, args):

@@ -5,7 +5,7 @@ from ideomotor.spec import Component, hookimpl
 
 @hookimpl
 def ideomotor_components():
-    """See `ideomotor.spec.Hooks`."""
+    """The components of this plug-in."""
     return [
         Component(
             "primitive", "dmp", "ideomotor_dmp:DMP", "dynamic movement primitive, solved in closed form"

@@ -155,6 +155,7 @@ class MujocoPlant:
         return _with_stack(self._step, state, command, dt)
 
     def observe(self, state: Any) -> dict[str, Any]:
+        """Position and velocity of joints and tip, and what `contacts`, `bodies` and the command mode add."""
         return _with_stack(self._observe, state)
 
     def _step(self, state, command, dt) -> np.ndarray:

@@ -60,6 +60,7 @@ class RateCell(AbstractCell):
 
     @property
     def drives(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """One drive for each unit."""
         return self.units
 
     def step(
@@ -92,6 +93,7 @@ class GRUCell(AbstractCell):
 
     @property
     def drives(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Those of reset, update and new activity of each unit."""
         return 3 * self.units
 
     def step(

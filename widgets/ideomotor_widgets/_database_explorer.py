@@ -79,7 +79,7 @@ class DatabaseExplorer(AbstractView):
     )
 
     def begin(self) -> None:
-        """See `AbstractView`: the planner, its graph, and a first movement."""
+        """Make the planner, its graph, and a first movement."""
         source = self.source
         if source is None:
             source = ideomotor.make("movement-graph", kind="planner")
@@ -112,7 +112,6 @@ class DatabaseExplorer(AbstractView):
         self._turn()
 
     def snapshot(self) -> bytes:
-        """See `AbstractView`."""
         self.ready()
         return still(self.canvas, self.plot.png())
 

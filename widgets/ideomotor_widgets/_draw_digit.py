@@ -64,7 +64,7 @@ class DrawDigit(AbstractView):
         self.canvas.observe(lambda change: self._drawn(), "ink")
 
     def begin(self) -> None:
-        """See `AbstractView`: load the network and compile, with a stroke that is not shown."""
+        """Load the network and compile, with a stroke that is not shown."""
         if self.pipeline is None:
             parts = {name: ideomotor.make(name) for name in ("refined", "dmp", "sheet")}
             self.pipeline = ideomotor.Pipeline(parts["refined"], parts["dmp"], plant=parts["sheet"])
@@ -108,13 +108,11 @@ class DrawDigit(AbstractView):
         return saved
 
     def close(self) -> None:
-        """See `AbstractView`."""
         for link in getattr(self, "_links", ()):
             link.close()
         super().close()
 
     def snapshot(self) -> bytes:
-        """See `AbstractView`."""
         return still(self.canvas, self.arm)
 
     def _toolbar(self) -> ipywidgets.Widget:

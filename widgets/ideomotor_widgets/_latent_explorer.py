@@ -114,7 +114,7 @@ class LatentExplorer(AbstractView):
         self.button.on_click(lambda _: self._guarded(self.try_it))
 
     def begin(self) -> None:
-        """See `AbstractView`: load, look at the observation, draw samples, compile."""
+        """Load, look at the observation, draw samples, compile."""
         from ._compute import Samples
 
         if self.model is None:
@@ -186,12 +186,10 @@ class LatentExplorer(AbstractView):
         self.work(lambda: self._try(params), "Trying it …")
 
     def snapshot(self) -> bytes:
-        """See `AbstractView`."""
         self.ready()
         return still(self.map, self.canvas)
 
     def close(self) -> None:
-        """See `AbstractView`."""
         super().close()
         if getattr(self, "player", None) is not None:
             self.player.close()  # type: ignore[union-attr]

@@ -136,7 +136,6 @@ class TrainingMonitor(AbstractView):
             self._folder.cleanup()  # type: ignore[union-attr]
 
     def snapshot(self) -> bytes:
-        """See `AbstractView`."""
         return still(self.picture.png(), *([self.samples.png()] if self.sample and self.history else []))
 
     def _pressed(self) -> None:

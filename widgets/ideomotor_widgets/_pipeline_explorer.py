@@ -77,7 +77,6 @@ class PipelineExplorer(AbstractView):
         return self.assembly.pipeline
 
     def begin(self) -> None:
-        """See `AbstractView`."""
         self._run()
 
     def choose(self, slot: str, name: str, *, adapt: bool = False) -> None:
@@ -149,7 +148,6 @@ class PipelineExplorer(AbstractView):
         self._run_now()
 
     def snapshot(self) -> bytes:
-        """See `AbstractView`."""
         self.ready()
         shown = [part for part in (self.canvas, self.space) if part is not None and part.layers]
         return still(*shown, self.plot.png())

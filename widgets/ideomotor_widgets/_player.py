@@ -96,7 +96,7 @@ class MovementPlayer(AbstractView):
         return False
 
     def snapshot(self) -> bytes:
-        """See `AbstractView`: the last frame, or the one at which it stands."""
+        """The last frame, or the one at which it stands, as PNG."""
         return still(self.canvas)
 
 

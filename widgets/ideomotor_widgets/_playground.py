@@ -73,20 +73,29 @@ class ControlPlayground(AbstractView):
         self.run.observe(lambda change: self._run(change["new"]), "value")
         self._show_sliders()
 
-    target = property(lambda self: self.canvas.handle("target"), lambda self, point: self._move(point))
+    target = property(
+        lambda self: self.canvas.handle("target"),
+        lambda self, point: self._move(point),
+        doc="Where the hand should be, in m.",
+    )
     curl = property(
-        lambda self: self.field.value, lambda self, value: setattr(self.field, "value", float(value))
+        lambda self: self.field.value,
+        lambda self, value: setattr(self.field, "value", float(value)),
+        doc="The strength of the curl field, in N s/m.",
     )
     noise = property(
         lambda self: self.noise_level.value,
         lambda self, value: setattr(self.noise_level, "value", float(value)),
+        doc="The noise of the commands, relative to their size.",
     )
     delay = property(
-        lambda self: self.late.value, lambda self, value: setattr(self.late, "value", float(value))
+        lambda self: self.late.value,
+        lambda self, value: setattr(self.late, "value", float(value)),
+        doc="How late the feedback is, in s.",
     )
 
     def begin(self) -> None:
-        """See `AbstractView`: load the policies, compile, and rest at the target."""
+        """Load the policies, compile, and rest at the target."""
         for name, given in self._given.items():
             load = {"load": _SHIPPED[name]}
             self._policies[name] = given or ideomotor.config.from_config(load, kind="primitive")
@@ -102,7 +111,6 @@ class ControlPlayground(AbstractView):
         return np.array([np.interp(at, ts, column) for column in np.asarray(self.movement.ys["hand"]).T])
 
     def snapshot(self) -> bytes:
-        """See `AbstractView`."""
         self.ready()
         return still(self.canvas)
 

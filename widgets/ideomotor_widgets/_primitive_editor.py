@@ -95,12 +95,10 @@ class PrimitiveEditor(AbstractView):
         self._refresh(look_again=True)
 
     def snapshot(self) -> bytes:
-        """See `AbstractView`."""
         self.ready()
         return still(self.canvas, self.picture.image.value)
 
     def begin(self) -> None:
-        """See `AbstractView`."""
         ts, path, velocity = self._play()
         self._limit_weights(ts)
         self._draw(ts, path, velocity, look_again=True)
