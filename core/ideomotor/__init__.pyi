@@ -21,6 +21,8 @@ from ._quantity import Quantity as Quantity
 from ._quantity import leaf_quantities as leaf_quantities
 from ._quantity import quantities as quantities
 from ._quantity import quantity as quantity
+from ._rollout import Loop as Loop
+from ._rollout import Moment as Moment
 from ._rollout import rollout as rollout
 from ._save import load as load
 from ._save import load_pipeline as load_pipeline
@@ -30,6 +32,7 @@ from ._scaling import OutputScaling as OutputScaling
 from ._scaling import positive_numbers as positive_numbers
 from ._train import train as train
 from ._trajectory import Trajectory as Trajectory
+from ._trajectory import as_numbers as as_numbers
 from ._trajectory import check_demonstration as check_demonstration
 from ._trajectory import check_times as check_times
 from .interfaces import AbstractFeedbackPrimitive as AbstractFeedbackPrimitive

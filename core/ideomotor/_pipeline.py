@@ -10,9 +10,9 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from . import _flows
 from ._host import can_fit, class_name, is_host, plain_object
-from ._rollout import rollout
+from ._rollout import Clock, finish, play, rollout
 from ._structure import check_fits, describe, numbers_to_arrays
-from ._trajectory import Trajectory, check_times
+from ._trajectory import Trajectory
 from .config import arguments, from_config, to_config
 from .errors import AssemblyError, ConfigError, did_you_mean
 from .interfaces import (
@@ -62,9 +62,11 @@ class Pipeline(eqx.Module):
         key: PRNGKeyArray | None = None,
     ) -> Trajectory:
         """The movement for one observation, at the times `ts` (s). Batches are made with `jax.vmap`."""
-        ts, observation, x0 = check_times(ts), numbers_to_arrays(observation), numbers_to_arrays(x0)
-        run = _run if is_host(self) else _run_jitted
-        return run(self, observation, ts, x0, key)
+        observation, x0 = numbers_to_arrays(observation), numbers_to_arrays(x0)
+        if is_host(self):
+            return _run(self, observation, x0, key, ts)
+        clock = Clock.of(ts)
+        return finish(clock.ts, _run_jitted(self, observation, x0, key, clock[1:]))
 
     def to_config(self) -> dict[str, Any]:
         """The pipeline as a dictionary of registered names and arguments, as it stands in a YAML file.
@@ -131,13 +133,22 @@ def _params(pipeline: Pipeline, observation, key):
     return params
 
 
-def _run(pipeline: Pipeline, observation, ts, x0, key) -> Trajectory:
+def _run(pipeline: Pipeline, observation, x0, key, ts) -> Trajectory:
+    params, key = _playing(pipeline, observation, key)
+    return rollout(pipeline.primitive, params, ts, plant=pipeline.plant, x0=x0, key=key)
+
+
+@eqx.filter_jit
+def _run_jitted(pipeline: Pipeline, observation, x0, key, times) -> Trajectory:
+    params, key = _playing(pipeline, observation, key)
+    return play(pipeline.primitive, pipeline.plant, times, params, numbers_to_arrays(x0), None, key)
+
+
+def _playing(pipeline: Pipeline, observation, key):
     key_params, key_play = (None, None) if key is None else jax.random.split(key)
-    params = _params(pipeline, observation, key_params)
-    return rollout(pipeline.primitive, params, ts, plant=pipeline.plant, x0=x0, key=key_play)
+    return numbers_to_arrays(_params(pipeline, observation, key_params)), key_play
 
 
-_run_jitted = eqx.filter_jit(_run)
 _params_jitted = eqx.filter_jit(_params)
 
 

@@ -1,16 +1,28 @@
+"""The loop over time, in one place: `Loop` makes one step, `rollout` all of them.
+
+    observe the plant ──▶ ask the primitive for a command ──▶ record ──▶ move the plant for dt seconds
+
+In JAX the steps are one `lax.scan`. With a part that runs on the host (a simulator, a robot) they are a Python loop on
+NumPy arrays. Both take the parts through the same methods, of `_Traced` or of `_OnHost`.
+"""
+
+import contextlib
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import ArrayLike, Float, PRNGKeyArray, PyTree
 
 from ._host import class_name, is_host
 from ._structure import any_traced, check_fits, numbers_to_arrays
 from ._trajectory import Trajectory, check_times
-from .errors import AssemblyError, SimulationError
+from .common.trees import NotFinite, first_not_finite, is_floating
+from .errors import AssemblyError, DataError, SimulationError
 from .interfaces import (
     AbstractFeedbackPrimitive,
     AbstractFeedforwardPrimitive,
@@ -19,177 +31,470 @@ from .interfaces import (
 )
 
 
+class Moment(eqx.Module):
+    """One instant of a movement: all that its loop needs to continue. A pytree, which can be stored and saved.
+
+    - `t`: the time (s), and `steps`: the number of steps made until then.
+    - `x`, `p`: the states of plant and primitive; `p` is `None` for a feedforward primitive.
+    - `params`: what the movement is made of; `Loop.change` changes them.
+    - `commands`: of a feedforward primitive, `(their times since the start, the commands)`; otherwise `None`.
+    - `key`: that of the start. Each step draws from it by its number.
+    """
+
+    t: Any
+    steps: Any
+    x: PyTree[Any]
+    p: PyTree[Any]
+    params: PyTree[Any]
+    commands: PyTree[Any]
+    key: PRNGKeyArray | None
+
+
+class Loop(eqx.Module):
+    """A primitive and its plant in a loop that advances step by step, at the pace of any clock.
+
+    `rollout` advances through given times; a live view or a robot calls `advance` when its time has come.
+
+        >>> import ideomotor
+        >>> policy, arm = ideomotor.make("recurrent-policy"), ideomotor.make("muscle-arm")
+        >>> loop = ideomotor.Loop(policy, arm)
+        >>> moment = loop.start(policy.default_params())
+        >>> for _ in range(3):
+        ...     moment, sample = loop.advance(moment, 0.01)
+        >>> f"{moment.t:.2f} s, {sample.ys['hand'].shape}"
+        '0.03 s, (2,)'
+
+    Raises an `AssemblyError` for parts that are not a primitive and a plant.
+    """
+
+    primitive: AbstractPrimitive
+    plant: AbstractPlant | None = None
+
+    def __check_init__(self):
+        _check_parts(self.primitive, self.plant)
+
+    def start(
+        self,
+        params: PyTree[Any],
+        *,
+        ts: Any = None,
+        x0: PyTree[Any] = None,
+        p0: PyTree[Any] = None,
+        key: PRNGKeyArray | None = None,
+    ) -> Moment:
+        """The first moment of a movement.
+
+        - `ts`: increasing times (s) of the commands of a feedforward primitive, which requires them. Each step sends the
+          next command; the last one is held. The movement starts at `ts[0]`, or at 0 s.
+        - `x0`, `p0`: the states of plant and primitive, by default their own.
+        - `key`: for sampling; `None` means deterministic.
+
+        Raises an `AssemblyError` for parameters or states of another structure.
+        """
+        clock = None if ts is None else Clock.of(ts)
+        if clock is None and isinstance(self.primitive, AbstractFeedforwardPrimitive):
+            raise AssemblyError(
+                f"{class_name(self.primitive)} gives all its commands at the start; give start their times, ts=…"
+            )
+        since = None if clock is None else clock.since
+        arguments = numbers_to_arrays((params, x0, p0, key))
+        if _runs_on_host(self.primitive, self.plant, (arguments, since)):
+            x, p, commands = _begin(_OnHost(self.primitive, self.plant), since, *arguments)
+        else:
+            x, p, commands = _begin_jitted(self, since, *arguments)
+        t = np.float64(0) if clock is None else clock.ts[0]
+        if isinstance(self.primitive, AbstractFeedforwardPrimitive):
+            commands = since, commands
+        if key is not None and str(jax.random.key_impl(key)) == jax.config.jax_default_prng_impl:  # pyright: ignore
+            key = jax.random.key_data(key)  # numbers, which can be saved
+        return Moment(t, np.int32(0), x, p, arguments[0], commands, key)
+
+    def advance(self, moment: Moment, dt: Float[ArrayLike, ""]) -> tuple[Moment, Trajectory]:
+        """`(the moment dt seconds later, the sample recorded at this one)`; a sample is a `Trajectory` without time axis."""
+        dt = dt if any_traced(dt) else np.asarray(dt, float)
+        if _runs_on_host(self.primitive, self.plant, (moment, dt)):
+            (x, p), sample = _advance(_OnHost(self.primitive, self.plant), moment, dt)
+        else:
+            (x, p), sample = _advance_jitted(self, moment, dt)
+        # The time is counted out here, where it has 64 bits.
+        after = Moment(moment.t + dt, moment.steps + 1, x, p, moment.params, moment.commands, moment.key)
+        return after, _sample(moment.t, self.plant, *sample)
+
+    def change(self, moment: Moment, params: PyTree[Any]) -> Moment:
+        """The same moment with other parameters: the movement continues with them.
+
+        A feedforward primitive gives its commands again, at the times of its start.
+        """
+        times = None if moment.commands is None else moment.commands[0]
+        begun = self.start(params, ts=times, x0=moment.x, p0=moment.p, key=moment.key)
+        return Moment(moment.t, moment.steps, moment.x, moment.p, begun.params, begun.commands, moment.key)
+
+
 def rollout(
     primitive: AbstractPrimitive,
     params: PyTree[Any],
-    ts: Float[Array | np.ndarray, " time"],
+    ts: Any,
     *,
     plant: AbstractPlant | None = None,
     x0: PyTree[Any] = None,
+    p0: PyTree[Any] = None,
     key: PRNGKeyArray | None = None,
+    start: Trajectory | Moment | None = None,
 ) -> Trajectory:
-    """Play one movement: the only loop over time.
+    """Play one movement: a `Loop` through all of the times.
 
     At each time the plant is observed and the primitive asked for a command, which is held until the next
     time. The trajectory has one sample per time, so the plant makes one step less than there are times.
 
     - `params`: the parameters of the movement, of the structure of `primitive.default_params()`.
-    - `ts`: increasing times in seconds, at least two. The movement starts at time zero, whatever `ts[0]` is,
-      for a feedforward primitive; a feedback primitive starts at `ts[0]`.
+    - `ts`: increasing times in seconds, at least two. The movement starts at `ts[0]`: only differences count, and they are
+      computed on the host in 64 bits.
     - `plant`: without one, the outputs `ys` are the commands.
-    - `x0`: the plant's state at `ts[0]`, by default `plant.default_state()`.
+    - `x0`, `p0`: the states of plant and primitive at `ts[0]`, by default `plant.default_state()` and
+      `primitive.init(params)`.
     - `key`: for sampling (noise); `None` means deterministic.
+    - `start`: a sample of an earlier movement, such as `movement[40]`, or a moment of a `Loop`: the movement continues
+      from there. All other arguments are those of the whole movement, `ts` included; the result is the rest of it, as if
+      it had not been interrupted.
 
-    Raises a `DataError` for times that do not increase and an `AssemblyError` for parameters or a state of
-    another structure; a `SimulationError` of a simulator holds in its `movement` what was recorded until
-    then. Differentiable and `vmap`-able wherever primitive and plant are. With a plant that runs
-    on the host (a simulator, a robot) the loop is an ordinary Python loop on NumPy arrays, unless JAX is
-    tracing it.
+    Raises a `DataError` for times that do not increase, an `AssemblyError` for parameters or a state of another
+    structure, and a `SimulationError` if the movement diverges (inside `jit` it holds NaN instead). The attribute
+    `movement` of this error, and of any exception of a part that runs on the host, is what was recorded until then.
+
+    Differentiable and `vmap`-able wherever primitive and plant are. With a part that runs on the host (a simulator, a
+    robot) the loop is an ordinary Python loop on NumPy arrays, unless JAX is tracing it.
 
         >>> import ideomotor, jax.numpy as jnp
         >>> dmp, arm = ideomotor.make("dmp", dof=2), ideomotor.make("sheet")
-        >>> movement = rollout(dmp, dmp.default_params(), jnp.linspace(0.0, 1.0, 51), plant=arm)
+        >>> ts = jnp.linspace(0.0, 1.0, 51)
+        >>> movement = rollout(dmp, dmp.default_params(), ts, plant=arm)
         >>> movement.us.shape
         (51, 2)
+        >>> rest = rollout(dmp, dmp.default_params(), ts, plant=arm, start=movement[40])
+        >>> bool((rest.xs == movement[40:].xs).all())
+        True
     """
-    ts, params, x0 = check_times(ts), numbers_to_arrays(params), numbers_to_arrays(x0)
-    if (is_host(plant) or is_host(primitive)) and not any_traced((primitive, params, ts, plant, x0, key)):
-        return _host_loop(primitive, params, np.asarray(ts), plant, x0, key)
-    if plant is None and isinstance(primitive, AbstractFeedforwardPrimitive):
-        return _feedforward(primitive, params, _floats(ts), x0, key)
-    return _scan(primitive, params, _floats(ts), plant, x0, key)
+    _check_parts(primitive, plant)
+    clock = Clock.of(ts)
+    if start is not None:
+        clock = clock.starting(_index(start, clock.ts))
+        x0, p0 = (start.x, start.p) if isinstance(start, Moment) else (start.xs, start.ps)
+        key = start.key if key is None and isinstance(start, Moment) else key
+    arguments = numbers_to_arrays((params, x0, p0, key))
+    if _runs_on_host(primitive, plant, (arguments, clock.ts)):
+        return _host_loop(primitive, plant, clock, *arguments)
+    return finish(clock.ts, play_jitted(primitive, plant, clock[1:], *arguments))
 
 
-# The structures are checked while JAX is tracing, so that the second call does not pay for it.
-@eqx.filter_jit
-def _feedforward(primitive, params, ts, x0, key) -> Trajectory:
-    _checked(primitive, params, None, x0)
-    return Trajectory(ts, primitive.trajectory(params, ts, key=key))
+# ---------------------------------------------------------------------------------------------------------- the steps
 
 
-@eqx.filter_jit
-def _scan(primitive, params, ts, plant, x0, key) -> Trajectory:
-    x0 = _checked(primitive, params, plant, x0)
-    key_plan, keys = _keys(key, ts.shape[0])
-    # State and times agree on one precision before the loop, since the carry of a scan may not change its
-    # type.
-    if plant is not None:
-        x0 = _promote(x0, jnp.result_type(ts, *_floating(params)))
-    if isinstance(primitive, AbstractFeedforwardPrimitive):
-        p0, given = None, primitive.trajectory(params, ts, key=key_plan)
+def _begin(parts: "_Traced | _OnHost", since, params, x0, p0, key):
+    """`(state of the plant, state of the primitive, commands)` at the start, if everything fits."""
+    x, p, commands = _checked(parts.primitive, params, parts.plant, x0), None, None
+    if parts.feedforward:
+        commands = parts.plan(params, since, None if key is None else jax.random.fold_in(key, 0))
     else:
-        p0, given = _promote(primitive.init(params), jnp.result_type(ts, *_floating(params))), None
+        p = parts.init(params)
+    if p0 is not None:
+        if p is None:
+            raise AssemblyError(
+                f"rollout got a state p0, and {class_name(parts.primitive)} is a feedforward primitive, which has no "
+                f"state; leave p0 out."
+            )
+        check_fits("p0", p0, class_name(parts.primitive), p, what="a state")
+        p = p0
+    return *parts.settle((x, p), params, since), commands
 
-    def look_and_act(p, x, dt, keys, given):
-        y = None if plant is None else plant.observe(x, key=keys[0])
-        if isinstance(primitive, AbstractFeedforwardPrimitive):
-            return p, y, given
-        new, u = primitive.step(p, y, params, dt, key=keys[1])
-        return _keep(p, new, primitive, "step"), y, u
+
+def _respond(parts: "_Traced | _OnHost", params, p, x, dt, keys, given):
+    """What is observed and commanded: `(the primitive's next state, feedback, command)`."""
+    y = None if parts.plant is None else parts.observe(x, keys[0])
+    if parts.feedforward:
+        return None, y, given
+    p, u = parts.act(p, y, params, dt, keys[1])
+    return p, y, u
+
+
+def play(primitive, plant, inputs, params, x0, p0, key):
+    """The steps as a scan; `finish` gives the movement its times.
+
+    A movement that continues makes as many steps as the whole one, by the same program, and `finish` drops those after
+    its end: that is quicker than another program, and one for fewer steps might round otherwise.
+    """
+    since, dts, first = inputs
+    parts, n = _Traced(primitive, plant), dts.shape[0]
+    # With barriers the steps are compiled alike whether they begin at a constant or at a sample: bits stay the same.
+    begun = _begin(parts, since, params, x0, p0, key)
+    x0, p0, commands = jax.tree.map(jax.lax.optimization_barrier, begun)
+    now = jnp.minimum(first + jnp.arange(n), n - 1)
+    commands = jax.tree.map(lambda leaf: leaf[now], commands)
+    if parts.feedforward and parts.plant is None:
+        return Trajectory(since, commands)
 
     def body(carry, inputs):
         p, x = carry
         dt, keys, given = inputs
         keys = _NO_KEYS if keys is None else keys
-        p, y, u = look_and_act(p, x, dt, keys, given)
-        new = None if plant is None else _keep(x, plant.step(x, u, dt, key=keys[2]), plant, "step")
-        return (p, new), (y, u, x)
+        after, y, u = _respond(parts, params, p, x, dt, keys, given)
+        moved = None if parts.plant is None else parts.move(x, u, dt, keys[2])
+        return (after, moved), (y, u, x, p)
 
-    dts = jnp.diff(ts)
-    moves, last = (
-        jax.tree.map(lambda leaf: leaf[:-1], (keys, given)),
-        jax.tree.map(lambda leaf: leaf[-1], (keys, given)),
+    rows = (dts, _keys(key, first, n), commands)
+    (p, x), (ys, us, xs, ps) = jax.lax.scan(body, (p0, x0), jax.tree.map(lambda leaf: leaf[:-1], rows))
+    # What is observed and commanded at the last time; nothing is moved after it.
+    end = n - 1 - first
+    xs, ps = jax.tree.map(lambda many, one: jnp.concatenate([many, one[None]]), (xs, ps), (x, p))
+    p, x, (dt, keys, given) = jax.tree.map(lambda leaf: leaf[end], (ps, xs, rows))
+    last = _respond(parts, params, p, x, dt, _NO_KEYS if keys is None else keys, given)[1:]
+    ys, us = jax.tree.map(
+        lambda many, one: jnp.concatenate([many, one[None]]).at[end].set(one), (ys, us), last
     )
-    (p, x), recorded = jax.lax.scan(body, (p0, x0), (dts, *moves))
-    # What is seen and commanded at the last time; nothing is moved after it.
-    _, y, u = look_and_act(p, x, dts[-1], _NO_KEYS if keys is None else last[0], last[1])
-    ys, us, xs = jax.tree.map(lambda many, one: jnp.concatenate([many, one[None]]), recorded, (y, u, x))
-    return Trajectory(ts, us) if plant is None else Trajectory(ts, ys, us, xs)
+    return _sample(dts, plant, ys, us, xs, ps)
 
 
-def _host_loop(primitive, params, ts, plant, x0, key) -> Trajectory:
-    """The same loop in Python: nothing on the host is traced, and its arrays keep their precision."""
-    x0 = _checked(primitive, params, plant, x0)
-    key_plan, keys = _keys(key, len(ts))
-    feedforward = isinstance(primitive, AbstractFeedforwardPrimitive)
-    if feedforward and plant is None:
-        return Trajectory(ts, jax.tree.map(np.asarray, primitive.trajectory(params, ts, key=key)))
-    trajectory, init, act = _compiled(primitive, _trajectory, _init, _act)
-    observe, move = _compiled(plant, _observe, _move)
-    commands = trajectory(primitive, params, ts, key_plan) if feedforward else None
-    commands = jax.tree.map(np.asarray, commands)
-    p = None if feedforward else init(primitive, params)
-    dts, x, recorded = np.diff(ts), x0, []
-    for i in range(len(ts)):
-        k_see, k_act, k_move = _NO_KEYS if keys is None else keys[i]
-        y = None if plant is None else observe(plant, x, k_see)
-        if feedforward:
-            u = jax.tree.map(lambda leaf: leaf[i], commands)  # noqa: B023
-        else:
-            p, u = act(primitive, p, y, params, dts[min(i, len(dts) - 1)], k_act)
-            u = jax.tree.map(np.asarray, u)
-        # Copies, because a simulator may hand out a view of a buffer that it goes on writing to.
-        recorded.append(jax.tree.map(np.array, (y, u, x)))
-        if plant is not None and i < len(dts):
-            try:
-                x = move(plant, x, u, dts[i], k_move)
-            except SimulationError as error:
-                error.movement = _recorded(ts, recorded, plant)
-                raise
-    return _recorded(ts, recorded, plant)
+def finish(ts, movement: Trajectory) -> Trajectory:
+    """What `play` gave, with its times in 64 bits; raises a `SimulationError` if it diverged, unless JAX is tracing."""
+    if len(ts) < movement.ts.shape[0]:
+        leaves = movement if any_traced(movement) else jax.tree.map(np.asarray, movement)
+        movement = leaves[: len(ts)]
+    object.__setattr__(movement, "ts", ts)  # it is new and nobody else's; this is quicker than making another
+    if any_traced(movement):
+        return movement
+    # Out here, since one more reduction inside costs several times as much where threads are scarce.
+    with np.errstate(all="ignore"):
+        if all(np.isfinite(np.sum(leaf)) for leaf in map(np.asarray, _floating(movement))):
+            return movement
+    if found := first_not_finite(_by_name(movement), earliest=True):
+        error = _diverged(found._replace(where=found.where[1:]), ts[found.where[0]], ts[0])
+        error.movement = jax.tree.map(np.asarray, movement)[: found.where[0]]
+        raise error
+    return movement  # only the sum was too large
 
 
-def _recorded(ts, recorded, plant) -> Trajectory:
-    ys, us, xs = jax.tree.map(lambda *leaves: np.stack(leaves), *recorded)
-    ts = ts[: len(recorded)]
-    return Trajectory(ts, us) if plant is None else Trajectory(ts, ys, us, xs)
+def _host_loop(primitive, plant, clock: "Clock", params, x0, p0, key) -> Trajectory:
+    """The steps in Python: nothing on the host is traced, and its arrays keep their precision."""
+    parts, n, recorded = _OnHost(primitive, plant), len(clock.ts), []
+    x, p, commands = _begin(parts, clock.since, params, x0, p0, key)
+    commands = jax.tree.map(lambda leaf: leaf[clock.first :], commands)
+    if parts.feedforward and parts.plant is None:
+        return Trajectory(clock.ts, commands)
+    keys = _keys(key, clock.first, n)
+
+    def movement():
+        return _sample(
+            clock.ts[: len(recorded)], plant, *jax.tree.map(lambda *rows: np.stack(rows), *recorded)
+        )
+
+    try:
+        for i in range(n):
+            k = _NO_KEYS if keys is None else keys[i]
+            given = jax.tree.map(lambda leaf: leaf[i], commands)  # noqa: B023
+            after, y, u = _respond(parts, params, p, x, clock.dts[i], k, given)
+            # Copies, because a simulator may hand out a view of a buffer that it goes on writing to.
+            recorded.append(jax.tree.map(np.array, (y, u, x, p)))
+            if found := first_not_finite(_by_name(_sample(clock.ts[i], plant, *recorded[-1]))):
+                recorded.pop()
+                raise _diverged(found, clock.ts[i], clock.ts[0])
+            if parts.plant is not None and i + 1 < n:
+                x = parts.move(x, u, clock.dts[i], k[2])
+            p = after
+    except BaseException as error:  # Ctrl-C as well
+        if recorded:
+            with contextlib.suppress(AttributeError):
+                error.movement = movement()  # pyright: ignore[reportAttributeAccessIssue]
+        raise
+    return movement()
 
 
-# The methods as functions of their component, so that the parts of a host loop that are written in JAX are
-# compiled once.
-def _trajectory(primitive, params, ts, key):
-    return primitive.trajectory(params, ts, key=key)
+def _advance(parts: "_Traced | _OnHost", moment: Moment, dt):
+    """One step: `((the plant's state, the primitive's) after it, (feedback, command, both states) before it)`."""
+    many, given = _keys(moment.key, moment.steps, 1), None
+    keys = _NO_KEYS if many is None else many[0]
+    if moment.commands is not None:
+        times, commands = moment.commands
+        now = parts.smaller(moment.steps, times.shape[0] - 1)
+        given = jax.tree.map(lambda leaf: leaf[now], commands)
+    p, y, u = _respond(parts, moment.params, moment.p, moment.x, dt, keys, given)
+    x = None if parts.plant is None else parts.move(moment.x, u, dt, keys[2])
+    return (x, p), (y, u, moment.x, moment.p)
 
 
-def _init(primitive, params):
-    return primitive.init(params)
+def _sample(ts, plant, y, u, x, p) -> Trajectory:
+    return Trajectory(ts, u, ps=p) if plant is None else Trajectory(ts, y, u, x, p)
 
 
-def _act(primitive, state, feedback, params, dt, key):
-    return primitive.step(state, feedback, params, dt, key=key)
+# Structures are checked while JAX is tracing, so that the second call does not pay for it.
+play_jitted = eqx.filter_jit(play)
+_begin_jitted = eqx.filter_jit(lambda loop, *args: _begin(_Traced(loop.primitive, loop.plant), *args))
+_advance_jitted = eqx.filter_jit(lambda loop, *args: _advance(_Traced(loop.primitive, loop.plant), *args))
 
 
-def _observe(plant, state, key):
-    return plant.observe(state, key=key)
+# ------------------------------------------------------------------------------------------------ the parts of a loop
 
 
-def _move(plant, state, command, dt, key):
-    return plant.step(state, command, dt, key=key)
+class _Traced:
+    """The parts inside JAX: states keep their structure and precision, as the carry of a scan must."""
+
+    smaller = staticmethod(jnp.minimum)
+
+    def __init__(self, primitive, plant):
+        self.primitive, self.plant = primitive, plant
+        self.feedforward = isinstance(primitive, AbstractFeedforwardPrimitive)
+
+    def plan(self, params, since, key):
+        return self.primitive.trajectory(params, since, key=key)
+
+    def init(self, params):
+        return self.primitive.init(params)
+
+    def observe(self, x, key):
+        return self.plant.observe(x, key=key)
+
+    def act(self, p, y, params, dt, key):
+        after, u = self.primitive.step(p, y, params, dt, key=key)
+        return _keep(p, after, self.primitive, "step"), u
+
+    def move(self, x, u, dt, key):
+        return _keep(x, self.plant.step(x, u, dt, key=key), self.plant, "step")
+
+    def settle(self, states, params, since):
+        """States and times agree on one precision before the loop."""
+        return _promote(states, jnp.result_type(float if since is None else since, *_floating(params)))
 
 
-_METHODS: list[Callable[..., Any]] = [_trajectory, _init, _act, _observe, _move]
-_JITTED = dict(zip(_METHODS, map(eqx.filter_jit, _METHODS), strict=True))
+class _OnHost:
+    """The parts called from Python: those on the host as they are, those in JAX compiled; commands are NumPy arrays."""
+
+    smaller = staticmethod(min)
+
+    def __init__(self, primitive, plant):
+        self.primitive, self.plant = primitive, plant
+        self.feedforward = isinstance(primitive, AbstractFeedforwardPrimitive)
+        self._playing = _METHODS if is_host(primitive) else _COMPILED
+        self._moving = _METHODS if is_host(plant) else _COMPILED
+
+    def plan(self, params, since, key):
+        return jax.tree.map(np.asarray, self._playing["plan"](self.primitive, params, since, key))
+
+    def init(self, params):
+        return self._playing["init"](self.primitive, params)
+
+    def observe(self, x, key):
+        return self._moving["observe"](self.plant, x, key)
+
+    def act(self, p, y, params, dt, key):
+        p, u = self._playing["act"](self.primitive, p, y, params, dt, key)
+        return p, jax.tree.map(np.asarray, u)
+
+    def move(self, x, u, dt, key):
+        return self._moving["move"](self.plant, x, u, dt, key)
+
+    def settle(self, states, params, since):
+        return states
+
+
+# The methods as functions of their component, so that those of one class are compiled once.
+_METHODS: dict[str, Callable[..., Any]] = {
+    "plan": lambda primitive, params, since, key: primitive.trajectory(params, since, key=key),
+    "init": lambda primitive, params: primitive.init(params),
+    "act": lambda primitive, p, y, params, dt, key: primitive.step(p, y, params, dt, key=key),
+    "observe": lambda plant, x, key: plant.observe(x, key=key),
+    "move": lambda plant, x, u, dt, key: plant.step(x, u, dt, key=key),
+}
+_COMPILED = {name: eqx.filter_jit(method) for name, method in _METHODS.items()}
 _NO_KEYS = (None, None, None)
 
 
-def _compiled(component, *functions: Callable) -> list[Callable]:
-    return [function if is_host(component) else _JITTED[function] for function in functions]
-
-
-def _keys(key, n: int):
-    """A key for the whole movement, and three for each time: to see, to act, to move."""
+def _keys(key, first, n: int):
+    """Three keys for each step from `first` on: to observe, to act, to move. They depend on the step's number only."""
     if key is None:
-        return None, None
-    return jax.random.fold_in(key, 0), jax.random.split(jax.random.fold_in(key, 1), (n, 3))
+        return None
+    numbers = 3 * first + jnp.arange(3 * n)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(key, 1), numbers)
+    return keys.reshape(n, 3, *key.shape)
 
 
-def _checked(primitive, params, plant, x0):
-    """The plant's initial state, if everything fits."""
+def _runs_on_host(primitive, plant, arguments) -> bool:
+    """Whether a part runs on the host, and JAX is not tracing."""
+    return (is_host(plant) or is_host(primitive)) and not any_traced((primitive, plant, arguments))
+
+
+# ------------------------------------------------------------------------------------------------------------- times
+
+
+class Clock(NamedTuple):
+    """The times of a movement from its sample `first` on, and the durations that components get.
+
+    Durations are computed on the host in 64 bits: a clock time of today has a resolution of minutes in 32 bits.
+    """
+
+    ts: Any  # as they were given
+    since: Any  # from the start to each of all times
+    dts: Any  # to the next time; for the last one the same again
+    first: Any = np.int32(0)
+
+    @staticmethod
+    def of(ts) -> "Clock":
+        ts = check_times(ts)
+        if isinstance(ts, jax.core.Tracer):
+            ts = ts if jnp.issubdtype(ts.dtype, jnp.floating) else ts.astype(float)
+            return Clock(ts, ts - ts[0], jnp.concatenate([jnp.diff(ts), ts[-1:] - ts[-2:-1]]))
+        wide = ts.astype(np.float64, copy=False)
+        dts = np.diff(wide)
+        dts = np.concatenate([dts, dts[-1:]])
+        return Clock(ts, (wide - wide[0]).astype(ts.dtype, copy=False), dts.astype(ts.dtype, copy=False))
+
+    def starting(self, first: int) -> "Clock":
+        """The same without the samples before `first`; steps that are dropped fill the end of `dts`."""
+        return Clock(
+            self.ts[first:], self.since, np.concatenate([self.dts[first:], self.dts[:first]]), np.int32(first)
+        )
+
+
+def _index(start: Trajectory | Moment, ts) -> int:
+    """Which of the times is that of `start`."""
+    t, steps = (start.t, int(start.steps)) if isinstance(start, Moment) else (start.ts, None)
+    if any_traced((t, ts)):
+        raise DataError("Inside jit, vmap and grad `ts` and the time of `start` must be NumPy arrays.")
+    if np.ndim(t) != 0:
+        raise DataError("start must be one sample of a movement, such as movement[40] or movement[-1].")
+    index = int(np.argmin(np.abs(ts - t)))
+    if abs(ts[index] - t) > 0.25 * np.min(np.diff(ts)) or (index == 0 and steps != 0):
+        raise DataError(
+            f"start is at {t:g} s, and ts goes from {ts[0]:g} to {ts[-1]:g} s; give all times of the movement, from its "
+            f"own start on and that of `start` among them."
+        )
+    return index
+
+
+# ------------------------------------------------------------------------------------------------- checks and numbers
+
+
+def _check_parts(primitive, plant) -> None:
+    for part, interface, role in (
+        (primitive, AbstractPrimitive, "primitive"),
+        (plant, AbstractPlant, "plant"),
+    ):
+        if not isinstance(part, interface) and not (part is None and role == "plant"):
+            made = f"; make it: {part.__name__}(…)" if isinstance(part, type) else ""
+            adapters = {
+                "plant": "HostPlant",
+                "primitive": "HostFeedforwardPrimitive or HostFeedbackPrimitive",
+            }
+            raise AssemblyError(
+                f"A {role} must be an {interface.__name__}, not {part!r:.60}"
+                f"{made or f'; wrap a NumPy object in its adapter, ideomotor.{adapters[role]}'}."
+            )
     if not isinstance(primitive, AbstractFeedforwardPrimitive | AbstractFeedbackPrimitive):
         raise AssemblyError(
             f"{class_name(primitive)} is neither an AbstractFeedforwardPrimitive nor an "
             f"AbstractFeedbackPrimitive."
         )
+
+
+def _checked(primitive, params, plant, x0):
+    """The plant's initial state, if everything fits."""
     check_fits("params", params, class_name(primitive), primitive.default_params(), what="parameters")
     if plant is not None:
         default = numbers_to_arrays(plant.default_state())
@@ -206,24 +511,31 @@ def _checked(primitive, params, plant, x0):
     return x0
 
 
-def _floats(ts):
-    ts = jnp.asarray(ts)
-    return ts if jnp.issubdtype(ts.dtype, jnp.floating) else ts.astype(float)
+def _by_name(movement: Trajectory) -> dict[str, Any]:
+    return {name: getattr(movement, name) for name in ("xs", "us", "ys", "ps")}
 
 
-def _is_floating(leaf) -> bool:
-    return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
+def _diverged(found: NotFinite, t, start) -> SimulationError:
+    name = re.sub(r"^\['(\w+)'\]", r"\1", found.place)
+    if t == start:
+        return SimulationError(
+            f"{name} is {found.value} at the start of the movement; check its parameters and the plant's state."
+        )
+    return SimulationError(
+        f"The simulation diverged: {name} is {found.value} at {t:g} s; give times that are closer together, the plant "
+        f"more substeps, or the primitive smaller gains."
+    )
 
 
 def _floating(tree) -> list:
-    return [leaf for leaf in jax.tree.leaves(tree) if _is_floating(leaf)]
+    return [leaf for leaf in jax.tree.leaves(tree) if is_floating(leaf)]
 
 
 def _promote(tree, dtype):
     """Floating-point leaves in the wider of their own precision and `dtype`."""
 
     def widen(leaf):
-        return leaf.astype(jnp.promote_types(leaf.dtype, dtype)) if _is_floating(leaf) else leaf
+        return leaf.astype(jnp.promote_types(leaf.dtype, dtype)) if is_floating(leaf) else leaf
 
     return jax.tree.map(lambda leaf: widen(jnp.asarray(leaf)), tree)
 
@@ -237,4 +549,4 @@ def _keep(old, new, component, method: str):
         old,
         what="a state",
     )
-    return jax.tree.map(lambda o, n: jnp.asarray(n).astype(o.dtype) if _is_floating(o) else n, old, new)
+    return jax.tree.map(lambda o, n: jnp.asarray(n).astype(o.dtype) if is_floating(o) else n, old, new)

@@ -24,9 +24,7 @@ def any_traced(tree: PyTree) -> bool:
 
 def numbers_to_arrays(tree: PyTree) -> PyTree:
     """Python numbers become arrays: `jit` would compile anew for each value of a Python number."""
-    return jax.tree.map(
-        lambda x: jax.numpy.asarray(x) if isinstance(x, bool | int | float | complex) else x, tree
-    )
+    return jax.tree.map(lambda x: jax.numpy.asarray(x) if type(x) in (bool, int, float, complex) else x, tree)
 
 
 def check_fits(

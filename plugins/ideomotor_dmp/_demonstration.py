@@ -17,9 +17,8 @@ def phases(
 
     Raises a `DataError` for what cannot be imitated.
     """
-    check_demonstration(trajectory, minimum=minimum)
-    # The difference first: clock times need the precision that NumPy's times may have.
-    ts, ys = jnp.asarray(trajectory.ts - trajectory.ts[0]), jnp.asarray(trajectory.ys)
+    trajectory = check_demonstration(trajectory, minimum=minimum)
+    ts, ys = jnp.asarray(trajectory.ts), jnp.asarray(trajectory.ys)
     check_dof(ys, dof)
     if isinstance(duration, int | float) and not (math.isfinite(duration) and duration > 0):
         raise DataError(f"duration is {duration:g}; the duration of a movement must be positive.")

@@ -214,7 +214,7 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         )
 
     def _solve(self, params: DMPParams, ts):
-        check_times(ts, minimum=1)
+        ts = check_times(ts, minimum=1)
         self.check(params)
         tau = self.tau(params)
         ts = jnp.asarray(ts, jnp.result_type(ts, params.weights))

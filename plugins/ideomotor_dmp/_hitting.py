@@ -89,7 +89,7 @@ class HittingDMP(AbstractFeedforwardPrimitive[HittingDMPParams]):
         )
 
     def _solve(self, params, ts):
-        check_times(ts, minimum=1)
+        ts = check_times(ts, minimum=1)
         self.check(params)
         system, tau = self.dmp.system, duration_of(params, self.dmp.duration)
         dtype = params.weights.dtype

@@ -110,7 +110,7 @@ class JoinedDMP(AbstractFeedforwardPrimitive[tuple[DMPParams, ...]]):
         return jnp.stack([part.tau(one) for part, one in zip(self.parts, params, strict=True)])
 
     def _solve(self, params, ts):
-        check_times(ts, minimum=1)
+        ts = check_times(ts, minimum=1)
         self.check(params)
         ts = jnp.asarray(ts, jnp.result_type(ts, params[0].weights))
         y, v = params[0].start, jnp.zeros_like(params[0].start)

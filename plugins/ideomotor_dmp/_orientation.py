@@ -121,9 +121,9 @@ class OrientationDMP(AbstractFeedforwardPrimitive[OrientationDMPParams]):
         Raises a `DataError` for quaternions that are not of unit length, and where the demonstration turns by
         more than half a turn and `turn="shortest"`.
         """
-        check_demonstration(trajectory, minimum=3)
+        trajectory = check_demonstration(trajectory, minimum=3)
         qs = check_quaternions(trajectory.ys)
-        ts = jnp.asarray(trajectory.ts - trajectory.ts[0])
+        ts = jnp.asarray(trajectory.ts)
         qs = rotations.continuous(rotations.normalise(qs))
         start, goal = qs[0], qs[-1]
         if self.turn == "shortest" and not isinstance(qs, jax.core.Tracer) and float(start @ goal) < -1e-6:
@@ -151,7 +151,7 @@ class OrientationDMP(AbstractFeedforwardPrimitive[OrientationDMPParams]):
                 )
 
     def _solve(self, params, ts):
-        check_times(ts, minimum=1)
+        ts = check_times(ts, minimum=1)
         self.check(params)
         dtype = params.weights.dtype
         tau = duration_of(params, self.duration)

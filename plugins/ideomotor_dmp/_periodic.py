@@ -186,7 +186,7 @@ class PeriodicDMP(AbstractFeedforwardPrimitive[PeriodicDMPParams]):
         )
 
     def _solve(self, params, ts):
-        check_times(ts, minimum=1)
+        ts = check_times(ts, minimum=1)
         self.check(params)
         period = positive(params.period, "period", "the period of a rhythm")
         ts = jnp.asarray(ts, jnp.result_type(ts, params.weights))

@@ -58,7 +58,7 @@ class PoseDMP(AbstractFeedforwardPrimitive[PoseDMPParams]):
 
     def fit(self, trajectory: Trajectory) -> PoseDMPParams:
         """Imitate a demonstration `(x, y, z, qw, qx, qy, qz)`, shape `(time, 7)`; see the parts' `fit`."""
-        check_demonstration(trajectory, minimum=3)
+        trajectory = check_demonstration(trajectory, minimum=3)
         ys = jnp.asarray(trajectory.ys)
         if ys.ndim != 2 or ys.shape[1] != 7:
             raise DataError(f"trajectory.ys has shape {ys.shape} and a pose needs (time, 7).")

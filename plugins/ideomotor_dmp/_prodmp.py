@@ -131,7 +131,7 @@ class ProDMP(AbstractFeedforwardPrimitive[ProDMPParams]):
         )
 
     def _solve(self, params, ts):
-        check_times(ts, minimum=1)
+        ts = check_times(ts, minimum=1)
         self.check(params)
         tau = duration_of(params, self.dmp.duration)
         ts = jnp.asarray(ts, jnp.result_type(ts, params.weights))

@@ -187,12 +187,11 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
         read = []
         for i, trajectory in enumerate(trajectories):
             try:
-                check_demonstration(trajectory)
+                trajectory = check_demonstration(trajectory)
                 check_dof(trajectory.ys, self.dof)
             except DataError as error:
                 raise DataError(f"Demonstration {i}: {error}") from error
-            ts = np.asarray(trajectory.ts, float)
-            read.append((ts - ts[0], np.asarray(trajectory.ys)))
+            read.append((np.asarray(trajectory.ts, float), np.asarray(trajectory.ys)))
         dtype = jnp.result_type(*(ys.dtype for _, ys in read))
         dtype = dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.result_type(float)
         # Of one length, so that everything is compiled once: a row of zeros says nothing about the weights.
@@ -222,7 +221,7 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
         return jnp.sqrt(jnp.mean(columns**2, axis=0))
 
     def _features(self, params, ts):
-        check_times(ts, minimum=1)
+        ts = check_times(ts, minimum=1)
         self.check(params)
         tau = positive(params.tau, "tau", "the duration of a movement")
         return self.features(jnp.asarray(ts, jnp.result_type(ts, params.mean)) / tau)

@@ -49,7 +49,7 @@ def read_image(source: str | Path | np.ndarray) -> DigitImage:
 def normalise_image(picture: np.ndarray, *, name: str = "the picture") -> DigitImage:
     """Find the one digit in an array of grey (rows, columns) or colour (rows, columns, 3 or 4) values.
 
-    Integers count from zero to the largest of their type, floats from 0 to 1 (or to 255 if they go beyond 1).
+    Integers count from 0 to 255 (or to 65535 if they go beyond 255), floats from 0 to 1 (or to 255 if they go beyond 1).
     """
     grey = to_grey(picture, name)
     box, looks = np.array([0, 0, *grey.shape]), 0

@@ -88,7 +88,12 @@ def to_grey(picture: np.ndarray, name: str = "the picture") -> np.ndarray:
     elif array.dtype == bool:
         values = array.astype(np.float32)
     else:
-        values = array.astype(np.float32) / np.iinfo(array.dtype).max
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high > 65535:
+            raise DataError(
+                f"{name} holds whole numbers from {low} to {high}; they must be from 0 to 255, or 0 to 65535."
+            )
+        values = array.astype(np.float32) / (65535 if high > 255 else 255)
     return _one_channel(values.reshape(*array.shape[:2], colours))
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ideomotor import Trajectory
+from ideomotor import Trajectory, as_numbers, check_demonstration
 from ideomotor.errors import DataError
 
 SPACES = ("cartesian", "joint", "pose")
@@ -76,6 +76,7 @@ class Demonstration:
         metadata = {str(key): str(value) for key, value in dict(self.metadata).items()}
         if self.space == "pose":
             ys = _pose(self.name, ys)
+        check_demonstration(Trajectory(ts, ys))  # that its unit of time is plausible
         self._warn_of_units(ys)
         if self.space == "joint" and np.abs(ys).max() <= _TURNS:
             ys, joints = _unwrapped(self.name, ys)
@@ -235,10 +236,7 @@ class Demonstrations:
 
 def _numbers(demonstration: Demonstration, name: str, ndim: int) -> np.ndarray:
     where = f"Demonstration {demonstration.name!r}: {name}"
-    try:
-        array = np.array(getattr(demonstration, name), dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{where} is not an array of numbers: {error}") from error
+    array = np.array(as_numbers(getattr(demonstration, name), where), np.float64)
     if array.ndim != ndim:
         wanted = "(time,)" if ndim == 1 else "(time, dof)"
         raise DataError(f"{where} has shape {array.shape} and must be {wanted}.")

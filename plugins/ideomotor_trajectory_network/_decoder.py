@@ -196,12 +196,12 @@ class TrajectoryDecoder(AbstractFeedforwardPrimitive[TrajectoryCode]):
         `trajectory.ys` is the hand's position `(time, 2)` or a dictionary with `hand`, and `hand_velocity` if it is
         known; `trajectory.us`, if given, are torques. What is not given is filled in by the network.
         """
-        check_demonstration(trajectory)
+        trajectory = check_demonstration(trajectory)
         ys = trajectory.ys if isinstance(trajectory.ys, dict) else {"hand": trajectory.ys}
         if "hand" not in ys or np.shape(ys["hand"])[1:] != (2,):
             raise DataError("trajectory.ys must have the hand's position, of shape (time, 2).")
         ts = jnp.asarray(trajectory.ts, self.low.dtype)
-        ts, duration, span = ts - ts[0], ts[-1] - ts[0], self.high - self.low
+        duration, span = ts[-1], self.high - self.low
 
         def misses(latent):
             code = TrajectoryCode(latent, duration)

@@ -507,7 +507,7 @@ def test_trajectory_is_sliced_and_measured_in_time():
     movement = rollout(Pull(), Pull().default_params(), TS, plant=Spring())
     assert len(movement) == 11 and len(movement[::5]) == 3
     np.testing.assert_array_equal(movement[::5].xs["velocity"], movement.xs["velocity"][::5])
-    assert [field.name for field in dataclasses.fields(movement)] == ["ts", "ys", "us", "xs"]
+    assert [field.name for field in dataclasses.fields(movement)] == ["ts", "ys", "us", "xs", "ps"]
 
 
 @pytest.mark.parametrize(
