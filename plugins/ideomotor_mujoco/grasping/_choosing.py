@@ -47,23 +47,27 @@ class Chooser:
     def __init__(self, scene: Any):
         self.scene = scene
         model, hand = scene.model, scene.hand
-        self._closing = [model.actuator(name).id for name in hand.closing]
-        self._others = [i for i in range(model.nu) if i not in self._closing]
-        self._low, self._high = model.actuator_ctrlrange.T.copy()
         self._predict = ClosingPredictor(model, hand)
-        self._tips = [model.geom(name).id for name in hand.tips]
-        closing_torque = scene.lead * model.actuator_gainprm[self._closing, 0]
-        self._nominal = closing_torque[self._predict.finger[self._tips]]
-        some = _SHARES if len(self._tips) < 4 else _SHARES[::2]
-        shares = np.array(list(itertools.product(some, repeat=len(self._tips))))
+        self._fingers = fingers = self._predict.fingers
+        self._others = [i for i in range(model.nu) if i not in fingers.closing]
+        # The torque of each closing command is shared by the tips that it moves.
+        tips = [fingers.tip_of == k for k in range(len(hand.tips))]
+        moves = np.array([fingers.moves[:, tip].any(1) for tip in tips], float)
+        torque = (
+            np.abs(scene.lead * model.actuator_gainprm[fingers.closing, 0] * fingers.leverage)
+            * fingers.unit[fingers.closing]
+        )
+        self._nominal = moves @ (torque / np.maximum(moves.sum(0), 1.0))
+        some = _SHARES if len(tips) < 4 else _SHARES[::2]
+        shares = np.array(list(itertools.product(some, repeat=len(tips))))
         self._torques, self._unlike = self._nominal * shares, _UNLIKE * (np.log(shares) ** 2).sum(1)
         mass = float(model.body_subtreemass[model.body("object").id])
         self._weight = mass * float(np.linalg.norm(model.opt.gravity))
-        self._friction = float(max(model.geom_friction[self._tips, 0].max(), scene.thing.friction))
+        self._friction = float(max(model.geom_friction[fingers.tip_of >= 0, 0].max(), scene.thing.friction))
 
     def none(self, wrists, shapes, error, opening, tolerance) -> Start | None:
         """The first placement as it is; `None` if that starts in a collision."""
-        opened = self._opened(shapes[0], opening)
+        opened = self._fingers.opened(shapes[0], opening)
         if error[0] > tolerance or not self.scene.clear(wrists[0], opened):
             return None
         return Start(0.0, np.array(wrists[0], float), opened)
@@ -83,12 +87,12 @@ class Chooser:
                 break
             wrist = np.array(wrists[i], float)
             wrist[:3] -= back * self.scene.forward(wrist)
-            shape = self._opened(shapes[i], opening * wide)
+            shape = self._fingers.opened(shapes[i], opening * wide)
             if not self.scene.clear(wrist, shape):
                 continue
             # Half closed nothing may touch, and nearly closed nothing but tips: else the grasp is pushed aside.
-            half = self.scene.clear(wrist, self._opened(shapes[i], 0.5 * opening))
-            tips_only = self.scene.clear(wrist, self._opened(shapes[i], 0.02), tips=True)
+            half = self.scene.clear(wrist, self._fingers.opened(shapes[i], 0.5 * opening))
+            tips_only = self.scene.clear(wrist, self._fingers.opened(shapes[i], 0.02), tips=True)
             cost += 1.5 * (not half) + 1.5 * (not tips_only)
             if best is None or cost < best.cost:
                 best = Start(cost, wrist, shape)
@@ -121,7 +125,9 @@ class Chooser:
         for i in self._others:
             for side in (_TURN, -_TURN):
                 spread = shape.copy()
-                spread[i] = np.clip(spread[i] + side, self._low[i], self._high[i])
+                spread[i] = np.clip(
+                    spread[i] + side * self._fingers.unit[i], self._fingers.low[i], self._fingers.high[i]
+                )
                 moves.append((wrist, spread, 1.0))
         found = []
         for moved, spread, cost in moves:
@@ -138,7 +144,7 @@ class Chooser:
         """A start there with its cost."""
         cost, opened = np.inf, shape
         for wide in (1.0, 2.0, 4.0):
-            opened = self._opened(shape, wide * opening)
+            opened = self._fingers.opened(shape, wide * opening)
             depth = self._predict.depth(wrist, opened)
             if depth == 0.0:
                 cost = self.cost(self._predict(wrist, opened)) + _WIDE * (wide - 1)
@@ -169,11 +175,6 @@ class Chooser:
         mujoco.mju_rotVecQuat(place, wrist[:3] - pivot, there)
         mujoco.mju_mulQuat(quaternion, there, wrist[3:])
         return np.concatenate([pivot + place + by, quaternion])
-
-    def _opened(self, shape: np.ndarray, opening: float) -> np.ndarray:
-        opened = np.array(shape, float)
-        opened[self._closing] = np.maximum(opened[self._closing] - opening, self._low[self._closing])
-        return opened
 
 
 class _Candidate(NamedTuple):

@@ -2,7 +2,6 @@
 """How closing would end, by geometry alone: no force is simulated, nothing is lifted."""
 
 import copy
-import functools
 import itertools
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import mujoco
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ._fingers import Fingers
 from ._hand import Hand
 
 _STEP = 0.05  # share of the way from open to closed that fingers advance between two looks
@@ -47,25 +47,25 @@ class PredictedClosing(NamedTuple):
 class ClosingPredictor:
     """Closes the fingers of a hand on a thing that keeps still, finger by finger until it touches.
 
-    - `model`: of a picking scene; `hand`: the one in it. `centre`: the thing's centre of mass, m, world axes. `finger`: which closing
-      actuator moves each geom, -1 for none.
+    - `model`: of a picking scene; `hand`: the one in it. `centre`: the thing's centre of mass, m, world axes. `fingers`: how
+      they move with commands.
     """
 
     def __init__(self, model: mujoco.MjModel, hand: Hand):
         self.model, self.hand = copy.copy(model), hand
         model = self.model
         self._data = mujoco.MjData(model)
-        self._closing = np.array([model.actuator(name).id for name in hand.closing])
-        self._closed = np.array(hand.closed, float)
-        self._tips = np.array([model.geom(name).id for name in hand.tips])
+        self.fingers = Fingers(model, hand)
+        self._closing, self._closed = self.fingers.closing, self.fingers.closed
+        self._tips = np.array(
+            [int(np.flatnonzero(self.fingers.tip_of == k)[0]) for k in range(len(hand.tips))]
+        )
         root = model.body_rootid[model.geom_bodyid]
         self._hand = root == model.body(hand.palm).id
         self._object = root == model.body("object").id
-        self.finger = _fingers(model, hand)
-        others = self._hand.copy()
-        others[self._tips] = False
+        self._shared = self.fingers.moves[:, self._tips]  # which closing actuators move which tips
+        others = self._hand & (self.fingers.tip_of < 0)
         model.geom_margin[others] = MARGIN
-        self._qpos = functools.partial(set_fingers, model, self._data, couplings(model))
         mujoco.mj_kinematics(model, self._data)
         self.centre = self._data.xipos[model.body("object").id].copy()
 
@@ -76,21 +76,23 @@ class ClosingPredictor:
         data, closing = self._data, self._closing
         data.joint("wrist").qpos[:] = wrist
         commands = np.array(shape, float)
-        way = np.maximum(self._closed - commands[closing], 0.0)
-        step = _STEP * np.maximum(self._closed - self.model.actuator_ctrlrange[closing, 0], 1e-9)
+        sign, fingers = self.fingers.sign, self.fingers
+        way = np.maximum(sign * (self._closed - commands[closing]), 0.0)
+        open_ = np.where(sign > 0, fingers.low[closing], fingers.high[closing])
+        step = _STEP * np.maximum(sign * (self._closed - open_), 1e-9)
         start = commands[closing].copy()
         stopped = np.zeros(len(closing), bool)
         done = np.zeros(len(closing))  # how far each has closed
         while not np.all(stopped | (done >= way)):
             done = np.where(stopped, done, np.minimum(done + step, way))
-            stopped |= self._stops(commands, start + done)
+            stopped |= self._stops(commands, start + sign * done)
         low, high = np.maximum(done - step, 0.0), done.copy()
         for _ in range(_HALVINGS):
             middle = np.where(stopped, 0.5 * (low + high), done)
             # A finger that was stopped by another finger's reach is looked at together with it, as in the steps before.
-            touches = self._stops(commands, start + middle)
+            touches = self._stops(commands, start + sign * middle)
             low, high = np.where(touches, low, middle), np.where(touches, middle, high)
-        end = start + np.where(stopped, high, done) + _PRESSED * step / _STEP * stopped
+        end = start + sign * np.where(stopped, high, done) + sign * (_PRESSED * step / _STEP * stopped)
         self._stops(commands, end)
         return self._ended(commands, end)
 
@@ -111,29 +113,31 @@ class ClosingPredictor:
 
     def _pose(self, wrist: np.ndarray, shape: np.ndarray) -> None:
         self._data.joint("wrist").qpos[:] = wrist
-        self._qpos(shape)
+        self.fingers.place(self._data, shape)
         mujoco.mj_kinematics(self.model, self._data)
 
     def _stops(self, commands: np.ndarray, closing: np.ndarray) -> Bool[np.ndarray, " closing"]:
         """Which fingers touch the object or the table with these closing commands."""
         commands[self._closing] = closing
-        self._qpos(commands)
+        self.fingers.place(self._data, commands)
         mujoco.mj_kinematics(self.model, self._data)
         mujoco.mj_collision(self.model, self._data)
-        found = np.zeros(len(closing), bool)
+        found, touched = np.zeros(len(closing), bool), np.zeros(len(self._tips), bool)
         contact, count = self._data.contact, self._data.ncon
         for one, two in contact.geom[:count][contact.dist[:count] < 0.0].tolist():
             part = one if self._hand[one] else two
-            if self._hand[part] and self.finger[part] >= 0:
-                found[self.finger[part]] = True
-        return found
+            if self._hand[part]:
+                k = int(self.fingers.tip_of[part])
+                touched[k] |= k >= 0
+                # What closes several tips goes on until all of them touch: the palm gives way to the first.
+                found |= self.fingers.moves[:, part] & ((k < 0) | (self._shared.sum(1) < 2))
+        return found | (self._shared.sum(1) > 1) & ~(self._shared & ~touched).any(1)
 
     def _ended(self, commands: np.ndarray, end: np.ndarray) -> PredictedClosing:
         data, tips = self._data, self._tips
         count = len(tips)
         places, normals, seen = np.zeros((count, 3)), np.zeros((count, 3)), np.zeros(count)
         other, table, room = False, False, MARGIN
-        rows = {int(tip): k for k, tip in enumerate(tips)}
         for i in range(data.ncon):
             contact = data.contact[i]
             one, two = (int(g) for g in contact.geom)
@@ -145,8 +149,8 @@ class ClosingPredictor:
             if not (self._object[one] or self._object[two]):
                 table = True
                 continue
-            k = rows.get(one if self._hand[one] else two)
-            if k is None:
+            k = int(self.fingers.tip_of[one if self._hand[one] else two])
+            if k < 0:
                 other = True
                 continue
             places[k] += contact.pos
@@ -163,54 +167,17 @@ class ClosingPredictor:
         )
 
     def _pushes(self, commands: np.ndarray, places: np.ndarray) -> Float[np.ndarray, "tips 3"]:
-        """By a small step of all fingers at once: each moves its own tip only."""
+        """By a small step of all closing commands at once."""
         data, tips = self._data, self._tips
         small = 1e-5
         axes, centres = data.geom_xmat[tips].reshape(-1, 3, 3).copy(), data.geom_xpos[tips].copy()
         held = np.einsum("tij,ti->tj", axes, places - centres)
         moved = commands.copy()
-        moved[self._closing] -= small
-        self._qpos(moved)
+        moved[self._closing] -= self.fingers.sign * small * self.fingers.unit[self._closing]
+        self.fingers.place(self._data, moved)
         mujoco.mj_kinematics(self.model, data)
         after = np.einsum("tij,tj->ti", data.geom_xmat[tips].reshape(-1, 3, 3), held) + data.geom_xpos[tips]
         return (places - after) / small
-
-
-def couplings(model: mujoco.MjModel) -> list[tuple[int, int, np.ndarray]]:
-    """Joints that follow others: the addresses of both, and the polynomial."""
-    return [
-        (
-            int(model.jnt_qposadr[model.eq_obj1id[i]]),
-            int(model.jnt_qposadr[model.eq_obj2id[i]]),
-            model.eq_data[i, :5].copy(),
-        )
-        for i in np.flatnonzero(model.eq_type == int(mujoco.mjtEq.mjEQ_JOINT))
-    ]
-
-
-def set_fingers(model: mujoco.MjModel, data: mujoco.MjData, coupled: list, commands: np.ndarray) -> None:
-    """Joints as the commands of all actuators say, and those that follow them."""
-    data.qpos[model.jnt_qposadr[model.actuator_trnid[:, 0]]] = commands
-    for one, two, polynomial in coupled:
-        x = data.qpos[two]
-        data.qpos[one] = (
-            (((polynomial[4] * x + polynomial[3]) * x) + polynomial[2]) * x + polynomial[1]
-        ) * x + polynomial[0]
-
-
-def _fingers(model: mujoco.MjModel, hand: Hand) -> np.ndarray:
-    """Which closing actuator moves each geom: the last on the way from the palm; -1 for none."""
-    moved_by = {
-        int(model.actuator_trnid[model.actuator(name).id, 0]): k for k, name in enumerate(hand.closing)
-    }
-    for i in np.flatnonzero(model.eq_type == int(mujoco.mjtEq.mjEQ_JOINT)):
-        if int(model.eq_obj2id[i]) in moved_by:
-            moved_by.setdefault(int(model.eq_obj1id[i]), moved_by[int(model.eq_obj2id[i])])
-    finger = np.full(model.nbody, -1)
-    for body in range(1, model.nbody):
-        joint = int(model.body_jntadr[body])
-        finger[body] = moved_by.get(joint, finger[model.body_parentid[body]])
-    return finger[model.geom_bodyid]
 
 
 def needed_friction(

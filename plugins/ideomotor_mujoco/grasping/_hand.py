@@ -8,9 +8,10 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from ideomotor.errors import DataError
+from ideomotor.errors import DataError, did_you_mean
 
 from .._model import compile_spec, name_of, read_spec
+from ._fingers import Fingers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,15 +32,16 @@ class Hand:
          closed: [0.04], preshapes: [[0.0]], speed: 0.1}
 
     - `model`: the path of an MJCF file, its XML, or an object with `spec()`. Its root body is the palm, without a
-      joint of its own; its actuators are position servos.
+      joint of its own; its actuators are position servos, of joints or tendons, with any gain, gear and range (such as 0 to 255).
+      An actuator may move several fingers, and several may move one.
     - `palm`: the name of that body. `grasp`: a site on the palm's surface whose z axis points to what is grasped,
       and whose x axis runs along the opening of the fingers.
-    - `tips`: the geoms of the finger tips, one per finger, in the order of a grasp's contacts.
-    - `closing`: the actuators that close fingers; `closed`: their commands when fully closed.
+    - `tips`: the geoms of the finger tips, or their bodies, one per finger, in the order of a grasp's contacts.
+    - `closing`: the actuators that close fingers; `closed`: their commands when fully closed, above or below the open ones.
     - `preshapes`: commands of all actuators before closing, one row each.
-    - `speed`: of the closing commands, rad/s (m/s for slides).
+    - `speed`: of the closing commands, per second: rad/s for servos of hinges, m/s for slides.
 
-    Raises a `DataError` for names that the model does not have.
+    Raises a `DataError` for names that the model does not have, commands out of range, and tips that closing does not bring together.
     """
 
     model: Any
@@ -60,13 +62,23 @@ class Hand:
         names = {
             "body": (mujoco.mjtObj.mjOBJ_BODY, [self.palm]),
             "site": (mujoco.mjtObj.mjOBJ_SITE, [self.grasp]),
-            "geom": (mujoco.mjtObj.mjOBJ_GEOM, self.tips),
             "actuator": (mujoco.mjtObj.mjOBJ_ACTUATOR, self.closing),
         }
         for kind, (number, wanted) in names.items():
             for name in wanted:
                 if mujoco.mj_name2id(model, number, name) < 0:
                     raise DataError(f"{self.name} has no {kind} {name!r}; name one that its model has.")
+        for name in self.tips:
+            if all(
+                mujoco.mj_name2id(model, kind, name) < 0
+                for kind in (mujoco.mjtObj.mjOBJ_GEOM, mujoco.mjtObj.mjOBJ_BODY)
+            ):
+                known = [model.geom(i).name for i in range(model.ngeom)] + [
+                    model.body(i).name for i in range(1, model.nbody)
+                ]
+                raise DataError(
+                    f"{self.name} has no geom or body {name!r} for a tip.{did_you_mean(name, filter(None, known))}"
+                )
         palm = model.body(self.palm)
         if palm.parentid[0] != 0 or palm.jntnum[0] != 0:
             raise DataError(
@@ -79,7 +91,58 @@ class Hand:
             )
         if not self.preshapes or any(len(row) != model.nu for row in self.preshapes):
             raise DataError(
-                f"{self.name} has {model.nu} actuators, so that each pre-shape has {model.nu} numbers."
+                f"{self.name} has {model.nu} actuators, so each pre-shape needs {model.nu} numbers."
+            )
+        self._check_actuators(model)
+        self._check_closing(model)
+
+    def _check_actuators(self, model: mujoco.MjModel) -> None:
+        """Position servos, asked for commands within their ranges; a site on the palm."""
+        fixed = model.actuator_gaintype == int(mujoco.mjtGain.mjGAIN_FIXED)
+        affine = model.actuator_biastype == int(mujoco.mjtBias.mjBIAS_AFFINE)
+        servo = fixed & affine & (model.actuator_gainprm[:, 0] != 0) & (model.actuator_biasprm[:, 1] < 0)
+        for i in np.flatnonzero(~servo):
+            raise DataError(
+                f"{self.name}: actuator {model.actuator(int(i)).name!r} is not a position servo, and fingers are placed by their "
+                f"positions; make it a <position> (or a <general> with an affine bias)."
+            )
+        if model.site_bodyid[model.site(self.grasp).id] != model.body(self.palm).id:
+            raise DataError(
+                f"{self.name}: the site {self.grasp!r} is not on the palm {self.palm!r}; move it there."
+            )
+        rows = np.array(self.preshapes, float)
+        closed = np.array(self.preshapes[0], float)
+        closed[[model.actuator(name).id for name in self.closing]] = self.closed
+        for what, row in [("closed", closed), *(("pre-shape", row) for row in rows)]:
+            low, high = model.actuator_ctrlrange.T
+            outside = model.actuator_ctrllimited.astype(bool) & ((row < low - 1e-3) | (row > high + 1e-3))
+            for i in np.flatnonzero(outside):
+                raise DataError(
+                    f"{self.name}: the {what} command {row[i]:g} of actuator {model.actuator(int(i)).name!r} is out of its range, "
+                    f"{low[i]:g} to {high[i]:g}."
+                )
+
+    def _check_closing(self, model: mujoco.MjModel) -> None:
+        """Closing moves every tip, and brings them nearer to each other."""
+        fingers, data = Fingers(model, self), mujoco.MjData(model)
+        ways = []
+        for share in np.linspace(0.0, 1.0, 6):
+            commands = np.array(self.preshapes[0], float)
+            commands[fingers.closing] += share * (fingers.closed - commands[fingers.closing])
+            fingers.place(data, commands)
+            mujoco.mj_kinematics(model, data)
+            ways.append([data.geom_xpos[fingers.tip_of == k].mean(0) for k in range(len(self.tips))])
+        places = np.array(ways)
+        for k in np.flatnonzero(np.ptp(places, axis=0).max(1) < 1e-4):
+            raise DataError(
+                f"{self.name}: closing {', '.join(self.closing)} does not move the tip {self.tips[k]!r}; name the actuators "
+                f"that close it."
+            )
+        apart = np.linalg.norm(places[:, :, None] - places[:, None], axis=-1).sum((1, 2))
+        if len(self.tips) > 1 and apart.min() > 0.99 * apart[0]:
+            raise DataError(
+                f"{self.name}: closing from the first pre-shape to closed={self.closed} does not bring the tips together; "
+                f"exchange the open and the closed commands."
             )
 
     @property

@@ -5,11 +5,16 @@ import functools
 import hashlib
 import io
 import os
+import threading
+import warnings
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
+from tqdm import tqdm
 
 from ideomotor import write_bytes
 from ideomotor.errors import DataError, PluginError
@@ -20,7 +25,13 @@ SUFFIXES = (".obj", ".stl", ".ply")
 
 _CONCAVITY = 0.05  # of CoACD: how far, relative to its size, a part's hull may stand off the part
 _LARGEST, _SMALLEST = 1.0, 0.01  # m; what a hand may pick up has a longest side between them
+_TYPICAL = (
+    0.1  # m; of several units that fit, the one is named first in which the longest side is nearest to it
+)
 _UNITS = {0.001: "millimetres", 0.0254: "inches", 0.01: "centimetres", 1000.0: "kilometres"}
+_CORNERS = 400  # of a convex part, at most
+_MANY = 5000  # triangles, from where on CoACD works on a coarser mesh, so that it takes seconds rather than minutes
+_COARSE = {"preprocess_mode": "on", "preprocess_resolution": 30, "mcts_iterations": 30, "resolution": 1000}
 
 
 def mesh_parts(path: Path | str, scale: float | int = 1.0) -> Parts:
@@ -47,15 +58,33 @@ def _parts(path: Path, digest: str, scale: float) -> Parts:
     trimesh, coacd = _libraries()
     mesh = _solid(trimesh, path, scale)
     if mesh.is_convex:
-        return [np.asarray(mesh.vertices, float)]
+        return [_few_corners(path, np.asarray(mesh.vertices, float), scale)]
     kept = _cache(digest)
     if kept is not None and kept.is_file():
-        with np.load(kept, allow_pickle=False) as arrays:
+        # A file that was damaged is made again.
+        with (
+            contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile),
+            np.load(io.BytesIO(kept.read_bytes()), allow_pickle=False) as arrays,
+        ):
             return [arrays[f"part {i}"] for i in range(len(arrays.files))]
     coacd.set_log_level("error")
-    cut = coacd.run_coacd(
-        coacd.Mesh(mesh.vertices, mesh.faces), threshold=_CONCAVITY, seed=0, max_ch_vertex=64, decimate=True
-    )
+    large = len(mesh.faces) > _MANY
+    options: Any = _COARSE if large else {}
+    if large:
+        warnings.warn(
+            f"{path} has {len(mesh.faces)} triangles: its parts are cut from a coarser mesh, which differs by up to "
+            f"{1e3 * scale * mesh.extents.max() / _COARSE['preprocess_resolution']:.2g} mm.",
+            stacklevel=4,
+        )
+    with _clock(f"Cutting {path.name} into convex parts"):
+        cut = coacd.run_coacd(
+            coacd.Mesh(mesh.vertices, mesh.faces),
+            threshold=_CONCAVITY,
+            seed=0,
+            max_ch_vertex=64,
+            decimate=True,
+            **options,
+        )
     parts = [np.asarray(vertices, float) for vertices, _ in cut]
     parts = [part for part in parts if _volume(part) > 1e-6 * mesh.volume]
     if kept is not None:
@@ -77,6 +106,9 @@ def _solid(trimesh: Any, path: Path, scale: float) -> Any:
         ) from error
     if not len(getattr(mesh, "faces", ())):
         raise DataError(f"{path} has no triangles; export it as a mesh of triangles.")
+    mesh.merge_vertices(
+        merge_tex=True, merge_norm=True
+    )  # corners are split where textures or normals have seams
     _check_size(path, np.ptp(mesh.vertices, axis=0).max(), scale)
     if not mesh.is_watertight:
         edges = len(trimesh.grouping.group_rows(mesh.edges_sorted, require_count=1))
@@ -106,12 +138,53 @@ def _check_size(path: Path, longest: float, scale: float) -> None:
     if _SMALLEST <= size <= _LARGEST:
         return
     fitting = [s for s in _UNITS if _SMALLEST <= longest * s <= 0.5 * _LARGEST]
-    fix = (
-        f"its lengths look like {_UNITS[fitting[0]]}: give scale={fitting[0]:g} (--scale {fitting[0]:g})"
-        if fitting
-        else "give the scale, in metres per unit of the file"
-    )
+    fitting.sort(key=lambda s: abs(np.log(longest * s / _TYPICAL)))
+    fix = "give the scale, in metres per unit of the file"
+    if fitting:
+        fix = (
+            f"its lengths look like {_UNITS[fitting[0]]}: give scale={fitting[0]:g} (--scale {fitting[0]:g})"
+        )
+        fix += "".join(f", or {s:g} if they are {_UNITS[s]}" for s in fitting[1:])
     raise DataError(f"{path} would be {size:.3g} m long with scale={scale:g}; {fix}.")
+
+
+def _few_corners(path: Path, corners: np.ndarray, scale: float) -> np.ndarray:
+    """A convex part with few enough corners for collisions to be quick: those farthest out in evenly spread directions."""
+    if len(corners) <= _CORNERS:
+        return corners
+    i = np.arange(_CORNERS) + 0.5
+    polar, turn = (
+        np.arccos(1 - 2 * i / _CORNERS),
+        np.pi * (1 + 5**0.5) * i,
+    )  # Fibonacci's spiral on the sphere
+    directions = np.stack([np.cos(turn) * np.sin(polar), np.sin(turn) * np.sin(polar), np.cos(polar)], 1)
+    farthest = [np.argmax(corners @ direction) for direction in directions]
+    few = corners[np.unique(farthest)]
+    off = float(ConvexHull(corners).volume / ConvexHull(few).volume) - 1
+    warnings.warn(
+        f"{path} has {len(corners)} corners: {len(few)} of them are used, with {100 * off:.2g} % less volume.",
+        stacklevel=5,
+    )
+    return few
+
+
+@contextlib.contextmanager
+def _clock(what: str) -> Iterator[None]:
+    """The seconds that something takes, shown while it runs if it takes more than two."""
+    done = threading.Event()
+
+    def run():
+        with tqdm(desc=what, delay=2.0, disable=None, bar_format="{desc}: {elapsed}") as bar:
+            while not done.wait(0.5):
+                bar.update()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def _sides(lengths: np.ndarray) -> str:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from .._model import compile_spec, read_spec
 from ._chain import check_graspable
 from ._choosing import START_CHECKS, Chooser, Start, candidates
-from ._closing import couplings, set_fingers
+from ._fingers import Fingers
 from ._hand import Hand, three_finger_hand
 from ._object import CONTACT, GraspObject, Settings, table
 
@@ -75,6 +75,8 @@ class PickingScene:
         spec = table(self.settings)
         hand = read_spec(self.hand.model)
         for geom in hand.geoms:
+            if not (geom.contype or geom.conaffinity):
+                continue  # only to be looked at
             geom.contype, geom.conaffinity = 1, 0
             geom.friction = [self.settings.friction, 0.005, 0.0001]
             for name, value in CONTACT.items():
@@ -122,7 +124,6 @@ class PickingScene:
         model = self.model
         root = model.body_rootid[model.geom_bodyid]
         return {
-            "tips": [model.geom(name).id for name in self.hand.tips],
             "hand": np.flatnonzero(root == model.body(self.hand.palm).id),
             "object": np.flatnonzero(root == model.body("object").id),
             "table": model.geom("table").id,
@@ -130,11 +131,21 @@ class PickingScene:
 
     @functools.cached_property
     def lead(self) -> Float[np.ndarray, " closing"]:
-        """How far the closing commands may run ahead of the fingers: what makes them push with their full force."""
-        closing = [self.model.actuator(name).id for name in self.hand.closing]
-        force = self.model.actuator_forcerange[closing, 1] / self.settings.backdrive
-        limited = self.model.actuator_forcelimited[closing].astype(bool)
-        return np.where(limited, force / self.model.actuator_gainprm[closing, 0], 0.1 * self.hand.speed)
+        """How far the closing commands may run ahead of the fingers, up or down: what makes them push with their full force."""
+        model, at = self.model, self.fingers.closing
+        force = (
+            np.where(self.fingers.sign > 0, *np.abs(model.actuator_forcerange[at, ::-1].T))
+            / self.settings.backdrive
+        )
+        limited = model.actuator_forcelimited[at].astype(bool)
+        return self.fingers.sign * np.where(
+            limited, force / np.abs(model.actuator_gainprm[at, 0]), 0.1 * self.hand.speed
+        )
+
+    @functools.cached_property
+    def fingers(self) -> Fingers:
+        """How the fingers move with their commands."""
+        return Fingers(self.model, self.hand)
 
     def digest(self) -> str:
         """A hash of the hand and the physics, for data sets: grasps of another hand do not mix with these."""
@@ -262,13 +273,9 @@ class PickingScene:
         data.joint("wrist").qpos[:] = wrist
         data.mocap_pos[0], data.mocap_quat[0] = wrist[:3], wrist[3:]
         data.ctrl[:] = shape
-        set_fingers(model, data, self._coupled, shape)
+        self.fingers.place(data, np.asarray(shape, float))
         data.eq_active[model.eq("still").id] = self.settings.held_while_closing
         mujoco.mj_forward(model, data)
-
-    @functools.cached_property
-    def _coupled(self) -> list:
-        return couplings(self.model)
 
     def _touching(self) -> tuple[set[int], set[int], bool]:
         """Tips that touch the object, other parts of the hand that do, and whether the hand touches the table."""
@@ -279,47 +286,48 @@ class PickingScene:
                 on_table |= one in geoms["hand"] or two in geoms["hand"]
                 continue
             part = one if one in geoms["hand"] else two
-            (tips if part in geoms["tips"] else others).add(part)
+            tip = int(self.fingers.tip_of[part])
+            tips.add(tip) if tip >= 0 else others.add(part)
         return tips, others, on_table
 
     def _contacts(self) -> tuple[np.ndarray, np.ndarray]:
         """Where each tip touches, and the object's outward normal there; means over a tip's contacts."""
-        data, tips = self.data, self._geoms["tips"]
-        places, normals = np.zeros((len(tips), 3)), np.zeros((len(tips), 3))
-        counts = np.zeros(len(tips))
+        data, tip_of, count = self.data, self.fingers.tip_of, len(self.hand.tips)
+        places, normals, counts = np.zeros((count, 3)), np.zeros((count, 3)), np.zeros(count)
         objects = set(self._geoms["object"].tolist())
         for i in range(data.ncon):
             contact = data.contact[i]
-            for k, tip in enumerate(tips):
-                if tip in contact.geom and (contact.geom[0] in objects or contact.geom[1] in objects):
-                    sign = 1.0 if contact.geom[1] == tip else -1.0
-                    places[k] += contact.pos
-                    normals[k] += sign * contact.frame[:3]
-                    counts[k] += 1
+            one, two = (int(g) for g in contact.geom)
+            k = int(max(tip_of[one], tip_of[two]))
+            if k >= 0 and (one in objects or two in objects):
+                places[k] += contact.pos
+                normals[k] += (1.0 if tip_of[two] >= 0 else -1.0) * contact.frame[:3]
+                counts[k] += 1
         with np.errstate(invalid="ignore", divide="ignore"):
             return places / counts[:, None], normals / np.linalg.norm(normals, axis=1, keepdims=True)
 
     def _close(self, shape: np.ndarray, watch: Callable[[mujoco.MjData], Any]) -> None:
         """Commands advance at the hand's speed, but never run further ahead of a finger than its force needs."""
-        model, data, hand = self.model, self.data, self.hand
-        indices = [model.actuator(name).id for name in hand.closing]
-        goal = np.array(hand.closed)
+        model, data, hand, fingers = self.model, self.data, self.hand, self.fingers
+        indices, sign, goal = fingers.closing, fingers.sign, fingers.closed
         chunk = 10
         dt = chunk * self.settings.timestep
-        joints = model.actuator_trnid[indices, 0]
-        places, dofs = model.jnt_qposadr[joints], model.jnt_dofadr[joints]
         command = shape[indices]
         for step in range(round(self.settings.close / dt)):
-            command = np.minimum(np.minimum(command + hand.speed * dt, data.qpos[places] + self.lead), goal)
+            ahead = np.minimum(
+                sign * (command + sign * hand.speed * dt),
+                sign * (fingers.commands(data)[indices] + self.lead),
+            )
+            command = sign * np.minimum(ahead, sign * goal)
             data.ctrl[indices] = command
             mujoco.mj_step(model, data, chunk)
             watch(data)
             # At rest while the commands are ahead: stalled, or closed on nothing.
-            lag = command - data.qpos[places]
+            lag = sign * (command - fingers.commands(data)[indices])
             if (
                 step > 5
-                and np.all(np.abs(data.qvel[dofs]) < 0.02 * hand.speed)
-                and np.all((lag > 0.9 * self.lead) | (command >= goal))
+                and np.all(np.abs(fingers.speeds(data)[indices]) < 0.02 * hand.speed)
+                and np.all((lag > 0.9 * np.abs(self.lead)) | (sign * command >= sign * goal))
             ):
                 return
 

@@ -120,7 +120,7 @@ class WristPlacement:
 
     @property
     def _kinds(self) -> int:
-        return self.grid * self.grid
+        return min(self.grid * self.grid, len(self._shapes))
 
     def _tip_ends(self, x):
         return self._tips.tips(self._commands(x[6:])) @ _matrix(x[3:6]).T + x[:3]

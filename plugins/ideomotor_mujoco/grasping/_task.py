@@ -16,11 +16,19 @@ from .._modes import AbstractMode
 from .._plant import MujocoPlant
 from .._robot import Robot
 from ._camera import upright
+from ._fingers import actuator_lengths, servo_law, tip_geoms
 from ._hand import Hand, three_finger_hand
 from ._object import GraspObject, Settings
 from ._picking import PickingScene
 
 HOME = (0.0, 0.0, 0.6, 0.0, 1.0, 0.0, 0.0)  # above the table, looking down
+
+
+def _held(robot: Robot) -> np.ndarray:
+    """The commands that hold the fingers where they are."""
+    model, data = robot.model, robot.data
+    scale, shift = servo_law(model)
+    return scale * actuator_lengths(model, data) + shift
 
 
 class Outcome(NamedTuple):
@@ -47,9 +55,10 @@ class PalmAndFingers(AbstractMode):
     Above a half the clamp keeps the object still on the table, as Veres et al. (2017) do until all fingers have closed; once let go it
     stays so. With `held_while_closing=False` in the scene's settings the object is free from the start.
 
-    - `tips`: the geoms of the finger tips.
-    - `closing`, `lead`: actuators that close fingers, and how far their commands may run ahead of the fingers, rad (m): what makes
-      them close with no more than their force. What a finger has closed it keeps while its command is no lower.
+    - `tips`: the geoms, or bodies, of the finger tips.
+    - `closing`, `lead`: actuators that close fingers, and how far their commands may run ahead of the fingers, rad (m), below zero for
+      those that close downwards: what makes them close with no more than their force. What a finger has closed it keeps while its
+      command asks for no more opening.
 
     Feedback `touching`: which tips touch the object (`tips`), whether another part of the hand does (`other`), and whether the hand
     touches the table (`table`), each 0 or 1.
@@ -69,8 +78,7 @@ class PalmAndFingers(AbstractMode):
 
     def start(self, robot: Robot) -> None:
         """Fingers stay where they are."""
-        for i in range(robot.model.nu):
-            robot.data.ctrl[i] = robot.data.qpos[robot.model.jnt_qposadr[robot.model.actuator_trnid[i, 0]]]
+        robot.data.ctrl[:] = _held(robot)
 
     def rest(self, robot: Robot) -> Float[np.ndarray, " numbers"]:
         """Where it is, with the object clamped."""
@@ -91,28 +99,28 @@ class PalmAndFingers(AbstractMode):
     def act(self, robot: Robot, command: Any, elapsed: float) -> None:
         model, data = robot.model, robot.data
         wanted = command[7:-1]
-        closing = [model.actuator(name).id for name in self.closing]
-        there = data.qpos[model.jnt_qposadr[model.actuator_trnid[closing, 0]]]
-        kept = np.maximum(data.ctrl[closing], there + np.asarray(self.lead))
+        closing, lead = [model.actuator(name).id for name in self.closing], np.asarray(self.lead)
+        sign = np.where(lead < 0, -1.0, 1.0)
+        kept = np.maximum(sign * data.ctrl[closing], sign * (_held(robot)[closing] + lead))
         data.ctrl[:] = wanted
-        data.ctrl[closing] = np.minimum(wanted[closing], kept)
+        data.ctrl[closing] = sign * np.minimum(sign * wanted[closing], kept)
 
     def observe(self, robot: Robot) -> dict[str, Any]:
         model, data = robot.model, robot.data
         root = model.body_rootid[model.geom_bodyid]
-        tips = [model.geom(name).id for name in self.tips]
-        hand = root == root[tips[0]]
+        tip_of = tip_geoms(model, self.tips)
+        hand = root == root[np.argmax(tip_of >= 0)]
         thing = root == model.body("object").id
-        touching = {"tips": np.zeros(len(tips)), "other": np.zeros(()), "table": np.zeros(())}
+        touching = {"tips": np.zeros(len(self.tips)), "other": np.zeros(()), "table": np.zeros(())}
         for pair in data.contact.geom[: data.ncon]:
             if not hand[pair].any():
                 continue
             if not thing[pair].any():
                 touching["table"] = np.ones(())
                 continue
-            part = int(pair[hand[pair]][0])
-            if part in tips:
-                touching["tips"][tips.index(part)] = 1.0
+            tip = tip_of[pair[hand[pair]][0]]
+            if tip >= 0:
+                touching["tips"][tip] = 1.0
             else:
                 touching["other"] = np.ones(())
         return {"touching": touching}

@@ -11,17 +11,19 @@ trimesh = pytest.importorskip("trimesh")
 coacd = pytest.importorskip("coacd")
 creation = pytest.importorskip("trimesh.creation")
 
-# Parts as they are before an object centres them; their cache is per process.
+# The cache of parts in this process, which the tests clear.
 from ideomotor_mujoco.grasping import (  # noqa: E402
     TRAINING,
     UNSEEN,
     GraspObject,
     PickingScene,
     _mesh,  # noqa: E402
+    check_graspable,
+    mesh_parts,
     parallel_jaw,
+    settled,
     three_finger_hand,
 )
-from ideomotor_mujoco.grasping._mesh import mesh_parts  # noqa: E402
 
 INNER, OUTER, HEIGHT = 0.030, 0.036, 0.09
 
@@ -116,6 +118,86 @@ def test_lengths_that_cannot_be_metres_are_refused_and_the_scale_is_named(tmp_pa
     np.testing.assert_allclose(
         np.ptp(GraspObject(str(path), scale=unit).parts[0], 0), [0.05, 0.06, 0.07], rtol=1e-4
     )
+
+
+@pytest.mark.parametrize(
+    ("sides", "unit", "name"), [((7, 6, 10), 0.01, "centimetres"), ((70, 60, 100), 0.001, "millimetres")]
+)
+def test_of_units_that_fit_the_likeliest_comes_first_and_its_advice_works(tmp_path, sides, unit, name):
+    path = written(box(*sides), tmp_path / "box.obj")
+    with pytest.raises(DataError, match=rf"look like {name}: give scale={unit:g} \(--scale {unit:g}\)"):
+        mesh_parts(path)
+    (part,) = mesh_parts(path, unit)
+    np.testing.assert_allclose(np.ptp(part, 0), [0.07, 0.06, 0.1], rtol=1e-4)
+
+
+SEAMS = """vt 0 0
+vt 1 0
+vt 1 1
+vt 0 1
+vn 0 0 -1
+vn 0 0 1
+vn 0 -1 0
+vn 0 1 0
+vn -1 0 0
+vn 1 0 0
+f 1/1/1 3/2/1 4/3/1 2/4/1
+f 5/1/2 6/2/2 8/3/2 7/4/2
+f 1/1/3 2/2/3 6/3/3 5/4/3
+f 3/1/4 7/2/4 8/3/4 4/4/4
+f 1/1/5 5/2/5 7/3/5 3/4/5
+f 2/1/6 4/2/6 8/3/6 6/4/6
+"""
+
+
+def test_seams_of_textures_and_normals_are_no_openings(tmp_path):
+    corners = [(x, y, z) for z in (0, 0.04) for y in (0, 0.04) for x in (0, 0.04)]
+    path = tmp_path / "cube.obj"
+    path.write_text("".join(f"v {x} {y} {z}\n" for x, y, z in corners) + SEAMS)
+    (part,) = mesh_parts(path)
+    assert len(part) == 8 and ConvexHull(part).volume == pytest.approx(0.04**3)
+
+
+def test_a_convex_mesh_of_many_triangles_is_taken_with_few_corners(tmp_path):
+    path = written(creation.icosphere(subdivisions=6, radius=0.04), tmp_path / "ball.stl")
+    with pytest.warns(
+        UserWarning, match=r"ball\.stl has 40962 corners: 400 of them are used, with 1\.\d % less volume"
+    ):
+        (part,) = mesh_parts(path)
+    assert ConvexHull(part).volume == pytest.approx(4 / 3 * np.pi * 0.04**3, rel=0.02)
+    check_graspable(settled(GraspObject(str(path))), three_finger_hand())  # 25 GiB with all corners
+
+
+@pytest.mark.thorough
+def test_a_scan_of_many_triangles_is_cut_on_a_coarser_mesh(tmp_path):
+    mesh = creation.icosphere(subdivisions=6, radius=0.04)
+    v = mesh.vertices
+    waves = 0.25 * np.sin(5 * np.arctan2(v[:, 1], v[:, 0])) * (1 - (v[:, 2] / 0.04) ** 2)
+    noise = np.random.default_rng(0).normal(scale=2e-4, size=v.shape)
+    scan = trimesh.Trimesh(v * (1 + waves[:, None]) + noise, mesh.faces, process=False)
+    path = written(scan, tmp_path / "scan.stl")
+    with pytest.warns(
+        UserWarning, match=r"scan\.stl has 81920 triangles: its parts are cut from a coarser mesh"
+    ):
+        parts = mesh_parts(path)
+    assert sum(ConvexHull(part).volume for part in parts) == pytest.approx(scan.volume, rel=0.1)
+
+
+def test_a_damaged_cache_is_made_again(tmp_path, pipe):
+    path = written(pipe, tmp_path / "pipe.stl")
+    parts = mesh_parts(path)
+    (kept,) = (tmp_path / "cache" / "meshes").glob("*.npz")
+    kept.write_bytes(kept.read_bytes()[:100])
+    _mesh._parts.cache_clear()
+    for part, again in zip(parts, mesh_parts(path), strict=True):
+        np.testing.assert_array_equal(part, again)
+    np.load(kept).close()
+
+
+def test_a_pose_does_not_depend_on_how_the_path_is_written(tmp_path, monkeypatch):
+    path = written(box(0.05, 0.06, 0.07), tmp_path / "box.obj")
+    monkeypatch.chdir(tmp_path)
+    assert settled(GraspObject("box.obj"), seed=3).pose == settled(GraspObject(str(path)), seed=3).pose
 
 
 def test_a_file_without_a_mesh_is_refused_in_one_sentence(tmp_path):
