@@ -65,11 +65,11 @@ def read_npz(
 
 def _numbered(names: list[str]) -> list[str]:
     """Recordings of one task often share its name; theirs get a number."""
-    count: Counter[str] = Counter()
+    total, count = Counter(names), Counter()
     found = []
     for name in names:
         count[name] += 1
-        found.append(f"{name}-{count[name]}" if names.count(name) > 1 else name)
+        found.append(f"{name}-{count[name]}" if total[name] > 1 else name)
     return found
 
 

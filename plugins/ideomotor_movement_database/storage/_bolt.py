@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import threading
 import warnings
 from collections.abc import Callable
@@ -15,12 +16,13 @@ from ideomotor.errors import DataError
 
 from ..graph._graph import TransitionGraph
 from . import _tables
-from ._store import AbstractGraphStore
+from ._store import AbstractGraphStore, check_reads
 from ._tables import Column, Table
 
 PASSWORD = "IDEOMOTOR_BOLT_PASSWORD"
 _BATCH = 5_000  # rows per statement
 _SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
+_PLAIN = re.compile(r"[\w+.-]*:?(//)?[\w.-]*(\[[0-9a-fA-F:.]+\])?(:\d*)?/?")
 _INDEXES = (  # of Neo4j and ArcadeDB, and of Memgraph; a server without either is slow to fill and correct
     f"CREATE INDEX movement_node_id IF NOT EXISTS FOR (n:{_tables.NODE}) ON (n.id)",
     f"CREATE INDEX ON :{_tables.NODE}(id)",
@@ -47,13 +49,14 @@ class BoltStore(AbstractGraphStore):
         timeout: float = 10.0,
         patience: float = 600.0,
     ):
-        parts = urlsplit(url)
-        if "@" in parts.netloc:
+        # A URL with more than a server in it is not shown: there may be a password.
+        if not _PLAIN.fullmatch(url):
             raise DataError(
-                f"Leave user and password out of the server's URL; set {PASSWORD} in the environment."
+                f"Give the server's URL without user, password, path or options; set {PASSWORD} in the environment."
             )
+        parts = urlsplit(url)
         if parts.scheme not in _SCHEMES or not parts.hostname:
-            raise DataError(f"{url!r} is no Bolt server; give a URL such as bolt://localhost:7687.")
+            raise DataError(f"{url!r} is not a Bolt server; give a URL such as bolt://localhost:7687.")
         self.url, self.user, self.database = url, user, database
         self.timeout, self.patience = timeout, patience
         secret = os.environ.get(PASSWORD, "") if password is None else password
@@ -127,6 +130,7 @@ class BoltStore(AbstractGraphStore):
 
     def cypher(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
         """What the query writes is rolled back."""
+        check_reads(text)
 
         def work(session: Any) -> list[dict[str, Any]]:
             with session.begin_transaction() as transaction:
@@ -134,20 +138,22 @@ class BoltStore(AbstractGraphStore):
                 transaction.rollback()
                 return found
 
-        return self._ask(work, self.timeout)
+        return self._ask(work, self.timeout, reads=True)
 
     def close(self) -> None:
         self._driver.close()
 
-    def _ask(self, work: Callable[[Any], Any], seconds: float) -> Any:
-        """Run `work(session)` in a thread: a server that accepts and then says nothing would hold us for ever."""
+    def _ask(self, work: Callable[[Any], Any], seconds: float, *, reads: bool = False) -> Any:
+        """Run `work(session)` in a thread: a server that accepts and then says nothing would block forever."""
+        import neo4j
         import neo4j.exceptions as errors
 
         answer: Future = Future()
 
         def talk() -> None:
             try:
-                with self._driver.session(database=self.database) as session:
+                mode = neo4j.READ_ACCESS if reads else neo4j.WRITE_ACCESS
+                with self._driver.session(database=self.database, default_access_mode=mode) as session:
                     answer.set_result(work(session))
             except BaseException as error:
                 answer.set_exception(error)

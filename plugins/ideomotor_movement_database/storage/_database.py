@@ -26,6 +26,7 @@ from ._ladybug import LadybugStore
 from ._record import Record, Snapshot
 from ._store import AbstractGraphStore, GraphBusyError, MemoryStore
 
+_BUSY = "busy"  # instead of a fingerprint
 _SEARCH = "search"  # the arrays of a prepared `Flat()`
 _PARTS = 16  # of many queries, at least; small enough that no worker waits long for the last one
 
@@ -102,7 +103,7 @@ class MovementDatabase:
             return False
         with self._building:
             fingerprint = self.record.fingerprint()
-            graph = self.store.fingerprint() == fingerprint
+            graph = self._stored() in (fingerprint, _BUSY)
             if graph and self.record.has_arrays() and self.record.has_arrays(_SEARCH):
                 return False
             snapshot = self._snapshot()
@@ -192,7 +193,7 @@ class MovementDatabase:
         """What is in the database; builds nothing."""
         found: dict[str, Any] = {"database": str(self.path), **self.record.summary()}
         found["settings"] = self.record.settings.to_dict()
-        tree, fingerprint = self.record.tree(), self.store.fingerprint()
+        tree, fingerprint = self.record.tree(), self._stored()
         found["tree"] = None
         if tree is not None:
             found["tree"] = {
@@ -200,7 +201,7 @@ class MovementDatabase:
                 "nodes": len(tree.parent),
                 "deepest": len(tree.nodes(-1)),
             }
-        state = "not there" if fingerprint is None else "out of date"
+        state = {None: "not there", _BUSY: "busy"}.get(fingerprint, "out of date")
         kept: dict[str, Any] = {
             "store": repr(self.store),
             "state": "up to date" if fingerprint == self.record.fingerprint() else state,
@@ -253,6 +254,12 @@ class MovementDatabase:
         fingerprint = np.frombuffer(snapshot.fingerprint.encode(), np.uint8)
         arrays = {"speeds": np.array(prepared.speeds), "query": prepared.query, "fingerprint": fingerprint}
         self.record.save_arrays(_SEARCH, prepared.searcher.to_arrays() | arrays, snapshot.fingerprint)
+
+    def _stored(self) -> str | None:
+        try:
+            return self.store.fingerprint()
+        except GraphBusyError:
+            return _BUSY
 
     def _load(self, snapshot: Snapshot) -> TransitionGraph:
         found = None

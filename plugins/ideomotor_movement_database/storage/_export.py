@@ -33,7 +33,8 @@ def export(
     """Write a folder, whole or not at all; returns the names of its files.
 
     - `csv`: `demonstrations/NAME.csv`, `nodes.csv`, `transitions.csv`;
-    - `npz`: `demonstrations.npz`, `tree.npz`, `graph.npz`; CSV and NPZ of demonstrations can be ingested again;
+    - `npz`: `demonstrations.npz`, `tree.npz`, `graph.npz`; CSV and NPZ of demonstrations can be ingested again, with
+      their names, space and metadata;
     - `cypher`: `graph.cypher`, statements that make the graph in any Cypher database;
     - `parquet`: `nodes.parquet`, `transitions.parquet`.
     """
@@ -64,22 +65,41 @@ def _demonstration_arrays(demonstrations: Demonstrations) -> dict[str, Any]:
         "ts": np.concatenate([item.ts for item in demonstrations]),
         "ys": demonstrations.ys,
         "offsets": demonstrations.offsets,
-        "name": np.array(demonstrations.names),
+        "name": _texts(demonstrations.names),
         "space": np.array(demonstrations.space),
-        "metadata": np.array([json.dumps(dict(item.metadata)) for item in demonstrations]),
+        "metadata": _texts([json.dumps(dict(item.metadata)) for item in demonstrations]),
     }
+
+
+def _texts(values: Sequence[str]) -> np.ndarray:
+    """An array of texts; if they are long, their JSON in UTF-8, since NumPy pads each to the longest."""
+    if max(map(len, values)) <= 200:
+        return np.array(values)
+    return np.frombuffer(json.dumps(list(values)).encode(), np.uint8)
 
 
 def _write_demonstrations(folder: Path, demonstrations: Demonstrations) -> None:
     folder.mkdir()
     used: set[str] = set()
+    if demonstrations.space == "cartesian":
+        letters = "xyz" if demonstrations.dof <= 3 else ""
+        columns = [f"{letters[i] if letters else f'y{i}'} [m]" for i in range(demonstrations.dof)]
+    elif demonstrations.space == "joint":
+        columns = [f"joint{i} [rad]" for i in range(demonstrations.dof)]
+    else:
+        columns = ["x [m]", "y [m]", "z [m]", "qw", "qx", "qy", "qz"]
     for item in demonstrations:
-        stem = re.sub(r"[^\w.-]+", "_", item.name).strip(".") or "demonstration"
-        name = stem if stem.lower() not in used else f"{stem}-{len(used)}"
+        stem = re.sub(r"[^\w.-]+", "_", item.name).strip(".")[:80] or "demonstration"
+        name, number = stem, 1
+        while name.lower() in used:
+            number += 1
+            name = f"{stem}-{number}"
         used.add(name.lower())
+        about = json.dumps({"name": item.name, "space": item.space, "metadata": dict(item.metadata)})
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            file.write(f"# ideomotor {about}\n")
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["time", *(f"y{i}" for i in range(item.dof))])
+            writer.writerow(["time [s]", *columns])
             writer.writerows(np.column_stack([item.ts, item.ys]).tolist())
 
 

@@ -3,12 +3,13 @@
 import contextlib
 import functools
 import os
-import tempfile
+import re
+import secrets
+import stat
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,15 +17,19 @@ from ideomotor.errors import DataError
 
 from ..graph._graph import TransitionGraph
 from . import _tables
-from ._store import AbstractGraphStore, GraphBusyError
+from ._store import AbstractGraphStore, GraphBusyError, check_reads
 from ._tables import Column, Table
 
 _DEPTH = 1_000_000  # hops; Ladybug stops at 30 and says nothing
-_SPACE = (
-    2**38
-)  # bytes of address space for one open database; the default of 8 TiB allows about ten at a time
+# Bytes of address space for one open database, smaller where there is less; the default of 8 TiB allows about ten at a time.
+_SPACES = (2**38, 2**35, 2**32)
+_SIDECARS = (".wal", ".shadow", ".wal.checkpoint", ".tmp")
+_SHORT = ("mmap for size", "bad_alloc", "out of memory", "cannot allocate", "too many open files")
+_PLAN = re.compile(r"^\s*(EXPLAIN|PROFILE)\b(\s+LOGICAL\b)?", re.IGNORECASE)
+_WRITES = re.compile(
+    r"\b(?!ORDER_BY_MERGE)\w*(COPY|EXPORT|IMPORT|INSTALL|EXTENSION|ATTACH|DELETE|INSERT|SET_|CREATE|DROP|ALTER|MERGE|SINK)\w*\["
+)
 _CHUNK = 200_000  # rows
-_LEFTOVER = 3600.0  # s; a temporary file older than this is of a process that was killed
 
 
 class LadybugStore(AbstractGraphStore):
@@ -41,23 +46,18 @@ class LadybugStore(AbstractGraphStore):
         self._writing = threading.Lock()
 
     def write(self, graph: TransitionGraph, fingerprint: str) -> None:
-        with self._writing:
-            self._remove_leftovers()
-            folder = Path(
-                tempfile.mkdtemp(dir=self.path.absolute().parent, prefix=f".{self.path.name}.", suffix=".tmp")
-            )
-            try:
-                file = folder / "graph"
-                _write(file, graph, fingerprint)
-                if sidecars := _sidecars(file):
-                    raise DataError(
-                        f"Ladybug left {sidecars[0].name} when it closed; the graph was not replaced."
-                    )
-                if _sidecars(self.path):  # of a program that had the file open for writing and was killed
-                    self._move_aside()
-                os.replace(file, self.path)
-            finally:
-                _remove(folder)
+        with self._writing, _scratch(self.path) as folder:
+            file = folder / "graph"
+            _write(file, graph, fingerprint)
+            if sidecars := _sidecars(file):
+                raise DataError(
+                    f"Ladybug left {sidecars[0].name} when it closed; the graph was not replaced."
+                )
+            if self.path.is_symlink() or (self.path.exists() and not self.path.is_file()):
+                raise DataError(f"{self.path} is not a file of ours (a link or a folder); move it away.")
+            if _sidecars(self.path):  # of a program that had the file open for writing and was killed
+                self._move_aside()
+            os.replace(file, self.path)
 
     def load(self, fingerprint: str | None = None) -> TransitionGraph | None:
         return self._read(functools.partial(_load, fingerprint=fingerprint))
@@ -70,8 +70,14 @@ class LadybugStore(AbstractGraphStore):
         """Raises `DataError` for a query that is wrong or would write."""
         if not self.path.exists():
             raise DataError(f"There is no graph {self.path} yet; build it with `ideomotor db rebuild`.")
+        check_reads(text)
         with _opened(self.path) as connection:
             try:
+                with connection.execute(f"EXPLAIN {_PLAN.sub('', text)}", parameters) as plan:
+                    if _WRITES.search(str(plan.get_all())):
+                        raise DataError(
+                            "Cypher: this statement does more than read; only queries that read are answered."
+                        )
                 result = connection.execute(text, parameters)
                 results = result if isinstance(result, list) else [result]
                 return list(results[-1].rows_as_dict())
@@ -103,12 +109,6 @@ class LadybugStore(AbstractGraphStore):
             with contextlib.suppress(FileNotFoundError):
                 os.replace(file, folder / file.name)
 
-    def _remove_leftovers(self) -> None:
-        for folder in self.path.absolute().parent.glob(f".{self.path.name}.*.tmp"):
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - folder.stat().st_mtime > _LEFTOVER:
-                    _remove(folder)
-
     def __repr__(self) -> str:
         return f"LadybugStore({str(self.path)!r})"
 
@@ -126,15 +126,20 @@ def _ladybug() -> Any:
 
 @contextlib.contextmanager
 def _opened(path: Path, *, writes: bool = False) -> Iterator[Any]:
-    ladybug = _ladybug()
-    try:
-        database = ladybug.Database(str(path), read_only=not writes, max_db_size=_SPACE)
-    except RuntimeError as error:
-        if "lock" in str(error).lower():
-            raise GraphBusyError(
-                f"{path} is open in another program ({_line(error)}); close it there."
-            ) from error
-        raise
+    ladybug, database = _ladybug(), cast(Any, None)
+    for space in _SPACES:
+        try:
+            database = ladybug.Database(str(path), read_only=not writes, max_db_size=space)
+            break
+        except RuntimeError as error:
+            if "lock" in str(error).lower():
+                raise GraphBusyError(
+                    f"{path} is open in another program ({_line(error)}); close it there."
+                ) from error
+            if not any(word in str(error).lower() for word in _SHORT):
+                raise
+            if space == _SPACES[-1]:
+                raise GraphBusyError(f"{path} cannot be opened: memory is short ({_line(error)}).") from error
     try:
         with contextlib.closing(ladybug.Connection(database, num_threads=1 if writes else 0)) as connection:
             connection.execute(f"CALL var_length_extend_max_depth={_DEPTH}").close()
@@ -238,14 +243,72 @@ def _dump(connection: Any, query: str) -> Table:
 
 
 def _sidecars(path: Path) -> list[Path]:
-    """Files of Ladybug beside the main one: `.wal`, `.shadow`, `.wal.checkpoint`, `.tmp`."""
-    return [p for p in path.absolute().parent.glob(f"{path.name}.*") if p.is_file()]
+    """Files of Ladybug beside the main one; others that begin alike are not ours."""
+    found = [path.with_name(path.name + end) for end in _SIDECARS]
+    return [file for file in found if file.is_file() and not file.is_symlink()]
+
+
+@contextlib.contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """A new folder beside the file, which is removed in the end; writers take turns.
+
+    Its name stands in a journal while it exists, so that what a killed writer left is known and removed by the next one.
+    """
+    folder = path.absolute().parent
+    name = f".{path.name}.{secrets.token_hex(4)}.tmp"
+    with _journal(folder / f".{path.name}.writing") as journal:
+        for left in journal.read().decode(errors="replace").split("\n"):
+            if re.fullmatch(re.escape(f".{path.name}.") + r"[0-9a-f]{8}\.tmp", left):
+                _remove(folder / left)
+        journal.seek(0)
+        journal.truncate()
+        journal.write(name.encode())
+        journal.flush()
+        os.mkdir(folder / name, 0o700)
+        try:
+            yield folder / name
+        finally:
+            _remove(folder / name)
+
+
+@contextlib.contextmanager
+def _journal(path: Path) -> Iterator[Any]:
+    """The file, locked for this writer, and removed in the end."""
+    while True:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        except OSError as error:
+            raise DataError(
+                f"{path} cannot be opened ({error.strerror}); remove it, or check the folder."
+            ) from error
+        with os.fdopen(handle, "r+b") as file:
+            with contextlib.suppress(ImportError):
+                import fcntl  # not on Windows, where no two processes should write
+
+                fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                if not os.path.samestat(os.fstat(file.fileno()), os.lstat(path)):
+                    continue  # another writer removed it while this one waited
+            except FileNotFoundError:
+                continue
+            try:
+                yield file
+            finally:
+                path.unlink(missing_ok=True)
+            return
 
 
 def _remove(folder: Path) -> None:
-    for file in folder.iterdir():
-        file.unlink(missing_ok=True)
-    folder.rmdir()
+    """A folder of ours: only files that are named as Ladybug names them, and never through a link."""
+    try:
+        if not stat.S_ISDIR(os.lstat(folder).st_mode):
+            return
+        for entry in os.scandir(folder):
+            if entry.name.startswith("graph") and not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)
+        os.rmdir(folder)
+    except OSError:  # it is gone, or holds what is not ours
+        return
 
 
 def _line(error: Exception) -> str:

@@ -1,4 +1,5 @@
 import abc
+import re
 import threading
 from typing import Any
 
@@ -6,9 +7,45 @@ from ideomotor.errors import DataError
 
 from ..graph._graph import TransitionGraph
 
+_QUIET = re.compile(r"//[^\n]*|/\*.*?\*/|'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`", re.DOTALL)
+_FIRST = {"CALL", "EXPLAIN", "MATCH", "OPTIONAL", "PROFILE", "RETURN", "UNWIND", "WITH"}
+_NEVER = {
+    "ALTER", "ATTACH", "BEGIN", "CHECKPOINT", "COMMENT", "COMMIT", "COPY", "CREATE", "DELETE", "DETACH", "DROP", "EXPORT", "FOREACH",
+    "FORCE", "GRANT", "IMPORT", "INSTALL", "LOAD", "MERGE", "REMOVE", "ROLLBACK", "SET", "UNINSTALL", "UPDATE", "USE",
+}  # fmt: skip
+_PROCEDURES = re.compile(
+    r"table_info|show_\w+|db_version|current_setting|storage_info|db\.labels|db\.propertyKeys|db\.relationshipTypes|db\.schema\.\w+"
+    r"|dbms\.components",
+    re.IGNORECASE,
+)
+
+
+def check_reads(text: str) -> None:
+    """Raise `DataError` unless a Cypher statement is one query that reads: by its clauses, and the procedures that it calls.
+
+    Words in texts, comments and quoted names do not count, nor those that name a property, a label or a column.
+    """
+    quiet = _QUIET.sub(lambda match: " " if match[0][0] == "/" else "''", text).strip().rstrip(";")
+    words = re.findall(r"(?<![.:$\w])[A-Za-z_]\w*\b(?!\s*:)", re.sub(r"(?i)\bAS\s+\w+", "", quiet))
+    first = re.match(r"\w+", quiet)
+    wrong = None
+    if ";" in quiet:
+        wrong = "holds several statements"
+    elif first is None or first[0].upper() not in _FIRST:
+        wrong = f"begins with {first[0] if first else 'no word'}"
+    elif found := next((word for word in words if word.upper() in _NEVER), None):
+        wrong = f"has a clause {found.upper()}"
+    elif found := next(
+        (name for name in re.findall(r"(?i)\bCALL\s+([\w.]+)", quiet) if not _PROCEDURES.fullmatch(name)),
+        None,
+    ):
+        wrong = f"calls {found}"
+    if wrong:
+        raise DataError(f"Cypher: only queries that read are answered, and this one {wrong}.")
+
 
 class GraphBusyError(DataError):
-    """Another program has the file of the graph open for writing; the graph can be built from the record."""
+    """The graph cannot be opened now (by another writer, or for want of memory); it can be built from the record."""
 
 
 class AbstractGraphStore(abc.ABC):

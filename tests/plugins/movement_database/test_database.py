@@ -1,6 +1,11 @@
 """The database as a whole: ingest, tree, graph, rebuild, provenance, batches, export."""
 
 import csv
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +14,10 @@ from ideomotor.errors import DataError
 from ideomotor_movement_database import (
     Demonstration,
     Demonstrations,
+    Flat,
     Hierarchical,
     MovementDatabase,
+    MovementGraph,
     MovementTree,
     TransitionGraph,
     TreeSettings,
@@ -206,6 +213,151 @@ def test_export_can_be_read_again(database, tmp_path):
     assert [float(row["length"]) for row in rows] == graph.length.tolist()
     first, last = graph.support_indptr[:2]
     assert [int(i) for i in rows[0]["support"].split()] == graph.support[first:last].tolist()
+
+
+NAMES = ["x_-2", "x?", "x*", "X!", "/etc/passwd", "..", "a" * 10_000, "a" * 9_999, "démo 'é'\n", "CON"]
+
+
+@pytest.mark.parametrize("space", ["joint", "pose"])
+def test_what_is_exported_comes_back_with_its_name_space_and_metadata(tmp_path, space):
+    """Two names never become one file, and no name leaves the folder."""
+    made = []
+    for i, name in enumerate(NAMES):
+        ys = np.cumsum(np.random.default_rng(i).normal(size=(20, 7)), 0) * 0.05
+        ys[:, 3:] = [1.0, 0.0, 0.0, 0.0]
+        made.append(Demonstration(name, 3.0 + 0.01 * np.arange(20), ys, space, {"hand": f"left {i}"}))
+    with MovementDatabase(tmp_path / "moves.db", graph="memory") as database:
+        database.record.set_settings(TreeSettings(threshold=0.5))
+        database.ingest(made)
+        database.export(tmp_path / "out", ["csv", "npz"])
+    files = sorted((tmp_path / "out" / "demonstrations").iterdir())
+    assert len(files) == len(NAMES) and sorted(p.name for p in tmp_path.iterdir()) == ["moves.db", "out"]
+    for found in (
+        [item for file in files for item in read_demonstrations(file)],
+        read_demonstrations(tmp_path / "out" / "demonstrations.npz"),
+    ):
+        by_name = {item.name: item for item in found}
+        for item in made:
+            read = by_name[item.name]
+            assert (read.space, dict(read.metadata)) == (space, dict(item.metadata))
+            assert np.array_equal(read.ts, item.ts) and np.array_equal(read.ys, item.ys)
+
+
+def test_long_texts_are_not_padded(tmp_path):
+    """1,000 demonstrations with one text of a million characters took 3.9 GiB (#19)."""
+    made = [reach(i, 5) for i in range(40)]
+    made.append(Demonstration("long", made[0].ts, made[0].ys + 1.0, metadata={"note": "x" * 1_000_000}))
+    with MovementDatabase(tmp_path / "moves.db", graph="memory") as database:
+        database.ingest(made)
+        database.export(tmp_path / "out", ["npz"])
+    with np.load(tmp_path / "out" / "demonstrations.npz") as file:
+        assert file["metadata"].nbytes < 2_000_000
+    assert (
+        read_demonstrations(tmp_path / "out" / "demonstrations.npz")[-1].metadata["note"] == "x" * 1_000_000
+    )
+
+
+READ_ONLY = """
+import os, shutil, sys
+from pathlib import Path
+from ideomotor.errors import DataError
+from ideomotor_movement_database import Demonstration, MovementDatabase
+
+def go(path, out, say):
+    with MovementDatabase(path, create=False) as database:
+        say(database.stats()["graph"]["state"], database.stats()["demonstrations"])
+        first, last = database.demonstrations[0], database.demonstrations[-1]
+        say(len(database.planner()(first.ys[0], last.ys[-1]).ts) > 10)
+        say(len(database.export(out / "export", ["csv"])))
+        for act in (
+            lambda: database.cypher("MATCH (n:MovementDemonstration) RETURN count(*) AS c"),
+            lambda: database.ingest(Demonstration("new", first.ts, first.ys + 0.5)),
+        ):
+            try:
+                say(act())
+            except DataError as error:
+                say(error)
+
+path, out = Path(sys.argv[1]), Path(sys.argv[2])
+if os.getuid() == 0:  # root may always write: all is imported by a run on a copy, then it becomes another user
+    shutil.copytree(path.parent, out / "copy", copy_function=shutil.copy)
+    (out / "copy").chmod(0o755)
+    go(out / "copy" / path.name, out / "copy", lambda *words: None)
+    os.setgroups([]), os.setgid(65534), os.setuid(65534)
+go(path, out, print)
+"""
+
+
+@pytest.fixture
+def open_folder():
+    """Unlike `tmp_path`, whose parents are private to the user, one that others may enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("current", [True, False])
+def test_a_read_only_database_can_be_read_queried_and_exported(database, tmp_path, open_folder, current):
+    """By a user who may not write to the file or its folder (#15)."""
+    if current:
+        database.update()
+    database.record.checkpoint()
+    database.close()
+    out, folder = open_folder / "out", open_folder / "kept"
+    out.mkdir()
+    folder.mkdir()
+    for file in tmp_path.glob("moves.db*"):
+        file.chmod(0o444)
+        shutil.move(file, folder / file.name)
+    out.chmod(0o777)
+    folder.chmod(0o555)
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    command = [sys.executable, "-c", READ_ONLY, str(folder / "moves.db"), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    folder.chmod(0o755)
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["up to date 4" if current else "not there 4", "True"], done.stderr[-2000:]
+    assert int(lines[2]) == 6 and "is read-only; copy the database" in lines[4]
+    assert lines[3] == "[{'c': 4}]" if current else "There is no graph" in lines[3]
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_the_prepared_search_is_kept_and_a_query_reads_nothing_else(database, monkeypatch):
+    """The path is the one that a planner finds which prepares everything itself (#19)."""
+    database.update()
+    start, goal = reach(0).ys[0], reach(1).ys[-1]
+    wanted = MovementGraph(database.demonstrations, tree=database.tree)(start, goal)
+    with MovementDatabase(database.path, create=False) as other:
+        for name in ("snapshot", "demonstrations", "tree"):
+            monkeypatch.setattr(other.record, name, None)
+        monkeypatch.setattr(other.store, "load", None)
+        planner = other.planner()
+        found = planner(start, goal)
+        np.testing.assert_array_equal(found.ys, wanted.ys)
+        monkeypatch.undo()
+        other.ingest(reach(7))
+        with pytest.raises(DataError, match="has changed since this planner was made"):
+            _ = planner.graph
+
+
+def test_preparing_is_near_linear():
+    """Steps across gaps in a set of many demonstrations: counted, not timed; each is to one of the nearest nodes (#19)."""
+    made = Demonstrations([reach(i, 20) for i in range(400)])
+    graph = TransitionGraph.of(build_tree(made, threshold=0.003))
+    network = Flat(neighbours=8).prepare(graph).network
+    nodes = len(network.position)
+    assert nodes * len(made) > 500_000 and nodes < network.gap.sum() <= 8 * nodes
+    source, target = network.source[network.gap], network.target[network.gap]
+    length = np.linalg.norm(network.position[source] - network.position[target], axis=1)
+    apart = np.linalg.norm(network.position[:50, None] - network.position, axis=-1)
+    members = [
+        set(graph.member[a:b].tolist())
+        for a, b in zip(graph.member_indptr, graph.member_indptr[1:], strict=False)
+    ]
+    leaves = graph.nodes(-1)
+    for i in range(50):
+        others = [j for j in range(nodes) if not members[leaves[i]] & members[leaves[j]]]
+        assert length[source == i].min() == pytest.approx(apart[i, others].min(), rel=1e-9)
 
 
 def test_exported_cypher_makes_the_graph_in_an_empty_database(database, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ideomotor.errors import DataError
-from ideomotor_movement_database import TransitionGraph
+from ideomotor_movement_database import BoltStore, TransitionGraph
 from ideomotor_movement_database.storage._ladybug import LadybugStore  # a kernel without a public face
 from ideomotor_movement_database.storage._store import MemoryStore  # a kernel without a public face
 
@@ -149,6 +149,43 @@ def test_positions_are_scalar_columns(written):
     assert [name for name, kind in types.items() if "[" in kind] == ["members"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "COPY (MATCH (n:MovementNode) RETURN n.id) TO '{path}'",
+        "/* MATCH */ COPY MovementNode TO '{path}'",
+        "EXPLAIN COPY (MATCH (n) RETURN n.id) TO '{path}'",
+        "MATCH (n) RETURN n.id; COPY (MATCH (n) RETURN n.id) TO '{path}'",
+        "EXPORT DATABASE '{path}'",
+        "INSTALL json",
+        "LOAD EXTENSION json",
+        "LOAD FROM '/etc/passwd' (file_format='csv') RETURN *",
+        "LOAD CSV FROM 'file:///etc/passwd' AS line RETURN line",
+        "ATTACH '{path}' AS other (dbtype sqlite)",
+        "MATCH (n:MovementNode) SET n.id = 1",
+        "MATCH (n:MovementNode) DETACH DELETE n",
+        "CALL apoc.export.csv.all('{path}', {{}})",
+        "CALL dbms.shutdown()",
+        "CALL var_length_extend_max_depth=3",
+        "",
+    ],
+)
+def test_queries_look_and_do_nothing_else(written, tmp_path, text):
+    """By what the statement does, whatever the backend: also before a server is asked (#16)."""
+    path = tmp_path / "out.csv"
+    with BoltStore("bolt://127.0.0.1:9", timeout=0.2) as server:
+        for store in (written, server):
+            with pytest.raises(DataError, match="only queries that read are answered"):
+                store.cypher(text.format(path=path))
+    assert not path.exists()
+
+
+def test_words_in_texts_names_and_comments_are_no_clauses(written):
+    query = "MATCH (n:MovementNode) WHERE 'COPY; SET' <> 'x' RETURN n.id AS load, {set: 1} AS m // DELETE\nLIMIT 1"
+    assert [row["load"] for row in written.cypher(query)] == [0]
+    assert written.cypher("CALL show_tables() RETURN count(*) AS c")[0]["c"] == 4
+
+
 def test_queries_that_are_wrong_or_write_are_refused_in_one_sentence(written):
     for query in (
         "MATCH nonsense",
@@ -220,14 +257,78 @@ def test_a_write_that_fails_leaves_the_old_graph_and_nothing_else(tmp_path, grap
     assert [path.name for path in tmp_path.iterdir()] == ["graph"]
 
 
-def test_what_a_killed_process_left_is_removed_after_an_hour(tmp_path, graph):
-    old, young = tmp_path / ".graph.abc.tmp", tmp_path / ".graph.xyz.tmp"
-    for folder in (old, young):
+def test_what_a_killed_process_left_is_removed_by_its_recorded_name_alone(tmp_path, graph):
+    """Links are never followed, and what only has a name like ours stays (#13)."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "graph").write_text("precious")
+    left, linked, other = (tmp_path / f".graph.{name}.tmp" for name in ("0a0a0a0a", "0b0b0b0b", "0c0c0c0c"))
+    for folder in (left, other):
         folder.mkdir()
         (folder / "graph.wal").write_bytes(b"half")
-    os.utime(old, (0, 0))
+        (folder / "graph").symlink_to(victim / "graph")
+    linked.symlink_to(victim)
+    for folder in (left, linked, other):
+        os.utime(folder, (0, 0), follow_symlinks=False)
+    (tmp_path / ".graph.writing").write_text(f"{left.name}\n{linked.name}\n../victim\nvictim\n")
     LadybugStore(tmp_path / "graph").write(graph, "print")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".graph.xyz.tmp", "graph"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [linked.name, other.name, "graph", "victim"]
+    assert [path.read_text() for path in victim.iterdir()] == ["precious"]
+
+
+def test_a_left_over_folder_with_a_subfolder_and_a_linked_journal_block_nothing_and_lose_nothing(
+    tmp_path, graph
+):
+    left = tmp_path / ".graph.0a0a0a0a.tmp"
+    (left / "graph.d").mkdir(parents=True)
+    (tmp_path / ".graph.writing").write_text(left.name)
+    store = LadybugStore(tmp_path / "graph")
+    store.write(graph, "print")
+    assert (left / "graph.d").is_dir() and store.fingerprint() == "print"
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / ".graph.writing").symlink_to(tmp_path / "mine.txt")
+    with pytest.raises(DataError, match=r"\.graph\.writing cannot be opened"):
+        store.write(graph, "other")
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_files_that_only_begin_alike_are_not_ours(tmp_path, graph):
+    store = LadybugStore(tmp_path / "moves.db.graph")
+    for name in ("moves.db.graph.png", "moves.db.graph.backup"):
+        (tmp_path / name).write_text("mine")
+    store.write(graph, "print")
+    store.path.write_bytes(b"rubbish")
+    assert store.load() is None
+    for name in ("moves.db.graph.png", "moves.db.graph.backup"):
+        assert (tmp_path / name).read_text() == "mine"
+
+
+SHORT = """
+import resource, sys
+from ideomotor.errors import DataError
+from ideomotor_movement_database.storage._ladybug import LadybugStore
+store = LadybugStore(sys.argv[1])
+_, hard = resource.getrlimit(resource.RLIMIT_AS)
+store.fingerprint()  # all libraries are loaded
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+for more in (2**36, 2**31):
+    resource.setrlimit(resource.RLIMIT_AS, (used + more, hard))
+    try:
+        print(store.fingerprint())
+    except DataError as error:
+        print(error)
+"""
+
+
+def test_a_healthy_graph_stays_where_it_is_when_memory_is_short(written):
+    """Ladybug asks for its address space at once; its refusal is no damage (#15)."""
+    pytest.importorskip("resource")
+    if not os.path.exists("/proc/self/statm"):
+        pytest.skip("reads the process's size from /proc")
+    done = subprocess.run([sys.executable, "-c", SHORT, str(written.path)], capture_output=True, text=True)
+    first, second = done.stdout.splitlines()
+    assert first == "print" and "memory is short" in second, done.stderr
+    assert [file.name for file in written.path.parent.iterdir()] == [written.path.name]
 
 
 READ = """
