@@ -113,23 +113,6 @@ def test_shared_arrays_are_not_copied_and_read_only(two):
     assert list(two.map(total, [(shared, 2.0)])) == [2 * arrays["big"].sum()]
 
 
-def test_arrays_that_were_shared_before_are_not_kept_twice(two):
-    arrays = {"big": np.arange(5_000.0)}
-    first, again = two.share(arrays), two.share({"big": np.arange(5_000.0)})
-    assert first.key == again.key and two.share({"big": np.arange(5_001.0)}).key != first.key
-    with SerialPool() as serial:
-        assert serial.share(arrays).key == first.key
-
-
-@pytest.mark.parametrize(
-    "address", ["ray://user:hush@host:10001", "ray:///user:hush@host", "host:6379?password=hush"]
-)
-def test_an_address_with_a_password_is_refused_and_not_shown(address):
-    with pytest.raises(DataError, match="without user and password") as caught:
-        make_pool(2, address)
-    assert "hush" not in str(caught.value)
-
-
 def total(job):
     shared, factor = job
     return factor * shared.get()["big"].sum()

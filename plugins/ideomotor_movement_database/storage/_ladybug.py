@@ -27,7 +27,7 @@ _SIDECARS = (".wal", ".shadow", ".wal.checkpoint", ".tmp")
 _SHORT = ("mmap for size", "bad_alloc", "out of memory", "cannot allocate", "too many open files")
 _PLAN = re.compile(r"^\s*(EXPLAIN|PROFILE)\b(\s+LOGICAL\b)?", re.IGNORECASE)
 _WRITES = re.compile(
-    r"\b(?!ORDER_BY_MERGE)\w*(COPY|EXPORT|IMPORT|INSTALL|EXTENSION|ATTACH|DELETE|INSERT|SET_|CREATE|DROP|ALTER|MERGE|SINK)\w*\["
+    r"\b(?!ORDER_BY_MERGE)\w*(COPY|EXPORT|IMPORT|INSTALL|EXTENSION|ATTACH|DELETE|INSERT|SET_|CREATE|DROP|ALTER|MERGE)\w*\["
 )
 _CHUNK = 200_000  # rows
 
