@@ -34,6 +34,7 @@ from ideomotor_mujoco.grasping import (
     Camera,
     Hand,
     PickingTask,
+    Settings,
     View,
     parallel_jaw,
     three_finger_hand,
@@ -209,6 +210,10 @@ def pick_up_by(
         else:
             if model.physics != task.scene.digest():
                 say("The network was trained with another hand or other physics than these.")
+            if task.thing.mass != Settings().mass:
+                say(
+                    f"The network was trained with objects of {Settings().mass:g} kg, and this one weighs {task.thing.mass:g} kg."
+                )
             given = {"camera": model.camera, "axes": model.frame, "layers": model.layers}
             return pick_up(task, model.perception, samples=samples, seed=seed, **given)
     return pick_up_by_trial(task, seed=seed, progress=progress)

@@ -15,6 +15,8 @@ from ._joint_position import SetPoint
 from ._modes import AbstractMode
 from ._robot import Robot
 
+_NEAR = 0.001  # m above the surface, from where on the force alone decides
+
 
 @dataclasses.dataclass(frozen=True)
 class Admittance(AbstractMode):
@@ -90,6 +92,8 @@ class Admittance(AbstractMode):
         memory = robot.data.userdata
         if not self.strokes or command[2] > 0.5:
             speed = self.mobility * (memory[8] - self.force)
+            if memory[6] > _NEAR and memory[8] < 0.05 * self.force:
+                speed = min(speed, -self.approach)  # a small force alone would take long through the air
         else:
             speed = 10.0 * (self.clearance - memory[6])
         speed = float(np.clip(speed, -self.approach, self.approach))

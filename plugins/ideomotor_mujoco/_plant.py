@@ -183,6 +183,8 @@ class MujocoPlant:
 
         To the picosecond, so that times that are equal but for rounding make equal steps.
         """
+        if not 0 < dt < np.inf:
+            raise DataError(f"A step of {self.name} must take a positive time, not dt={dt:g} s.")
         steps = max(1, math.ceil(dt / self._compiled.opt.timestep - 1e-3))
         return steps, round(dt, 12) / steps
 

@@ -13,6 +13,8 @@ from ideomotor.errors import DataError
 from ._chain import TipKinematics
 from ._hand import Hand, three_finger_hand
 
+_APART = 0.001  # m, at least, between the contacts of a grasp that are farthest from each other
+
 
 class Placement(NamedTuple):
     """Placements of the hand for one grasp, the best first, which leaves lead with.
@@ -71,6 +73,11 @@ class WristPlacement:
             )
         if not (np.isfinite(contacts).all() and np.isfinite(normals).all()):
             raise DataError("A grasp's contacts and normals must be finite numbers.")
+        if (np.ptp(contacts, axis=-2).max(-1) < _APART).any():
+            raise DataError(
+                f"The contacts of a grasp lie within {1e3 * _APART:g} mm of each other, where no hand can hold anything; give one "
+                f"for each of {tips} tips, on different sides of the object."
+            )
         lead = contacts.shape[:-2]
         down = np.array([0.0, 0.0, -1.0])
         approach = np.broadcast_to(down if approach is None else np.asarray(approach, float), (*lead, 3))

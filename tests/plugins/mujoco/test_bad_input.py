@@ -93,6 +93,9 @@ def test_commands_and_states_that_do_not_fit(links):
     plant = MujocoPlant(links())
     with pytest.raises(DataError, match=r"leaves of shape \[\(2,\)\], not \[\(3,\)\]"):
         plant.step(plant.default_state(), np.zeros(3), 0.01)
+    for dt in (-1.0, 0.0, np.nan, np.inf):
+        with pytest.raises(DataError, match=f"must take a positive time, not dt={dt:g} s"):
+            plant.step(plant.default_state(), np.zeros(2), dt)
     with pytest.raises(DataError, match="is not finite"):
         plant.step(plant.default_state(), np.array([0.0, np.nan]), 0.01)
     with pytest.raises(DataError, match=r"has \d+ numbers, not the shape \(3,\)"):

@@ -233,11 +233,13 @@ def test_bad_input_is_refused_in_one_sentence(hand):
         GraspObject("mug", mass=0.0)
     with pytest.raises(DataError, match="names no finger tips"):
         Hand(hand.model, "palm", "grasp", (), (), (), ((0.0,) * 4,))
-    with pytest.raises(DataError, match="has no geom 'thumb'"):
+    with pytest.raises(DataError, match="has no geom or body 'thumb'"):
         Hand(hand.model, "palm", "grasp", ("thumb",), ("finger 1",), (2.0,), ((0.0,) * 4,))
     model, data = GraspObject("mug").settled().on_table()
     away = Camera().capture(model, data, np.array([2.0, 0, 0]), np.array([0.0, 1.0, -0.2]))
     with pytest.raises(DataError, match="no object in the picture"):
         Camera().object_frame(away)
+    with pytest.raises(DataError, match="within 1 mm of each other"):
+        WristPlacement(hand)(np.full((3, 3), 0.05), np.eye(3))
     with pytest.raises(DataError, match="shape"):
         WristPlacement(hand)(np.zeros((2, 3)), np.zeros((2, 3)))

@@ -55,6 +55,15 @@ def test_force_is_what_was_set_and_what_the_spring_says():
     assert stiffness * data.joint("pen").qpos[0] + 9.81 * tip_mass == pytest.approx(2.5, rel=0.02)
 
 
+@pytest.mark.parametrize("force", [0.2, 5.0])
+def test_a_small_or_a_large_force_is_reached_before_the_stroke_and_kept(force):
+    """Nine tenths of a second are what `run write-digit` waits for the pen to come down."""
+    robot = writing_robot(strokes=True, mode=Admittance(strokes=True, force=force))
+    _, seen = press(robot, down=90, points=circle(300))
+    found = np.array([s["pen_force"] for s in seen[88:]])
+    assert found.min() > 0.05 and np.sqrt(np.mean((found / force - 1) ** 2)) < 0.1
+
+
 def test_lifted_pen_stays_off_the_paper():
     robot = writing_robot(strokes=True)
     x, _ = press(robot)
