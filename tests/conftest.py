@@ -1,10 +1,14 @@
 """Options and fixtures shared by all tests."""
 
+import contextlib
+import ctypes
 import gc
 import importlib.util
 import mmap
 import os
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,6 +31,10 @@ _QUICK = (
     "--xla_llvm_disable_expensive_passes=true",
     "--xla_backend_optimization_level=0",
     "--xla_cpu_multi_thread_eigen=false",  # the workers of xdist share the cores
+    "--xla_cpu_parallel_codegen_split_count=1",  # a program is small: one module for LLVM, not many
+    "--xla_llvm_enable_alias_scope_metadata=false",
+    "--xla_llvm_enable_noalias_metadata=false",
+    "--xla_llvm_enable_invariant_load_metadata=false",
 )
 
 
@@ -60,18 +68,68 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
-_MAPS = Path("/proc/self/maps")
-_MANY = 15_000  # of the 65,530 that Linux gives a process
+_STATUS, _MAPS = Path("/proc/self/statm"), Path("/proc/self/maps")
+_LARGE = 1_500_000_000 // os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0  # pages of memory
+_MANY = 15_000  # memory maps, of the 65,530 that Linux gives a process
+_seen = {"tests": 0, "least": _LARGE}
+
+
+def pytest_collection_finish(session):
+    """Tracing makes millions of objects; Python's collector would look at all of them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_runtest_teardown(item):
-    """Forget compiled programs before they take all memory maps: XLA then crashes in the middle of a compilation.
+    """Forget compiled programs before they take all memory, or all memory maps: XLA then crashes while compiling.
 
-    Each program takes a few maps, and a process that runs a thousand tests compiles many thousands.
+    Each program takes a few maps and up to a megabyte, and a process that runs a thousand tests compiles many thousands.
     """
-    if "jax" in sys.modules and _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > _MANY:
+    if "jax" not in sys.modules or not _STATUS.exists():
+        return
+    _seen["tests"] += 1
+    pages = int(_STATUS.read_bytes().split()[1])
+    many = _seen["tests"] % 10 == 0 and _MAPS.read_bytes().count(b"\n") > _MANY
+    if many or pages > _seen["least"]:
         sys.modules["jax"].clear_caches()
         gc.collect()
+        _release_memory()
+        # What remains is in use; looking again before it has grown would only cost time.
+        _seen["least"] = max(_LARGE, int(_STATUS.read_bytes().split()[1]) + _LARGE // 3)
+
+
+def _release_memory() -> None:
+    """Give freed memory back to the system, where the C library has a call for it."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """`once(name, make)`: what `make(folder)` puts into a folder, made once for all workers of xdist; returns the folder."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def once(name: str, make: Callable[[Path], None]) -> Path:
+        folder, done = shared / name, shared / f"{name}.done"
+        while not done.exists():
+            try:
+                folder.mkdir()
+            except FileExistsError:  # another worker is at it
+                time.sleep(0.2)
+                if (shared / f"{name}.failed").exists():
+                    pytest.fail(f"Another worker failed to make {name}.")
+                continue
+            try:
+                make(folder)
+            except BaseException:
+                (shared / f"{name}.failed").touch()
+                raise
+            done.touch()
+        return folder
+
+    return once
 
 
 @pytest.fixture(scope="session")

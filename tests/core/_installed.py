@@ -41,7 +41,8 @@ class Environment:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt").create(folder)
+        if not (folder / "pyvenv.cfg").exists():
+            venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt").create(folder)
         self.bin = folder / ("Scripts" if os.name == "nt" else "bin")
         self.site = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
         paths = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
@@ -58,9 +59,9 @@ class Environment:
         assert done.returncode == 0, done.stderr
 
     def run(self, program: str, *arguments, cwd: Path, **variables: str) -> subprocess.CompletedProcess:
-        """Run a program of the environment."""
+        """Run a program of the environment; its programs share what JAX compiles."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "IDEOMOTOR", "PYTEST"))}
-        clean |= {"IDEOMOTOR_CACHE": "", **variables}
+        clean |= {"IDEOMOTOR_CACHE": str(self.folder / "cache"), **variables}
         return subprocess.run(
             [self.bin / program, *map(str, arguments)], cwd=cwd, env=clean, capture_output=True, text=True
         )

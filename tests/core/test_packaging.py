@@ -37,8 +37,8 @@ def files(package: Path) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    (path,) = build(tmp_path_factory.mktemp("dist"), ROOT)
+def wheel(once):
+    (path,) = once("dist", lambda folder: build(folder, ROOT)).glob("*.whl")
     return path
 
 
@@ -49,10 +49,8 @@ def contents(wheel):
 
 
 @pytest.fixture(scope="module")
-def environment(wheel, tmp_path_factory):
-    made = Environment(tmp_path_factory.mktemp("environment"))
-    made.install(wheel)
-    return made
+def environment(wheel, once):
+    return Environment(once("environment", lambda folder: Environment(folder).install(wheel)))
 
 
 def test_the_list_of_packages_is_the_folders_there_are():

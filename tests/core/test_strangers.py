@@ -78,11 +78,11 @@ def work(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def environment(work):
+def environment(work, once):
     """The wheel, a package made by `ideomotor new-plugin`, and five packages written by hand."""
     made = CliRunner().invoke(command, ["new-plugin", "brisk-reach", "--into", str(work)])
     assert made.exit_code == 0, made.output
-    sources = [ROOT, work / "ideomotor-brisk-reach"]
+    sources = [work / "ideomotor-brisk-reach"]
     for entry, (requires, code) in STRANGERS.items():
         folder = work / "packages" / entry
         folder.mkdir(parents=True)
@@ -95,7 +95,10 @@ def environment(work):
         (folder / "pyproject.toml").write_text(PYPROJECT.format(**words))
         (folder / f"stranger_{entry}.py").write_text(textwrap.dedent(code))
         sources.append(folder)
-    wheels = build(work / "dist", *sources)
+    wheels = [
+        *once("dist", lambda folder: build(folder, ROOT)).glob("*.whl"),
+        *build(work / "dist", *sources),
+    ]
     environment = Environment(work / "environment")
     environment.install(*wheels)
     return environment
