@@ -1,5 +1,6 @@
 from . import capabilities as capabilities
 from . import config as config
+from . import deprecation as deprecation
 from . import errors as errors
 from . import kinds as kinds
 from . import pool as pool

@@ -78,7 +78,7 @@ class Batches:
             if _shapes(batch) != self._wanted:
                 raise DataError(
                     f"data(key, {step}) gave {describe(batch)} and data(key, 0) {describe(self.example)}; "
-                    f"all batches must have the same shapes, because each shape is compiled anew."
+                    f"all batches must have the same shapes, because each new shape is compiled again."
                 )
             return self._kept, spread(jax.tree.leaves(batch), layout.mesh)
         if self._whole:

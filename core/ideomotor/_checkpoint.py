@@ -99,14 +99,16 @@ def _read(path: Path, about: dict, template: Any) -> tuple[int, Any]:
         step, stored = int(metadata["step"]), json.loads(metadata["about"])
         whole = metadata["digest"] == _tensors.digest(tensors)
     except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}; delete the folder and start anew.") from error
+        raise CheckpointError(
+            f"{path} cannot be read: {error}; delete the folder and start again."
+        ) from error
     if not whole:
-        raise CheckpointError(f"{path} was changed since it was saved; delete the folder and start anew.")
+        raise CheckpointError(f"{path} was changed since it was saved; delete the folder and start again.")
     for key, now in about.items():
         if stored.get(key) != now:
             values = "" if key == "untrained" else f": it was {stored.get(key)}, and is {now}"
             raise CheckpointError(
-                f"{path} is another run's, which differs in {_WORDS[key]}{values}; choose another folder."
+                f"{path} belongs to a different run (different {_WORDS[key]}{values}); choose another folder."
             )
     try:
         state = _tensors.replace(template, tensors)

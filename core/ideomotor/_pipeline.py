@@ -162,7 +162,7 @@ def check_pipeline(pipeline: Pipeline) -> None:
 
 
 def check_kinds(parts: dict[str, Any]) -> None:
-    """Raise an `AssemblyError` for a part that has not the interface of its slot."""
+    """Raise an `AssemblyError` for a part without the interface of its slot."""
     for slot in SLOTS:
         part, interface = parts[slot], find(KINDS[slot].interface)
         if isinstance(part, interface) or (part is None and slot != "primitive"):

@@ -60,8 +60,8 @@ def save(
         _tensors.replace(_make(config), tensors)
     except ValueError as error:
         raise CheckpointError(
-            f"{_name(component)} would not come back: it is made anew from its constructor's arguments, and "
-            f"{error}; let the constructor keep all that shapes the component."
+            f"{_name(component)} cannot be restored from its config, the arguments of its constructor: "
+            f"{error}; let the constructor keep everything that shapes the component."
         ) from error
     about = {
         "format": FORMAT,

@@ -15,6 +15,8 @@ from . import _tensors
 from .errors import CheckpointError
 
 FORMAT = 1
+# How `config.json` of an older format becomes one of the next: one function for each step, by the number it starts from.
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 _PACKAGES = ("ideomotor", "jax", "equinox", "diffrax", "optax", "numpy")
 CONFIG, WEIGHTS, README = "config.json", "weights.safetensors", "README.md"
 
@@ -30,7 +32,7 @@ def restored(folder: Path | str, make: Callable[[Any], Any], *, kind: str | None
         _check_whole(about["component"])
         template = make(about["component"])
     except Exception as error:  # a constructor may raise anything for arguments that were changed by hand
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split()) + _to_install(about["versions"])
         saved = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
         raise CheckpointError(
             f"{folder / CONFIG} describes a {about['kind']} that cannot be made here: {reason} (It was saved with {saved}.)"
@@ -38,10 +40,10 @@ def restored(folder: Path | str, make: Callable[[Any], Any], *, kind: str | None
     try:
         tensors, _ = _tensors.unpack(data)
     except ValueError as error:
-        raise CheckpointError(f"{folder / WEIGHTS} {error}; get the folder anew.") from error
+        raise CheckpointError(f"{folder / WEIGHTS} {error}; download it or save it again.") from error
     for name, array in tensors.items():
         if has_nan(array):
-            raise CheckpointError(f"{folder / WEIGHTS}: {name} holds NaN; train or get the component anew.")
+            raise CheckpointError(f"{folder / WEIGHTS}: {name} holds NaN; train it or download it again.")
     try:
         return _tensors.replace(template, tensors)
     except ValueError as error:
@@ -60,6 +62,20 @@ def versions(*more: str) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[package] = "unknown"
     return found
+
+
+def _to_install(saved_with: dict[str, str]) -> str:
+    """The plug-ins' distributions that a component was saved with and that are not installed here."""
+    missing = [
+        name
+        for name in saved_with
+        if name not in ("python", *_PACKAGES) and versions(name)[name] == "unknown"
+    ]
+    return (
+        f" It was saved with a plug-in that is not installed: pip install {' '.join(missing)}"
+        if missing
+        else ""
+    )
 
 
 def has_nan(array: np.ndarray) -> bool:
@@ -89,12 +105,15 @@ def _read_config(folder: Path) -> dict[str, Any]:
             f"{folder} has no {CONFIG}; give a folder that ideomotor.save has written."
         ) from error
     except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not JSON: {error}; get the folder anew.") from error
+        raise CheckpointError(f"{path} is not JSON: {error}; download it or save it again.") from error
     number = about.get("format") if isinstance(about, dict) else None
     if isinstance(number, int) and number > FORMAT:
         raise CheckpointError(
             f"{path} is of format {number}, and this version reads up to {FORMAT}: pip install -U ideomotor"
         )
+    while isinstance(number, int) and number in MIGRATIONS and number < FORMAT:
+        about = {**MIGRATIONS[number](about), "format": number + 1}
+        number += 1
     wanted = {"format": int, "kind": str, "component": dict, "weights": dict, "versions": dict}
     for key, of in wanted.items():
         if not isinstance(about, dict) or not isinstance(about.get(key), of):
@@ -111,12 +130,14 @@ def _read_weights(path: Path, wanted: dict[str, Any]) -> bytes:
         reason = (
             "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
         )
-        raise CheckpointError(f"{path} {reason}; get the folder anew.") from error
+        raise CheckpointError(f"{path} {reason}; download it or save it again.") from error
     size = wanted.get("bytes")
     if isinstance(size, int) and len(data) < size:
-        raise CheckpointError(f"{path} is cut short at {len(data)} of {size} bytes; get the folder anew.")
+        raise CheckpointError(
+            f"{path} is cut short at {len(data)} of {size} bytes; download it or save it again."
+        )
     if hashlib.sha256(data).hexdigest() != wanted.get("sha256"):
         raise CheckpointError(
-            f"{path} was changed since it was saved (its SHA-256 differs); get the folder anew."
+            f"{path} was changed since it was saved (its SHA-256 differs); download it or save it again."
         )
     return data

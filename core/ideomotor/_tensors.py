@@ -102,7 +102,7 @@ def replace(tree: Any, tensors: Mapping[str, np.ndarray]) -> Any:
 
 
 def pack(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> bytes:
-    """Arrays as a safetensors file; `ValueError` for a dtype that the format has not."""
+    """Arrays as a safetensors file; `ValueError` for a dtype that the format does not have."""
     for name, array in tensors.items():
         if array.dtype not in _KINDS.values():
             raise ValueError(f"{name} is an array of {array.dtype}, which cannot be stored")
@@ -112,7 +112,7 @@ def pack(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None =
 
 
 def unpack(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The arrays and the metadata of a safetensors file; `ValueError` if it is none."""
+    """The arrays and the metadata of a safetensors file; `ValueError` for anything else."""
     try:
         found = safetensors.deserialize(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])

@@ -74,9 +74,9 @@ def train(
     A batch is shared out among all visible devices when their number divides its size; inside
     `jax.default_device` the chosen one does all.
 
-    Raises a `TrainingError` for a loss that is no scalar or is not finite (naming the first such step; the
+    Raises a `TrainingError` for a loss that is not a scalar or is not finite (naming the first such step; the
     last good checkpoint stays), a `DataError` for data that make no batches, and a `CheckpointError` for a
-    run folder that is in use or is another run's.
+    run folder that is in use or belongs to a different run.
     """
     _check_numbers(steps, batch_size, seed, checkpoint_every, log_every)
     if resume and run is None:
@@ -336,16 +336,16 @@ def _check_loss(state: State, names: tuple[str, ...], record: Run) -> None:
     values = ", ".join(
         f"{n} {v:.4g}" for n, v in zip(names, np.array(state.progress.bad_values), strict=True)
     )
-    raise TrainingError(f"The loss is not finite at step {step} ({values}); {_mend(record)}")
+    raise TrainingError(f"The loss is not finite at step {step} ({values}); {_advice(record)}")
 
 
 def _check_weights(state: State, params: PyTree, step: int, record: Run) -> None:
     for name, leaf in zip(_tensors.names(params), state.params, strict=True):
         if not jnp.isfinite(leaf).all():
-            raise TrainingError(f"The weights {name} are not finite after step {step}; {_mend(record)}")
+            raise TrainingError(f"The weights {name} are not finite after step {step}; {_advice(record)}")
 
 
-def _mend(record: Run) -> str:
+def _advice(record: Run) -> str:
     kept = f"; the checkpoint of step {record.step} stays in {record.folder}" if record.step else ""
     return f"lower the learning rate, clip the gradients or look at the data{kept}."
 

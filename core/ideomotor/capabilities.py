@@ -163,6 +163,15 @@ class SupportsTorque(Capability, Protocol):
         ...
 
 
+@runtime_checkable
+class SupportsStop(Capability, Protocol):
+    """A plant that moves something real, such as a robot: `ideomotor.testing.check` does not move it unasked."""
+
+    def stop(self) -> Any:
+        """Bring it to rest, whatever it does at the moment."""
+        ...
+
+
 # ── primitives ──
 
 
@@ -306,6 +315,7 @@ KINDS: dict[str, tuple[Any, ...]] = {
         SupportsField,
         SupportsForce,
         SupportsTorque,
+        SupportsStop,
     ),
     "primitive": (SupportsVelocity, SupportsDuration, SupportsPhase),
     "perception": (SupportsLatent, SupportsOutput),

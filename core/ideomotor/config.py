@@ -22,9 +22,20 @@ import yaml
 
 from . import _files, _saved
 from ._host import plain_object
+from .deprecation import renamed_names
 from .errors import ConfigError, IdeomotorError, did_you_mean
 from .registry import registry
 
+__getattr__ = renamed_names(
+    __name__,
+    {
+        "load_pipeline": "ideomotor:load_pipeline",
+        "save_pipeline": "ideomotor:save_pipeline",
+        "pipeline_from_config": "ideomotor:Pipeline.from_config",
+        "pipeline_to_config": "ideomotor:Pipeline.to_config",
+    },
+    removed="0.2",
+)
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 _NOT_CONFIG = ("key", "self")
 

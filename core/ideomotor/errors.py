@@ -1,4 +1,4 @@
-"""The errors Ideomotor raises on its own account; each message is one sentence with the place and the mend."""
+"""The errors Ideomotor raises on its own account; each message names the value, the location and the fix."""
 
 import difflib
 import re

@@ -13,6 +13,7 @@ import importlib
 import importlib.metadata
 import inspect
 import os
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import pluggy
 
 from ._light import import_light
+from .deprecation import old_arguments
 from .errors import ConfigError, PluginError, UnknownNameError, did_you_mean
 from .kinds import KINDS, find
 from .spec import ENTRY_POINT_GROUP, PROJECT, Component, Hooks, hookimpl
@@ -61,6 +63,12 @@ class Registry:
         ordered = sorted(
             set(entry_points), key=lambda ep: (_distribution(ep)[0] != PROJECT, ep.name, ep.value)
         )
+        known = {entry_point.name for entry_point in ordered}
+        for name in sorted((names or set()) - known):
+            warnings.warn(
+                f"IDEOMOTOR_PLUGINS names {name!r}, which is not an installed plug-in.{did_you_mean(name, known)}",
+                stacklevel=2,
+            )
         for entry_point in ordered:
             self._add(entry_point, enabled=names is None or entry_point.name in names)
 
@@ -224,14 +232,15 @@ class Registry:
         """Raise a `ConfigError` for a command, or for names that are not arguments of the component's constructor."""
         if component.kind == "command":
             raise ConfigError(f"{component.name!r} is a command, and a component is needed here.")
+        factory = self.factory(component.name)
         try:
-            known = inspect.signature(self.factory(component.name)).parameters
+            known = inspect.signature(factory).parameters
         except ValueError:  # some built-in functions have none
             return
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
             return
         for name in names:
-            if name not in known:
+            if name not in known and name not in old_arguments(factory):
                 hint = did_you_mean(str(name), known)
                 raise ConfigError(f"{component.name!r} takes no argument {name!r}.{hint}")
 
@@ -351,6 +360,7 @@ def _incompatible(entry_point) -> str:
     if not lines:
         return ""
     from packaging.requirements import InvalidRequirement, Requirement  # 40 ms, and only strangers need it
+    from packaging.version import Version
 
     try:
         here = importlib.metadata.version(PROJECT)
@@ -364,9 +374,39 @@ def _incompatible(entry_point) -> str:
         wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
         named = requirement.name.lower() == PROJECT and wanted
         if named and not requirement.specifier.contains(here, prereleases=True):
-            name = _distribution(entry_point)[0]
-            return f"it wants ideomotor{requirement.specifier}, and {here} is installed; update {name}"
+            lowest = [
+                Version(s.version.rstrip(".*"))
+                for s in requirement.specifier
+                if s.operator in (">=", ">", "~=", "==")
+            ]
+            update = PROJECT if any(v > Version(here) for v in lowest) else _distribution(entry_point)[0]
+            return f"it requires ideomotor{requirement.specifier}, and {here} is installed; update {update}"
     return ""
+
+
+def missing_extra(distribution: str, extra: str | None) -> bool:
+    """Whether something that an extra of a distribution requires is not installed."""
+    from packaging.requirements import Requirement
+
+    if extra is None:
+        return False
+    try:
+        lines = _headers(importlib.metadata.distribution(distribution)).get("Requires-Dist", ())
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    for requirement in map(Requirement, lines):
+        marker = requirement.marker
+        if marker is None or not marker.evaluate({"extra": extra}) or marker.evaluate({"extra": ""}):
+            continue
+        if requirement.name == distribution:
+            if any(missing_extra(distribution, other) for other in requirement.extras):
+                return True
+            continue
+        try:
+            importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            return True
+    return False
 
 
 def _one_line(error: BaseException) -> str:
@@ -386,7 +426,7 @@ def registry() -> Registry:
 
 
 def reset(new: Registry | None = None) -> Registry | None:
-    """Replace the registry (tests do); returns the old one. With None it is made anew when next asked for."""
+    """Replace the registry (tests do); returns the old one. With None it is made when next asked for."""
     global _registry
     old, _registry = _registry, new
     return old

@@ -1,13 +1,11 @@
 import inspect
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import pytest
 
 import ideomotor
 
-from ._parts import Line, Look, Pull, Spring, Waves
+from ._parts import Pull
 
 ABSTRACT = [getattr(ideomotor, name) for name in dir(ideomotor) if name.startswith("Abstract")]
 
@@ -24,14 +22,6 @@ def test_interfaces_cannot_be_made(cls):
     assert inspect.isabstract(cls) or cls.__abstractvars__
     with pytest.raises(TypeError, match="abstract"):
         cls()
-
-
-@pytest.mark.parametrize("cls", [Look, Line, Pull, Waves, Spring], ids=lambda cls: cls.__name__)
-def test_components_are_trees(cls):
-    component = cls()
-    assert isinstance(component, eqx.Module)
-    leaves, treedef = jax.tree.flatten(component)
-    assert jax.tree.structure(jax.tree.unflatten(treedef, leaves)) == treedef
 
 
 def test_a_class_that_lacks_a_method_cannot_be_made():

@@ -8,8 +8,8 @@ import textwrap
 import pytest
 
 import ideomotor
-from ideomotor.errors import PluginError, UnknownNameError
-from ideomotor.registry import Registry, reset
+from ideomotor.errors import ConfigError, PluginError, UnknownNameError
+from ideomotor.registry import Registry, missing_extra, reset
 
 GOOD = """
     from ideomotor.spec import Component, hookimpl
@@ -127,13 +127,37 @@ def test_a_declaration_may_import_from_its_package(tmp_path, install):
 def test_the_environment_chooses_plugins(install, monkeypatch):
     install("cheer", good("thing"))
     install("gloom", good("cloud"))
-    monkeypatch.setenv("IDEOMOTOR_PLUGINS", "cheer, nobody")
+    monkeypatch.setenv("IDEOMOTOR_PLUGINS", "cheer")
     registry = Registry()
     assert status(registry, "cheer")[0] == "active"
     assert status(registry, "gloom") == ("disabled", "not named in IDEOMOTOR_PLUGINS")
     assert [c.name for c in registry.components()] == ["thing"]
     monkeypatch.setenv("IDEOMOTOR_PLUGINS", "")
     assert {p.status for p in Registry().plugins} == {"disabled"}
+    monkeypatch.setenv("IDEOMOTOR_PLUGINS", "cheeer,gloom")
+    with pytest.warns(
+        UserWarning, match="names 'cheeer', which is not an installed plug-in. Did you mean 'cheer'?"
+    ):
+        assert status(Registry(), "gloom")[0] == "active"
+
+
+def test_an_extra_is_missing_only_if_something_of_it_is(install):
+    requires = [
+        "numpy",
+        'numpy>=1; extra == "there"',
+        'no-such-package>=1; extra == "gone"',
+        'both[there]; extra == "nested"',
+        'both[gone]; extra == "deep"',
+    ]
+    install("both", good(), requires=requires)
+    found = {e: missing_extra("both", e) for e in (None, "there", "gone", "nested", "deep", "unknown")}
+    assert {e for e, missing in found.items() if missing} == {"gone", "deep"}
+    assert not missing_extra("not-even-installed", "gone")
+
+
+def test_a_wrong_argument_of_make_gets_a_hint():
+    with pytest.raises(ConfigError, match="'dmp' takes no argument 'baiss'. Did you mean 'basis'?"):
+        ideomotor.make("dmp", baiss=3)
 
 
 BROKEN = {
@@ -219,7 +243,8 @@ def test_a_plugin_for_another_core_is_incompatible_and_not_imported(install, req
     state, reason = status(registry, "old")
     assert state == ("active" if admitted else "incompatible")
     if not admitted:
-        assert ideomotor.__version__ in reason and "update old" in reason
+        assert ideomotor.__version__ in reason
+        assert reason.endswith("update ideomotor" if ">=" in requirement else "update old")
         assert module not in sys.modules
 
 

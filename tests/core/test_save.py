@@ -252,7 +252,9 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
 
 
 def test_what_would_not_come_back_is_not_saved(tmp_path):
-    with pytest.raises(CheckpointError, match="Twice would not come back.*weights has shape .* where"):
+    with pytest.raises(
+        CheckpointError, match="Twice cannot be restored from its config.*weights has shape .* where"
+    ):
         ideomotor.save(Twice(), tmp_path / "x")
     with pytest.raises(ConfigError, match="not registered"):
         ideomotor.save(Unknown(), tmp_path / "x")
@@ -293,7 +295,7 @@ def test_missing_folder_and_files(folder, tmp_path):
     fails(folder / "README.md", "There is no folder")
     fails(tmp_path, "has no config.json; give a folder")
     (folder / "weights.safetensors").unlink()
-    fails(folder, "weights.safetensors is missing; get the folder anew")
+    fails(folder, "weights.safetensors is missing; download it or save it again")
 
 
 def test_damaged_weights(folder):
@@ -339,6 +341,41 @@ def test_component_that_is_not_here(folder):
         folder,
         r"cannot be made here: No component is called 'nett'. Did you mean 'net'\?.*saved with .*ideomotor",
     )
+
+
+def test_a_friend_without_the_plugin_is_told_what_to_install(folder):
+    def by_a_stranger(about):
+        about["component"] = {"use": "net-of-a-stranger"}
+        about["versions"]["ideomotor-stranger"] = "1.2"
+
+    change(folder, by_a_stranger)
+    fails(folder, "saved with a plug-in that is not installed: pip install ideomotor-stranger")
+
+
+def test_an_older_format_is_migrated(folder, monkeypatch):
+    """Format 1 becomes 3 in two steps: the width is renamed, then the component is."""
+    from ideomotor import _saved  # where formats are known; there is no older one yet
+
+    def second(about):
+        config = dict(about["component"])
+        return {**about, "component": {"use": config.pop("used"), **config}}
+
+    def first(about):
+        config = dict(about["component"])
+        return {**about, "component": {"used": config.pop("use"), "width": config.pop("breadth"), **config}}
+
+    def older(about):
+        about["component"]["breadth"] = 4
+
+    whole = ideomotor.load(folder)
+    change(folder, older)
+    fails(folder, "takes no argument 'breadth'")
+    monkeypatch.setattr(_saved, "FORMAT", 3)
+    monkeypatch.setitem(_saved.MIGRATIONS, 1, first)
+    monkeypatch.setitem(_saved.MIGRATIONS, 2, second)
+    assert eqx.tree_equal(ideomotor.load(folder), whole)
+    change(folder, lambda about: about.update(format=4))
+    fails(folder, "is of format 4, and this version reads up to 3")
 
 
 def test_another_network(folder):

@@ -521,3 +521,44 @@ def test_needs_no_test_framework():
     code = "import sys, ideomotor.testing; print({'pytest', 'hypothesis'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+class Robot:
+    """A robot that counts how often it is moved, and is somewhere else each time."""
+
+    def __init__(self):
+        self.moved, self.stopped = 0, 0
+
+    def default_state(self):
+        return np.zeros(2)
+
+    def default_command(self):
+        return np.zeros(2)
+
+    def step(self, state, command, dt):
+        self.moved += 1
+        return state + command + 0.01 * self.moved
+
+    def observe(self, state):
+        return {"joint": state + 1e-3 * self.moved}
+
+    def stop(self):
+        self.stopped += 1
+
+
+def test_a_robot_is_not_moved_unasked():
+    robot = Robot()
+    for call in (lambda: check_plant(robot), lambda: check(ideomotor.HostPlant(robot))):
+        with pytest.raises(ConformanceError, match="not moved unasked.*hardware=True"):
+            call()
+    assert (robot.moved, robot.stopped) == (0, 0)
+    check(ideomotor.HostPlant(robot), hardware=True)
+    assert (robot.moved, robot.stopped) == (1, 1)
+
+
+def test_a_robot_that_breaks_a_rule_is_stopped_all_the_same():
+    robot = Robot()
+    robot.step = lambda state, command, dt: np.zeros(3)
+    with pytest.raises(ConformanceError, match="state keeps its structure"):
+        check_plant(robot, hardware=True)
+    assert robot.stopped == 1

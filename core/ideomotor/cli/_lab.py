@@ -23,12 +23,12 @@ _PAGE = """{%- extends "lab/index.html.j2" -%}
 {{ super() | replace('rel="stylesheet" href="https://', 'rel="elsewhere" href="https://') }}
 {%- endblock notebook_css -%}
 """
-_MISSING = "{0} is not installed; `pip install ideomotor[lab]` brings it."
+_MISSING = "{0} is not installed: pip install 'ideomotor[lab]'"
 
 
 @click.command()
 @click.argument("folder", default="ideomotor-notebooks")
-@click.option("--port", type=click.IntRange(1, 65535), help="Of the server. [default: Jupyter's]")
+@click.option("--port", type=click.IntRange(1, 65535), help="Server port. [default: Jupyter's]")
 @click.option("--no-browser", is_flag=True, help="Only start the server; it prints the address.")
 @click.option("--app", metavar="WIDGET", help="Show one widget as an app instead, such as PipelineExplorer.")
 def lab(folder: str, port: int | None, no_browser: bool, app: str | None) -> None:
@@ -66,7 +66,7 @@ def notebooks_folder() -> Path:
 
 
 def copy_notebooks(folder: Path) -> tuple[list[str], list[str]]:
-    """Copy the notebooks that `folder` has not, or has as they were copied there before; (copied, kept), by name.
+    """Copy notebooks that are missing in `folder` or unchanged since they were copied; returns (copied, kept), by name.
 
     A notebook that was changed since, or put there by somebody else, is kept.
     """
@@ -119,7 +119,7 @@ def _check_app(name: str) -> str:
     known = apps()
     if name not in known:
         raise UnknownNameError(
-            f"There is no app {name!r}; there are {', '.join(known)}.{did_you_mean(name, known)}"
+            f"There is no app {name!r}; known are {', '.join(known)}.{did_you_mean(name, known)}"
         )
     return name
 

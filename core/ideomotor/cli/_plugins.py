@@ -1,19 +1,19 @@
 import click
 
-from ..registry import Plugin, registry
+from ..registry import Plugin, missing_extra, registry
 
 _COLOUR = {"active": "green", "disabled": None, "broken": "red", "incompatible": "yellow"}
 
 
 @click.command()
-@click.option("--all", "everything", is_flag=True, help="Also those that IDEOMOTOR_PLUGINS leaves out.")
-@click.option("--components", is_flag=True, help="Also list what each plug-in offers.")
-@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+@click.option("--all", "everything", is_flag=True, help="Include plug-ins that IDEOMOTOR_PLUGINS leaves out.")
+@click.option("--components", is_flag=True, help="List the components of each plug-in.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def plugins(everything: bool, components: bool, as_json: bool) -> None:
     """List the installed plug-ins, their state and what they offer.
 
     A plug-in is active, disabled (not named in IDEOMOTOR_PLUGINS), broken (it could not be loaded) or incompatible
-    (it wants another version of ideomotor). `ideomotor describe NAME` tells more about one component.
+    (it requires another version of ideomotor). `ideomotor describe NAME` tells more about one component.
     """
     found = registry().plugins
     if as_json:
@@ -21,7 +21,7 @@ def plugins(everything: bool, components: bool, as_json: bool) -> None:
         return
     shown = [p for p in found if everything or p.status != "disabled"]
     if not found:
-        click.echo("No plug-ins are installed; `pip install ideomotor` brings the first ones.")
+        click.echo("No plug-ins are installed; the first ones come with `pip install ideomotor`.")
     columns = [(p.name, p.status, _offer(p), f"{p.distribution} {p.version}".rstrip()) for p in shown]
     widths = [max((len(row[i]) for row in columns), default=0) for i in range(3)]
     for plugin, row in zip(shown, columns, strict=True):
@@ -45,7 +45,11 @@ def _list(plugin: Plugin) -> None:
     kinds = max((len(c.kind) for c in plugin.components), default=0)
     names = max((len(c.name) for c in plugin.components), default=0)
     for c in plugin.components:
-        needs = f" [needs {plugin.distribution}[{c.extra}]]" if c.extra else ""
+        needs = (
+            f" [requires {plugin.distribution}[{c.extra}]]"
+            if missing_extra(plugin.distribution, c.extra)
+            else ""
+        )
         click.echo(f"    {c.kind.ljust(kinds)}  {c.name.ljust(names)}  {c.summary}{needs}")
 
 

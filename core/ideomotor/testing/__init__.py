@@ -7,7 +7,7 @@
     def test_conforms(name):
         check(name)
 
-A failing check raises a `ConformanceError` that names the component, the check, both values and the mend.
+A failing check raises a `ConformanceError` that names the component, the check, both values and the fix.
 """
 
 from ._check import check as check

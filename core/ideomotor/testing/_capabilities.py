@@ -22,8 +22,8 @@ def check_capabilities(title: str, component: Any, tolerance: float) -> None:
             try:
                 problem = law(component, tolerance)
             except Exception as error:
-                mend = "let it accept what the component itself publishes, or give the method another name"
-                fail(title, name, f"it raised {one_line(error)}", mend, error)
+                fix = "let it accept what the component itself publishes, or give the method another name"
+                fail(title, name, f"it raised {one_line(error)}", fix, error)
             if problem:
                 fail(title, name, problem, f"keep to `ideomotor.capabilities.{name}`")
 

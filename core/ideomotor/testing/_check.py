@@ -12,6 +12,7 @@ import yaml
 
 from .._host import adapt, can_fit, class_name, is_host, plain_object
 from .._trajectory import Trajectory, check_demonstration
+from ..capabilities import SupportsStop
 from ..config import dump_yaml, from_config, to_config
 from ..errors import DataError
 from ..interfaces import AbstractFeedforwardPrimitive
@@ -26,7 +27,9 @@ from ._laws import Case, check_laws, defaults_accepted, pure
 _DT = 0.02  # s
 
 
-def check(component: Any, *, precision: str = "both", differentiable: bool = True) -> None:
+def check(
+    component: Any, *, precision: str = "both", differentiable: bool = True, hardware: bool = False
+) -> None:
     """Check a component, or what a registered name makes without arguments, by the rules of its kind.
 
     Every kind: the defaults it publishes are accepted; a call is pure and leaves its inputs alone; outputs
@@ -38,6 +41,8 @@ def check(component: Any, *, precision: str = "both", differentiable: bool = Tru
     - `precision`: arrays of the component and its inputs are cast to this; `"both"` checks one after the
       other.
     - `differentiable`: `False` for a component that has no gradient and refuses it.
+    - `hardware`: `True` lets a plant with a method `stop()` (`SupportsStop`: a robot) take one step with its command at
+      rest, after which it is stopped; without it such a plant is not moved, and the check fails.
 
     Raises a `ConformanceError` that names the component, the check, what was seen and what to do.
     """
@@ -48,7 +53,8 @@ def check(component: Any, *, precision: str = "both", differentiable: bool = Tru
             f"check takes a component of one of the kinds {known}, or the registered name of one, not {component!r}; "
             f"a NumPy class goes to the check of its kind, such as check_plant."
         )
-    find(kind.laws)(component, precision=precision, differentiable=differentiable)
+    options = {"hardware": True} if hardware else {}
+    find(kind.laws)(component, precision=precision, differentiable=differentiable, **options)
 
 
 def check_perception(perception: Any, *, precision: str = "both", differentiable: bool = True) -> None:
@@ -119,15 +125,40 @@ def check_primitive(primitive: Any, *, precision: str = "both", differentiable: 
         _finish(case, primitive)
 
 
-def check_plant(plant: Any, *, precision: str = "both", differentiable: bool = True) -> None:
-    """Check a plant: see `check`. State and feedback keep their structure, shapes and dtypes over a step."""
+def check_plant(
+    plant: Any, *, precision: str = "both", differentiable: bool = True, hardware: bool = False
+) -> None:
+    """Check a plant: see `check`. State and feedback keep their structure, shapes and dtypes over a step.
+
+    What moves something real (`SupportsStop`) is only called as often as that needs, and only with `hardware=True`.
+    """
     for made, title, dtype in _made(plant, "plant", precision):
+        if isinstance(made, SupportsStop):
+            _check_robot(made, title, dtype, hardware)
+            break
         inputs = _inputs(made, (made.default_state(), made.default_command()), dtype)
         case = _case(title, "a step and observe", made, _step, inputs, dtype, differentiable, precision)
         state, feedback_before, feedback = check_laws(case)
         _same_structure(case, "state", inputs[0], state)
         _same_structure(case, "feedback", feedback_before, feedback)
         _finish(case, plant)
+
+
+def _check_robot(robot: Any, title: str, dtype: Any, hardware: bool) -> None:
+    """One step with the command at rest; a robot is not pure, and a second connection to it is not made."""
+    if not hardware:
+        what = "it has a method stop(), as robots have, and nothing was called that could move it"
+        fail(title, "not moved unasked", what, "make room around it and check it with hardware=True")
+    inputs = (robot.default_state(), robot.default_command())
+    case = _case(title, "a step and observe", robot, _step, inputs, dtype, False, "float64")
+    try:
+        state, before, after = _step(robot, inputs, None)
+    finally:
+        robot.stop()
+    _same_structure(case, "state", inputs[0], state)
+    _same_structure(case, "feedback", before, after)
+    if problem := not_finite((state, after)):
+        case.fail("finite at the defaults", problem, "read all sensors before the first answer")
 
 
 def _step(plant, inputs, key):
@@ -199,10 +230,8 @@ def _component(thing: Any, kind: str) -> Any:
     try:
         return registry().make(record.name)
     except (TypeError, ValueError) as error:
-        mend = (
-            "give every argument of the constructor a default, so that it can be shown and checked as it is"
-        )
-        fail(f"{kind} {thing!r}", "made without arguments", f"it raised {one_line(error)}", mend, error)
+        fix = "give every argument of the constructor a default, so that it can be shown and checked as it is"
+        fail(f"{kind} {thing!r}", "made without arguments", f"it raised {one_line(error)}", fix, error)
 
 
 def _inputs(component, inputs, dtype):
@@ -220,8 +249,8 @@ def _case(title, call, component, function, inputs, dtype, differentiable, preci
 
 def _same_structure(case: Case, what: str, before, after) -> None:
     if problem := other_structure(before, after, dtypes=not case.host):
-        mend = f"give back a {what} of the structure, shapes and dtypes it had; the loop over time needs that"
-        case.fail(f"{what} keeps its structure", problem, mend)
+        fix = f"give back a {what} of the structure, shapes and dtypes it had; the loop over time needs that"
+        case.fail(f"{what} keeps its structure", problem, fix)
 
 
 def _leads_with_time(case: Case, outputs) -> None:
@@ -247,8 +276,8 @@ def _fits(case: Case, primitive, dtype, command=None) -> None:
     try:
         params = primitive.fit(Trajectory(ts, ys))
     except Exception as error:
-        mend = "let it imitate what the primitive itself does with its default parameters"
-        case.fail("fit", f"it raised {one_line(error)}", mend, error)
+        fix = "let it imitate what the primitive itself does with its default parameters"
+        case.fail("fit", f"it raised {one_line(error)}", fix, error)
     if problem := other_structure(primitive.default_params(), params, dtypes=False):
         case.fail(
             "fit",
@@ -273,14 +302,14 @@ def _finish(case: Case, thing: Any) -> None:
         config = to_config(component)
         again = from_config(yaml.safe_load(dump_yaml(config)))
     except Exception as error:
-        mend = (
+        fix = (
             "keep each argument of the constructor in an attribute of the same name, as numbers, text "
             "or components"
         )
-        case.fail("config round trip", f"it raised {one_line(error)}", mend, error)
+        case.fail("config round trip", f"it raised {one_line(error)}", fix, error)
     if problem := _other_component(component, again):
-        mend = "let the constructor's arguments decide the structure, and keep them as they were given"
-        case.fail("config round trip", f"made again from {config}, {problem}", mend)
+        fix = "let the constructor's arguments decide the structure, and keep them as they were given"
+        case.fail("config round trip", f"made again from {config}, {problem}", fix)
 
     from .._save import load, save
 
@@ -288,20 +317,18 @@ def _finish(case: Case, thing: Any) -> None:
         try:
             loaded = load(save(component, Path(folder) / "component"))
         except Exception as error:
-            mend = (
+            fix = (
                 "hold what was trained in array fields, and let the arguments of the constructor give "
                 "their shapes"
             )
-            case.fail("save and load", f"it raised {one_line(error)}", mend, error)
-    mend = (
-        "hold what was trained in array fields, and derive everything else from the constructor's arguments"
-    )
+            case.fail("save and load", f"it raised {one_line(error)}", fix, error)
+    fix = "hold what was trained in array fields, and derive everything else from the constructor's arguments"
     if problem := _other_component(component, loaded) or other_values(*map(_arrays, (component, loaded))):
-        case.fail("save and load", f"saved and loaded, {problem}", mend)
+        case.fail("save and load", f"saved and loaded, {problem}", fix)
     key = jax.random.key(0)
     before, after = (case.function(c, case.inputs, key) for c in (component, loaded))
     if problem := other_values(before, after, tolerance=case.tolerance):
-        case.fail("save and load", f"the output before and after, {problem}", mend)
+        case.fail("save and load", f"the output before and after, {problem}", fix)
 
 
 def _arrays(component):

@@ -7,10 +7,10 @@ class ConformanceError(IdeomotorError, AssertionError):
     """A component breaks a rule that all components keep."""
 
 
-def fail(title: str, law: str, what: str, mend: str, cause: BaseException | None = None) -> NoReturn:
+def fail(title: str, law: str, what: str, fix: str, cause: BaseException | None = None) -> NoReturn:
     """Raise the one sentence: which component, which check, what was seen, what to do."""
     what = " ".join(what.split())
-    raise ConformanceError(f"{title} fails the check {law!r}: {what}; {mend}.") from cause
+    raise ConformanceError(f"{title} fails the check {law!r}: {what}; {fix}.") from cause
 
 
 def one_line(error: BaseException) -> str:

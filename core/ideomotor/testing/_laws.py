@@ -39,9 +39,9 @@ class Case:
         """The function as it runs fastest: what is on the host gains nothing inside of jit."""
         return self.function if self.host else self.compiled
 
-    def fail(self, law: str, what: str, mend: str, cause: BaseException | None = None):
+    def fail(self, law: str, what: str, fix: str, cause: BaseException | None = None):
         """Raise the `ConformanceError`."""
-        fail(self.title, law, f"{self.call}: {what}", mend, cause)
+        fail(self.title, law, f"{self.call}: {what}", fix, cause)
 
 
 def check_laws(case: Case) -> PyTree:
@@ -73,21 +73,21 @@ def defaults_accepted(case: Case):
     try:
         return case.function(case.component, copied(case.inputs), key), key
     except Exception:
-        mend = "let it accept the defaults that the component publishes itself"
-        case.fail("defaults accepted", f"it raised {one_line(without)}", mend, without)
+        fix = "let it accept the defaults that the component publishes itself"
+        case.fail("defaults accepted", f"it raised {one_line(without)}", fix, without)
 
 
 def pure(case: Case, outputs: PyTree, key) -> None:
     inputs = copied(case.inputs)
     again = case.function(case.component, inputs, key)
-    mend = "let a call depend on its arguments only: no counters, caches or random numbers of its own"
+    fix = "let a call depend on its arguments only: no counters, caches or random numbers of its own"
     if problem := other_structure(outputs, again):
-        case.fail("pure", f"called twice with the same inputs, {problem}", mend)
+        case.fail("pure", f"called twice with the same inputs, {problem}", fix)
     if problem := other_values(outputs, again):
-        case.fail("pure", f"called twice with the same inputs, {problem}", mend)
+        case.fail("pure", f"called twice with the same inputs, {problem}", fix)
     if problem := other_values(case.inputs, inputs):
-        mend = "copy what it changes, and return new arrays"
-        case.fail("inputs left alone", f"an input before and after the call: {problem}", mend)
+        fix = "copy what it changes, and return new arrays"
+        case.fail("inputs left alone", f"an input before and after the call: {problem}", fix)
 
 
 def _precision(case: Case, outputs: PyTree) -> None:
@@ -103,15 +103,15 @@ def _names(dtypes) -> str:
 
 
 def _jit_is_eager(case: Case, outputs: PyTree, key) -> None:
-    mend = "keep Python's `if`, `float()` and NumPy off traced values"
+    fix = "keep Python's `if`, `float()` and NumPy off traced values"
     try:
         inside = case.compiled(case.component, case.inputs, key)
     except Exception as error:
-        case.fail("jit = eager", f"inside jit it raised {one_line(error)}", mend, error)
+        case.fail("jit = eager", f"inside jit it raised {one_line(error)}", fix, error)
     if problem := other_structure(outputs, inside, dtypes=not case.host):
-        case.fail("jit = eager", f"inside jit, {problem}", mend)
+        case.fail("jit = eager", f"inside jit, {problem}", fix)
     if problem := other_values(outputs, inside, tolerance=case.tolerance):
-        case.fail("jit = eager", f"outside and inside of jit, {problem}", mend)
+        case.fail("jit = eager", f"outside and inside of jit, {problem}", fix)
 
 
 def _vmap_is_loop(case: Case, key) -> None:
@@ -119,7 +119,7 @@ def _vmap_is_loop(case: Case, key) -> None:
     batch = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *examples)
     if not jax.tree.leaves(batch):
         return
-    mend = "write it for one example, with operations that JAX can batch"
+    fix = "write it for one example, with operations that JAX can batch"
     dynamic, static = eqx.partition(case.component, eqx.is_array)
 
     def one(inputs):
@@ -129,14 +129,14 @@ def _vmap_is_loop(case: Case, key) -> None:
     try:
         together = on_host(jax.jit(jax.vmap(one))(batch))
     except Exception as error:
-        case.fail("vmap = loop", f"inside vmap it raised {one_line(error)}", mend, error)
+        case.fail("vmap = loop", f"inside vmap it raised {one_line(error)}", fix, error)
     for i, example in enumerate(examples):
         alone = eqx.filter(case.compiled(case.component, example, key), eqx.is_array_like)
         from_batch = jax.tree.map(lambda leaf: leaf[i], together)  # noqa: B023
         problem = other_structure(alone, from_batch, dtypes=False)
         problem = problem or other_values(alone, from_batch, tolerance=case.tolerance)
         if problem:
-            case.fail("vmap = loop", f"alone and in a batch, {problem}", mend)
+            case.fail("vmap = loop", f"alone and in a batch, {problem}", fix)
 
 
 def _keys(case: Case, key) -> None:
@@ -146,8 +146,8 @@ def _keys(case: Case, key) -> None:
             case.compiled(case.component, case.inputs, jax.random.key(i)) for i in (1, 1, 2, 3, 4)
         )
     except Exception as error:
-        mend = "accept `*, key=None` and pass it on, or leave it alone"
-        case.fail("takes a key", f"with a key it raised {one_line(error)}", mend, error)
+        fix = "accept `*, key=None` and pass it on, or leave it alone"
+        case.fail("takes a key", f"with a key it raised {one_line(error)}", fix, error)
     if problem := other_values(one, again):
         case.fail(
             "same key, same result", problem, "draw from the key only, and make no random numbers elsewhere"
@@ -187,22 +187,22 @@ def _gradient(case: Case, key) -> None:
     except Exception as error:
         if case.host or not case.differentiable:
             return _refusal(case, error)
-        mend = (
+        fix = (
             "write it with operations that have a derivative, or check it with differentiable=False and "
             "refuse the "
             "gradient with a sentence"
         )
-        case.fail("gradient", f"it raised {one_line(error)}", mend, error)
+        case.fail("gradient", f"it raised {one_line(error)}", fix, error)
     if not case.differentiable or (case.host and is_float(jax.tree.leaves(dynamic)[0])):
-        mend = "refuse it with a sentence (jax.custom_jvp), or check it with differentiable=True"
-        case.fail("gradient refused", "it is said to have no gradient, and one was computed", mend)
+        fix = "refuse it with a sentence (jax.custom_jvp), or check it with differentiable=True"
+        case.fail("gradient refused", "it is said to have no gradient, and one was computed", fix)
     if problem := not_finite(slope):
-        mend = (
+        fix = (
             "mind square roots, norms and divisions at zero (jnp.where inside and outside, or a small "
             "constant)"
         )
         case.fail(
-            "gradient", f"at the defaults, the gradient with respect to (component, inputs){problem}", mend
+            "gradient", f"at the defaults, the gradient with respect to (component, inputs){problem}", fix
         )
     if jax.dtypes.canonicalize_dtype(np.float64) == np.float64:
         _gradient_is_slope(case, gradient, split, key)
@@ -220,8 +220,8 @@ def _weighted(outputs: PyTree) -> list[tuple[np.ndarray, Any]]:
 
 def _refusal(case: Case, error: Exception) -> None:
     if "no gradient" not in str(error):
-        mend = "say that it has no gradient and what to do instead"
-        case.fail("gradient refused", f"it raised {one_line(error)}", mend, error)
+        fix = "say that it has no gradient and what to do instead"
+        case.fail("gradient refused", f"it raised {one_line(error)}", fix, error)
 
 
 def _gradient_is_slope(case: Case, gradient: Callable, split: Callable, key) -> None:
@@ -255,8 +255,8 @@ def _gradient_is_slope(case: Case, gradient: Callable, split: Callable, key) -> 
                 break
         else:
             what = f"along a random direction it is {ours:.8g}, and finite differences give {measured:.8g}"
-            mend = (
+            fix = (
                 "look for a stop_gradient, a custom derivative or a rounding to integers that should "
                 "not be there"
             )
-            case.fail("gradient = finite differences", what, mend)
+            case.fail("gradient = finite differences", what, fix)

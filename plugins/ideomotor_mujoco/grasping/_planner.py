@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from ideomotor import Trajectory
 from ideomotor.common.profiles import minimum_jerk
+from ideomotor.deprecation import renamed_arguments
 from ideomotor.errors import DataError
 
 from ._choosing import Start
@@ -39,6 +40,7 @@ class GraspPlanner:
     Raises a `DataError` that counts why no grasp can be reached.
     """
 
+    @renamed_arguments(removed="0.2", ways="placements")
     def __init__(
         self,
         task: PickingTask | None = None,
