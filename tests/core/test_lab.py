@@ -177,7 +177,7 @@ def test_what_is_missing_is_named_with_its_extra(here, monkeypatch, arguments, m
     real = _lab.importlib.util.find_spec
     monkeypatch.setattr(_lab.importlib.util, "find_spec", lambda name: None if name == module else real(name))
     result = run(*arguments)
-    assert result.exit_code == 1 and "pip install ideomotor[lab]" in result.stderr
+    assert result.exit_code == 1 and "pip install 'ideomotor[lab]'" in result.stderr
     assert not list(here.iterdir()), "nothing is copied"
 
 
@@ -185,7 +185,7 @@ def test_widgets_without_ipywidgets_say_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "ideomotor_widgets", None)
     monkeypatch.setattr(_lab.importlib.util, "find_spec", lambda name: object())
     result = run("--app", "PrimitiveEditor")
-    assert result.exit_code == 1 and "pip install ideomotor[lab]" in result.stderr
+    assert result.exit_code == 1 and "pip install 'ideomotor[lab]'" in result.stderr
 
 
 def test_a_port_out_of_range_is_refused():
