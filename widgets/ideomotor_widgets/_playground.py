@@ -6,7 +6,7 @@ import ipywidgets
 import numpy as np
 
 import ideomotor
-from ideomotor.errors import DataError
+from ideomotor.errors import DataError, SimulationError
 
 from ._canvas import Canvas
 from ._drawn import drawn
@@ -28,8 +28,8 @@ class ControlPlayground(AbstractView):
       that come with Ideomotor.
     - `plant`: a muscle arm; by default the six-muscle arm they were trained on.
 
-    The movement is computed some seconds ahead in the kernel and played in the browser; when the target moves, it goes on
-    from where the arm is then.
+    The movement is computed some seconds ahead in the kernel and played in the browser; when the target moves, it continues
+    from where the arm is then. With noise above zero the policy's own noise, if it has any, acts as well.
 
         playground = ControlPlayground()
         playground.target = (0.1, 0.45); playground.curl = 10.0
@@ -39,7 +39,7 @@ class ControlPlayground(AbstractView):
         self._given = {"reach": reach, "circle": circle}
         self._arm, self._policies = plant, dict[str, Any]()
         self._quiet, self._seed = False, 0
-        self._begin, self._states, self._policy, self._delay = 0.0, None, "", 0.0
+        self._begin, self._played, self._policy, self._delay = 0.0, None, "", 0.0
         self._seen = (0.0, time.monotonic())  # the browser's time, and when it said so
         self.canvas = Canvas(width=size, height=size, streaming=True, unit="m", follow="target")
         self.canvas.label = "a muscle arm; the target is moved with mouse or arrow keys"
@@ -149,7 +149,7 @@ class ControlPlayground(AbstractView):
 
     def _restart(self) -> None:
         with self.guarded():
-            self._states = None
+            self._played = None
             self._play(0.0, position=0.0)
 
     def _more(self, when: float | int) -> None:
@@ -196,33 +196,33 @@ class ControlPlayground(AbstractView):
         return ideomotor.make("delayed", plant=noisy, delay=self.late.value)
 
     def _play(self, when: float | int, position: float | int | None = None) -> None:
-        """Go on from the state at a time, under what the controls say now."""
+        """Continue from the state at a time, under the present settings."""
         import jax
 
-        from ._live import at, finite, go_on
-
         plant, policy, params = self._plant(), self._policies[str(self.task.value)], self._params()
-        if self._states is None:
+        if self._played is None:
             own, body = policy.init(params), plant.start(self._arm.default_state())
             begin = 0.0 if position is None else position
         else:
             index = int(np.clip(round((when - self._begin) / _DT), 0, _STEPS - 1))
-            own, body = at(self._states, index)
+            own, body = self._played[index].ps, self._played[index].xs
             begin = self._begin + index * _DT
             if self._policy != self.task.value:
                 own = policy.init(params)
             if self._delay != self.late.value:
                 body = plant.start(body.plant)  # the past was kept for another delay
         self._seed += 1
-        states, seen = go_on(policy, params, plant, (own, body), jax.random.key(self._seed), _DT, _STEPS)
-        if not finite(seen):
-            self._states = None
-            raise DataError(
-                "The arm has lost control and its movement is not finite; press Start again, with less delay."
-            )
-        self._states, self._begin, self._policy, self._delay = states, begin, self.task.value, self.late.value
-        real = jax.vmap(self._arm.observe)(states[1].plant)
         ts = begin + _DT * np.arange(_STEPS)
+        key = jax.random.key(self._seed) if self.noise_level.value else None
+        try:
+            self._played = ideomotor.rollout(policy, params, ts, plant=plant, x0=body, p0=own, key=key)
+        except SimulationError as error:
+            self._played = None
+            raise DataError(
+                "The arm is out of control and its movement is not finite; press Start again, with less delay."
+            ) from error
+        self._begin, self._policy, self._delay = begin, self.task.value, self.late.value
+        real = jax.vmap(self._arm.observe)(self._played.xs.plant)
         self.movement = as_movement(ideomotor.Trajectory(ts, jax.tree.map(np.asarray, real)))
         layers = drawn(self.movement[::3], self._arm).layers
         traits: dict[str, Any] = {} if position is None else {"position": position}
