@@ -6,11 +6,33 @@ import numpy as np
 import traitlets
 
 from ._elements import buffer, script, style
-from ._layers import Layers
-from ._scene import Scene
+from ._layers import Packed
 
 
-class Canvas(anywidget.AnyWidget):
+class _Player(anywidget.AnyWidget):
+    """What both canvases share: layers that are played by the browser's clock."""
+
+    _css = style()
+    width = traitlets.Int(420).tag(sync=True)
+    height = traitlets.Int(420).tag(sync=True)
+    layers = traitlets.List(traitlets.Dict()).tag(sync=True)
+    data = buffer()
+    controls = traitlets.Bool(False).tag(sync=True)
+    playing = traitlets.Bool(False).tag(sync=True)
+    position = traitlets.Float(0.0).tag(sync=True)
+    loop = traitlets.Bool(False).tag(sync=True)
+    speed = traitlets.Float(1.0).tag(sync=True)
+    streaming = traitlets.Bool(False).tag(sync=True)
+
+    def show(self, layers: Packed, **traits: Any) -> None:
+        """Replace what is drawn (`Layers`, in space a `Scene`); other traits can be set in the same message."""
+        with self.hold_sync():
+            self.layers, self.data = layers.describe(), layers.pack()
+            for name, value in traits.items():
+                setattr(self, name, value)
+
+
+class Canvas(_Player):
     """A plane in the browser: movements played there, points to drag, ink to draw. All of it is synced state.
 
     - `view`: what is seen, `[left, right, bottom, top]` in the units of the world; `down`: y counts downwards (images).
@@ -24,9 +46,6 @@ class Canvas(anywidget.AnyWidget):
     """
 
     _esm = script("canvas")
-    _css = style()
-    width = traitlets.Int(420).tag(sync=True)
-    height = traitlets.Int(420).tag(sync=True)
     label = traitlets.Unicode("a movement").tag(sync=True)
     view = traitlets.List(traitlets.Float(), default_value=[0.0, 1.0, 0.0, 1.0]).tag(sync=True)
     down = traitlets.Bool(False).tag(sync=True)
@@ -39,22 +58,7 @@ class Canvas(anywidget.AnyWidget):
     ink = buffer()
     picture = buffer()
     extent = traitlets.List(traitlets.Float(), default_value=[0.0, 1.0, 0.0, 1.0]).tag(sync=True)
-    layers = traitlets.List(traitlets.Dict()).tag(sync=True)
-    data = buffer()
-    controls = traitlets.Bool(False).tag(sync=True)
-    playing = traitlets.Bool(False).tag(sync=True)
-    position = traitlets.Float(0.0).tag(sync=True)
-    loop = traitlets.Bool(False).tag(sync=True)
-    speed = traitlets.Float(1.0).tag(sync=True)
-    streaming = traitlets.Bool(False).tag(sync=True)
     wants = traitlets.Float(0.0).tag(sync=True)
-
-    def show(self, layers: Layers, **traits: Any) -> None:
-        """Replace what is drawn; other traits can be set in the same message."""
-        with self.hold_sync():
-            self.layers, self.data = layers.describe(), layers.pack()
-            for name, value in traits.items():
-                setattr(self, name, value)
 
     def handle(self, name: str) -> tuple[float, float]:
         """Where a point to drag is."""
@@ -79,7 +83,7 @@ def view_of(*points: Any, margin: float = 0.12, least: float = 1e-3) -> list[flo
     return [float(v) for v in (low[0] - room, high[0] + room, low[1] - room, high[1] + room)]
 
 
-class Canvas3D(anywidget.AnyWidget):
+class Canvas3D(_Player):
     """Space in the browser: movements of bodies played there. All of it is synced state.
 
     - `view`: azimuth and elevation (degrees), distance (m) and the point looked at, as MuJoCo's cameras have them; the
@@ -89,23 +93,6 @@ class Canvas3D(anywidget.AnyWidget):
     """
 
     _esm = script("three", "scene")
-    _css = style()
     width = traitlets.Int(520).tag(sync=True)
-    height = traitlets.Int(420).tag(sync=True)
     label = traitlets.Unicode("a movement in space").tag(sync=True)
     view = traitlets.List(traitlets.Float(), default_value=[130.0, -20.0, 2.0, 0.0, 0.0, 0.0]).tag(sync=True)
-    layers = traitlets.List(traitlets.Dict()).tag(sync=True)
-    data = buffer()
-    controls = traitlets.Bool(False).tag(sync=True)
-    playing = traitlets.Bool(False).tag(sync=True)
-    position = traitlets.Float(0.0).tag(sync=True)
-    loop = traitlets.Bool(False).tag(sync=True)
-    speed = traitlets.Float(1.0).tag(sync=True)
-    streaming = traitlets.Bool(False).tag(sync=True)
-
-    def show(self, scene: Scene, **traits: Any) -> None:
-        """Replace what is drawn; other traits can be set in the same message."""
-        with self.hold_sync():
-            self.layers, self.data = scene.describe(), scene.pack()
-            for name, value in traits.items():
-                setattr(self, name, value)

@@ -10,6 +10,7 @@ from ideomotor.capabilities import SupportsGraph, SupportsPlanner
 from ideomotor.errors import AssemblyError, DataError
 
 from ._canvas import Canvas, view_of
+from ._elements import row
 from ._layers import Layers
 from ._outputs import OutputPlot
 from ._picture import level_picture
@@ -38,7 +39,6 @@ class DatabaseExplorer(AbstractView):
         self.movement: Any = None
         self._graph: Any = None
         self._ends: dict[str, np.ndarray] = {}
-        self._quiet = False
         self.canvas = Canvas(
             width=size, height=size, controls=True, loop=True, label="the graph; drag start and goal"
         )
@@ -51,12 +51,8 @@ class DatabaseExplorer(AbstractView):
         self.plane.style.description_width = "40px"
         self.about, self.found = ipywidgets.Label(""), ipywidgets.Label("")
         super().__init__()
-        bar = ipywidgets.HBox(
-            [self.slider, self.plane, self.about], layout={"flex_flow": "row wrap", "grid_gap": "8px"}
-        )
-        plots = ipywidgets.HBox(
-            [self.canvas, self.plot.picture.image], layout={"flex_flow": "row wrap", "grid_gap": "12px"}
-        )
+        bar = row(self.slider, self.plane, self.about, gap=8)
+        plots = row(self.canvas, self.plot.picture.image)
         self.children = [bar, plots, self.found, self.notice]
         self.slider.observe(lambda change: self._guarded(self._show_level), "value")
         self.plane.observe(lambda change: self._guarded(self._turn), "value")
@@ -102,13 +98,10 @@ class DatabaseExplorer(AbstractView):
         pairs.sort(key=lambda pair: -float(spread[pair[0]] * spread[pair[1]]))
         start, goal = (np.asarray(place, float) for place in planner.default_query())
         self._ends = {"start": start, "goal": goal}
-        self._quiet = True
-        try:
+        with self.quiet():
             self.plane.options = [(f"{names[i]}, {names[j]}", (i, j)) for i, j in pairs]
             self.slider.max = self._graph.levels - 1
             self.slider.value = min(self.slider.max, 5)
-        finally:
-            self._quiet = False
         self._turn()
 
     def snapshot(self) -> bytes:
@@ -238,11 +231,8 @@ class DatabaseExplorer(AbstractView):
         return found
 
     def _handles_only(self) -> None:
-        self._quiet = True
-        try:
+        with self.quiet():
             self.canvas.show(Layers(), handles=self._handles())
-        finally:
-            self._quiet = False
 
     def _draw(self) -> None:
         movement, path = self.movement, self.path
@@ -263,13 +253,10 @@ class DatabaseExplorer(AbstractView):
             layers.add(at[i : i + 2], color="active", width=2.5, dash=[4, 5])
         layers.add(way, color="ink", width=1.6, alpha=0.8).add(way, color="accent", width=3, trail=True)
         layers.add(way[:, None], kind="dots", color="accent", width=10)
-        self._quiet = True
-        try:
+        with self.quiet():
             self.canvas.show(
                 layers, handles=self._handles(), unit="" if self._graph.space == "joint" else "m"
             )
-        finally:
-            self._quiet = False
 
 
 def coordinates_of(graph: Any) -> list[str]:

@@ -12,6 +12,7 @@ from ideomotor.errors import AssemblyError, DataError
 
 from ._canvas import Canvas
 from ._drawn import at_rest, drawn
+from ._elements import row
 from ._layers import Layers
 from ._recordings import Recording, save_recordings
 from ._still import still
@@ -58,7 +59,7 @@ class DrawDigit(AbstractView):
         self.seen = ipywidgets.Image(layout={"width": "104px", "height": "104px", "visibility": "hidden"})
         self.seen.add_class("ido-pixels")
         super().__init__()
-        plots = ipywidgets.HBox([self.canvas, self.arm], layout={"flex_flow": "row wrap", "grid_gap": "12px"})
+        plots = row(self.canvas, self.arm)
         self.children = [plots, self._toolbar(), self.notice]
         self.say("Draw a digit from 0 to 9.")
         self.canvas.observe(lambda change: self._drawn(), "ink")
@@ -135,9 +136,7 @@ class DrawDigit(AbstractView):
             (save, lambda: self.save(name.value)),
         ):
             button.on_click(lambda _, call=call: self._pressed(call))
-        bar = ipywidgets.HBox(
-            [clear, label, keep, name, save], layout={"flex_flow": "row wrap", "grid_gap": "6px"}
-        )
+        bar = row(clear, label, keep, name, save, gap=6)
         caption = ipywidgets.Label("what the network sees")
         bar.layout.align_items = "center"
         return ipywidgets.HBox([self.seen, ipywidgets.VBox([bar, caption])], layout={"grid_gap": "10px"})

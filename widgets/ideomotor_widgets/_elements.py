@@ -43,6 +43,12 @@ def packed(values: Any) -> bytes:
     return np.ascontiguousarray(values, np.float32).tobytes()
 
 
+def row(*children: ipywidgets.Widget, gap: int = 12, align: str | None = None) -> ipywidgets.HBox:
+    """Widgets side by side, in several lines where the page is narrow."""
+    layout = {"flex_flow": "row wrap", "grid_gap": f"{gap}px", "align_items": align}
+    return ipywidgets.HBox(children, layout=layout)
+
+
 class Notice(anywidget.AnyWidget):
     """A line of status, and a red panel for what went wrong."""
 

@@ -10,6 +10,7 @@ from ideomotor.errors import AssemblyError, DataError
 
 from ._canvas import Canvas, Canvas3D, view_of
 from ._drawn import at_rest, own_duration
+from ._elements import row
 from ._embedding import Embedding, has_neighbours
 from ._layers import Layers
 from ._picture import as_png
@@ -67,7 +68,6 @@ class LatentExplorer(AbstractView):
         self._drawn: Any = None
         self._ghosts = np.zeros((0, _GHOST_POINTS, 2))
         self._ts = np.linspace(0.0, 1.0, _SAMPLES, dtype=np.float32)
-        self._quiet = False
         self.map = Canvas(width=size, height=size, follow="here", label="the map of samples; drag the point")
         self.map.handles = [{"name": "here", "label": "what is shown", "x": 0.5, "y": 0.5, "color": "accent"}]
         if stage is None:
@@ -98,14 +98,8 @@ class LatentExplorer(AbstractView):
         self.seen.add_class("ido-pixels")
         self.verdict = ipywidgets.Label("")
         super().__init__()
-        bar = ipywidgets.HBox(
-            [self.seen, self.which, self.key, again, self.button, self.verdict],
-            layout={"flex_flow": "row wrap", "grid_gap": "8px", "align_items": "center"},
-        )
-        self._views = ipywidgets.HBox(
-            [self.map, self.canvas],
-            layout={"flex_flow": "row wrap", "grid_gap": "12px", "align_items": "flex-start"},
-        )
+        bar = row(self.seen, self.which, self.key, again, self.button, self.verdict, gap=8, align="center")
+        self._views = row(self.map, self.canvas, align="flex-start")
         self.children = [bar, self._views, self.notice]
         self.map.observe(lambda change: self._dragged(), "handles")
         self.which.observe(lambda change: self._guarded(self._embed), "value")
@@ -146,11 +140,8 @@ class LatentExplorer(AbstractView):
         self._drawn = Samples(self.model, self.observation)
         maps = ["latent"] if self._drawn.latent else []
         maps += ["pca"] + (["t-sne"] if has_neighbours() else [])
-        self._quiet = True
-        try:
+        with self.quiet():
             self.which.options = [(_MAPS[name], name) for name in maps]
-        finally:
-            self._quiet = False
         self._draw_samples()
 
     def go(self, point: Any) -> None:
@@ -159,11 +150,8 @@ class LatentExplorer(AbstractView):
         if not (np.isfinite(x) and np.isfinite(y)):
             raise ValueError(f"point = {point}; it must be two finite numbers.")
         self.ready()
-        self._quiet = True
-        try:
+        with self.quiet():
             self.map.place("here", (x, y))
-        finally:
-            self._quiet = False
         self._show()
 
     def show_sample(self, number: int) -> None:
@@ -237,12 +225,9 @@ class LatentExplorer(AbstractView):
             if self.which.value == "latent"
             else xy[self.embedding.nearest(np.median(xy, axis=0))]
         )
-        self._quiet = True
-        try:
+        with self.quiet():
             handles = [{**self.map.handles[0], "x": float(middle[0]), "y": float(middle[1])}]
             self.map.show(layers, view=view_of(xy, margin=0.15), handles=handles)
-        finally:
-            self._quiet = False
         self._show(look_again=True)
 
     def _show(self, *, look_again: bool = False) -> None:

@@ -14,11 +14,8 @@ COLOURS = {
 }  # fmt: skip
 
 
-class Layers:
-    """Lines and dots, drawn one over the other.
-
-    Times are in s; a layer that moves has one set of points per time.
-    """
+class Packed:
+    """Layers as one buffer of numbers and a description of what is where in it; times in s."""
 
     def __init__(self, ts: Any = ()):
         self.ts = np.asarray(ts, np.float32)
@@ -27,6 +24,25 @@ class Layers:
         self._layers: list[dict[str, Any]] = []
         if len(self.ts):
             self._layers.append({"kind": "clock", "points": len(self.ts), "at": self._keep(self.ts)})
+
+    def describe(self) -> list[dict[str, Any]]:
+        """What the buffer holds, for the browser."""
+        return [dict(layer) for layer in self._layers]
+
+    def pack(self) -> bytes:
+        """The buffer."""
+        return packed(np.concatenate(self._arrays)) if self._arrays else b""
+
+    def _keep(self, numbers: Any) -> int:
+        flat = np.asarray(numbers, np.float32).ravel()
+        at = self._size
+        self._size += flat.size
+        self._arrays.append(flat)
+        return at
+
+
+class Layers(Packed):
+    """Lines and dots, drawn one over the other; a layer that moves has one set of points per time (s)."""
 
     def add(self, points: Any, *, kind: str = "line", value: Any = None, **style: Any) -> "Layers":
         """Add a layer; returns the layers.
@@ -46,30 +62,20 @@ class Layers:
         self._layers.append(layer)
         return self
 
-    def _keep(self, numbers: Any) -> int:
-        flat = np.asarray(numbers, np.float32).ravel()
-        at = self._size
-        self._size += flat.size
-        self._arrays.append(flat)
-        return at
 
-    def describe(self) -> list[dict[str, Any]]:
-        """What the buffer holds, for the browser."""
-        return [dict(layer) for layer in self._layers]
-
-    def pack(self) -> bytes:
-        """The buffer."""
-        return packed(np.concatenate(self._arrays)) if self._arrays else b""
+def frame_at(layers: list[dict[str, Any]], numbers: np.ndarray, position: float | int) -> int:
+    """The number of the frame that is seen at a time."""
+    for layer in layers:
+        if layer["kind"] == "clock":
+            ts = numbers[layer["at"] : layer["at"] + layer["points"]]
+            return int(np.clip(np.searchsorted(ts, position, side="right") - 1, 0, len(ts) - 1))
+    return 0
 
 
 def draw_layers(axes: Axes, layers: list[dict[str, Any]], data: bytes, position: float | int) -> None:
     """Draw what a canvas shows at a time into Matplotlib axes: the picture where there is no browser."""
     numbers = np.frombuffer(data, np.float32)
-    clock = next((layer for layer in layers if layer["kind"] == "clock"), None)
-    frame = 0
-    if clock is not None:
-        ts = numbers[clock["at"] : clock["at"] + clock["points"]]
-        frame = int(np.clip(np.searchsorted(ts, position, side="right") - 1, 0, len(ts) - 1))
+    frame = frame_at(layers, numbers, position)
     for layer in layers:
         if layer["kind"] == "clock":
             continue

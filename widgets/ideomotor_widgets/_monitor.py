@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 import ideomotor
 from ideomotor.errors import TrainingError
 
+from ._elements import row
 from ._picture import BLUE, GREEN, GREY, ORANGE, Picture
 from ._still import still
 from ._view import AbstractView
@@ -66,9 +67,7 @@ class TrainingMonitor(AbstractView):
         self.button.on_click(lambda _: self._pressed())
         self.text = ipywidgets.Label(f"0 of {self.steps} steps")
         super().__init__()
-        plots = ipywidgets.HBox(
-            [self.picture.image, self.samples.image], layout={"flex_flow": "row wrap", "grid_gap": "10px"}
-        )
+        plots = row(self.picture.image, self.samples.image, gap=10)
         self.children = [ipywidgets.HBox([self.button, self.bar, self.text]), plots, self.notice]
         self._axes = self.picture.figure.subplots()
         self._axes.set(xlabel="step", ylabel="loss", yscale="log")

@@ -14,7 +14,7 @@ from ._arguments import ArgumentBoxes
 from ._assembly import Assembly
 from ._canvas import Canvas, Canvas3D
 from ._drawn import drawn, in_space
-from ._elements import Choice, Code, close_all
+from ._elements import Choice, Code, close_all, row
 from ._layers import Layers
 from ._observation import Observation
 from ._outputs import OutputPlot
@@ -48,7 +48,7 @@ class PipelineExplorer(AbstractView):
             self.assembly = Assembly(pipeline)
         self.movement: Any = None
         self.seed = seed
-        self._quiet, self._ran, self._seen_plant = False, set(), ""
+        self._ran, self._seen_plant = set(), ""
         self.cards = {slot: self._card(slot) for slot in SLOTS}
         self.duration = ipywidgets.BoundedFloatText(
             duration, min=0.05, max=60.0, step=0.1, description="duration (s)", layout={"width": "190px"}
@@ -62,9 +62,7 @@ class PipelineExplorer(AbstractView):
         self.yaml_code = Code(label="the pipeline as YAML; write, then Ctrl-Enter", editable=True)
         self.observation: Observation | None = None
         super().__init__()
-        self._below = ipywidgets.HBox(
-            layout={"flex_flow": "row wrap", "grid_gap": "12px", "align_items": "flex-start"}
-        )
+        self._below = row(align="flex-start")
         self.children = [self._row(), self._below, self._taking(), self.notice]
         self._rebuild()
         for control in (self.duration, self.noise):
@@ -96,11 +94,8 @@ class PipelineExplorer(AbstractView):
         """Change a number of the observation (or, without a perception, of the movement's parameters) by name."""
         assert self.observation is not None
         self.ready()
-        self._quiet = True
-        try:
+        with self.quiet():
             self.observation.set(name, value)
-        finally:
-            self._quiet = False
         self._run()
 
     def set_argument(self, slot: str, argument: str, value: Any) -> None:
@@ -169,9 +164,7 @@ class PipelineExplorer(AbstractView):
             card.add_class("ido-card")
             arrow = ipywidgets.HTML("<div class='ido-arrow'>→</div>")
             parts += [arrow, card] if parts else [card]
-        return ipywidgets.HBox(
-            parts, layout={"flex_flow": "row wrap", "grid_gap": "6px", "align_items": "center"}
-        )
+        return row(*parts, gap=6, align="center")
 
     def _taking(self) -> ipywidgets.Widget:
         name = ipywidgets.Text("pipeline.yaml", layout={"width": "220px"})

@@ -10,6 +10,7 @@ from ideomotor.errors import DataError, SimulationError
 
 from ._canvas import Canvas
 from ._drawn import drawn
+from ._elements import row
 from ._player import as_movement
 from ._still import still
 from ._view import AbstractView
@@ -38,7 +39,7 @@ class ControlPlayground(AbstractView):
     def __init__(self, reach: Any = None, circle: Any = None, plant: Any = None, *, size: int = 460):
         self._given = {"reach": reach, "circle": circle}
         self._arm, self._policies = plant, dict[str, Any]()
-        self._quiet, self._seed = False, 0
+        self._seed = 0
         self._begin, self._played, self._policy, self._delay = 0.0, None, "", 0.0
         self._seen = (0.0, time.monotonic())  # the browser's time, and when it said so
         self.canvas = Canvas(width=size, height=size, streaming=True, unit="m", follow="target")
@@ -63,8 +64,7 @@ class ControlPlayground(AbstractView):
         hint.add_class("ido-hint")
         side = [hint, self.task, self.radius, self.speed, self.field, self.noise_level, self.late]
         panel = ipywidgets.VBox([*side, ipywidgets.HBox([self.run, again])], layout={"width": "330px"})
-        row = ipywidgets.HBox([self.canvas, panel], layout={"flex_flow": "row wrap", "grid_gap": "14px"})
-        self.children = [row, self.notice]
+        self.children = [row(self.canvas, panel, gap=14), self.notice]
         self.canvas.observe(lambda change: self._heard(change["new"]), ["position", "wants"])
         self.canvas.observe(lambda change: self._changed(), "handles")
         self.canvas.observe(lambda change: self._more(change["new"]), "wants")
@@ -157,11 +157,10 @@ class ControlPlayground(AbstractView):
             self._play(when)
 
     def _changed(self) -> None:
-        if not self._quiet:
-            with self.guarded():
-                self._show_sliders()
-                self.ready()
-                self._play(self._now())
+        with self.guarded():
+            self._show_sliders()
+            self.ready()
+            self._play(self._now())
 
     def _heard(self, position: float | int) -> None:
         self._seen = position, time.monotonic()

@@ -9,7 +9,7 @@ from ideomotor.errors import AssemblyError, IdeomotorError
 
 from ._canvas import Canvas, view_of
 from ._drawn import own_duration
-from ._elements import Bars
+from ._elements import Bars, row
 from ._layers import Layers
 from ._parameters import ParameterBoxes
 from ._picture import BLUE, GREEN, GREY, ORANGE, Picture
@@ -48,16 +48,13 @@ class PrimitiveEditor(AbstractView):
         self.canvas.label = "the movement; drag start and goal, or draw a line to be imitated"
         self.picture = Picture(420, height)
         self._lines: list[Any] = []
-        self._quiet = False
         super().__init__()
         self.boxes = ParameterBoxes(params, self._changed, hidden=("start", "goal"), width=width + 420)
         hint = ipywidgets.HTML(
             "Drag <b>start</b> and <b>goal</b>, draw a line to be imitated, drag the bars."
         )
         hint.add_class("ido-hint")
-        plots = ipywidgets.HBox(
-            [self.canvas, self.picture.image], layout={"flex_flow": "row wrap", "grid_gap": "10px"}
-        )
+        plots = row(self.canvas, self.picture.image, gap=10)
         self.children = [hint, plots, self.boxes, self.notice]
         self._look()
         self.canvas.observe(lambda change: self._dragged(), "handles")
@@ -74,11 +71,8 @@ class PrimitiveEditor(AbstractView):
         if name == "tau" and old is not None and not np.all(np.asarray(value) > 0):
             raise ValueError(f"tau = {value}; a movement takes a positive number of seconds.")
         self.ready()
-        self._quiet = True
-        try:
+        with self.quiet():
             self.boxes.set(name, value)
-        finally:
-            self._quiet = False
         self._refresh()
 
     def imitate(self, ts: Any, path: Any) -> None:
@@ -87,11 +81,8 @@ class PrimitiveEditor(AbstractView):
         shown = ideomotor.Trajectory(np.asarray(ts, np.float32), np.asarray(path, np.float32))
         with self.busy("Fitting the movement …"):
             fitted = self.primitive.fit(shown)
-        self._quiet = True
-        try:
+        with self.quiet():
             self.boxes.replace(fitted)
-        finally:
-            self._quiet = False
         self._refresh(look_again=True)
 
     def snapshot(self) -> bytes:
@@ -149,16 +140,13 @@ class PrimitiveEditor(AbstractView):
         if self._quiet:
             return
         with self.guarded():
-            self._quiet = True
-            try:
+            with self.quiet():
                 for name in ("start", "goal"):
                     if name in self.boxes.values.values:
                         value = self.boxes.values.values[name].copy()
                         x, y = self.canvas.handle(name)
                         value[: 2 if value.size > 1 else 1] = (x, y) if value.size > 1 else y
                         self.boxes.set(name, value)
-            finally:
-                self._quiet = False
             self._refresh()
 
     def _drawn(self) -> None:
@@ -200,11 +188,8 @@ class PrimitiveEditor(AbstractView):
             }
             for name, (x, y) in self._ends().items()
         ]
-        self._quiet = True
-        try:
+        with self.quiet():
             self.canvas.show(layers or Layers(), handles=handles, **traits)
-        finally:
-            self._quiet = False
 
     def _ends(self) -> dict[str, tuple[float, float]]:
         values, found = self.boxes.values.values, {}

@@ -7,26 +7,21 @@ import numpy as np
 
 from ideomotor.errors import DataError
 
-from ._elements import packed
+from ._layers import Packed
 
 KINDS = ("box", "sphere", "ellipsoid", "capsule", "cylinder", "plane", "mesh")
 _FOV = 35.0  # degrees, as in static/scene.js
 
 
-class Scene:
+class Scene(Packed):
     """Bodies, lines and dots in space, lengths in m; `Canvas3D` plays them.
 
     - `ts`: times of all that moves, s.
     """
 
     def __init__(self, ts: Any = ()):
-        self.ts = np.asarray(ts, np.float32)
-        self._size = 0
-        self._arrays: list[np.ndarray] = []
-        self._layers: list[dict[str, Any]] = []
+        super().__init__(ts)
         self._seen: list[tuple[np.ndarray, np.ndarray]] = []  # points (n, 3), and how much room each needs
-        if len(self.ts):
-            self._layers.append({"kind": "clock", "points": len(self.ts), "at": self._keep(self.ts)})
 
     def bodies(self, shapes: Sequence[Mapping[str, Any]], poses: Any) -> "Scene":
         """Add bodies made of shapes; once for a scene.
@@ -89,14 +84,6 @@ class Scene:
         distance = margin * radius / np.sin(np.radians(_FOV / 2))
         return [azimuth, elevation, float(distance), *(float(v) for v in middle)]
 
-    def describe(self) -> list[dict[str, Any]]:
-        """What the buffer holds, for the browser."""
-        return [dict(layer) for layer in self._layers]
-
-    def pack(self) -> bytes:
-        """The buffer."""
-        return packed(np.concatenate(self._arrays)) if self._arrays else b""
-
     def _shape(self, shape: Mapping[str, Any], poses: np.ndarray) -> None:
         kind, body = shape["kind"], int(shape["body"])
         if kind not in KINDS:
@@ -125,13 +112,6 @@ class Scene:
             )
             middle = some[:, :3] + rotated(some[:, 3:], np.array(layer["pose"][:3], np.float32))
             self._seen.append((middle, np.full(len(middle), reach)))
-
-    def _keep(self, numbers: Any) -> int:
-        flat = np.asarray(numbers, np.float32).ravel()
-        at = self._size
-        self._size += flat.size
-        self._arrays.append(flat)
-        return at
 
 
 def rotated(quaternions: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ._canvas import Canvas, Canvas3D
-from ._layers import COLOURS, draw_layers
+from ._layers import COLOURS, draw_layers, frame_at
 from ._scene import KINDS, rotated
 
 
@@ -88,7 +88,7 @@ def draw_scene(axes: Axes, canvas: Canvas3D) -> None:
     axes.set(xticks=[], yticks=[], xlim=(-half * aspect, half * aspect), ylim=(-half, half))
     for spine in axes.spines.values():
         spine.set_color("#cccccc")
-    frame = _frame(canvas, numbers)
+    frame = frame_at(canvas.layers, numbers, canvas.position)
     eye, turn = _camera(canvas.view)
     poses, triangles, colours, depth = None, [], [], []
     for layer in canvas.layers:
@@ -166,14 +166,6 @@ def _grid(rows: int, columns: int) -> np.ndarray:
     return np.concatenate(
         [np.stack([i, i + 1, i + columns + 1], 1), np.stack([i, i + columns + 1, i + columns], 1)]
     )
-
-
-def _frame(canvas: Canvas3D, numbers: np.ndarray) -> int:
-    clock = next((layer for layer in canvas.layers if layer["kind"] == "clock"), None)
-    if clock is None:
-        return 0
-    ts = numbers[clock["at"] : clock["at"] + clock["points"]]
-    return int(np.clip(np.searchsorted(ts, canvas.position, side="right") - 1, 0, len(ts) - 1))
 
 
 def _camera(view: list[float]) -> tuple[np.ndarray, np.ndarray]:

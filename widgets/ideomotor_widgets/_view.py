@@ -35,7 +35,7 @@ class AbstractView(ipywidgets.VBox):
 
     def __init__(self, *children: ipywidgets.Widget):
         _keep_compiled()
-        self._begun = False
+        self._begun = self._quiet = False
         self._worker: threading.Thread | None = None
         self._task: threading.Thread | None = None
         self._closing = False
@@ -115,6 +115,15 @@ class AbstractView(ipywidgets.VBox):
             self.show_error(error)
         else:
             self.clear_error()
+
+    @contextlib.contextmanager
+    def quiet(self) -> Iterator[None]:
+        """While controls are set from Python: what observes them looks at `_quiet`, and leaves it at that."""
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
 
     def show_error(self, error: BaseException) -> None:
         """Put an exception into the red panel; errors in the input of the user come without a traceback."""
