@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.benchmark_suite, pytest.mark.filterwarnings("ignore")]
 
 
 def test_a_picture_by_blitting_beside_a_full_draw():
-    plot = widgets.Picture(600, 400)
+    plot = widgets._picture.Picture(600, 400)
     t, lines = np.linspace(0, 1, 200), []
     for axes in plot.figure.subplots(1, 2):
         axes.set_ylim(-1.1, 1.1)
@@ -142,7 +142,7 @@ def _resident():
 
 OURS = """
 import numpy as np, ipywidgets, ideomotor_widgets as widgets
-plot = widgets.Picture(600, 400)
+plot = widgets._picture.Picture(600, 400)
 t, lines = np.linspace(0, 1, 200), []
 for axes in plot.figure.subplots(1, 2):
     axes.set_ylim(-1.1, 1.1)

@@ -17,7 +17,8 @@ from PIL import Image
 
 import ideomotor_widgets as widgets
 from ideomotor.errors import DataError
-from ideomotor_widgets import AbstractView, Canvas, Layers, MovementPlayer, Picture
+from ideomotor_widgets import AbstractView, Canvas, Layers, MovementPlayer
+from ideomotor_widgets._picture import Picture  # what it saves is measured where it is made
 
 T = np.linspace(0, 1, 40)
 LINE = np.stack([T, T**2], -1)

@@ -105,5 +105,5 @@ def test_what_cannot_be_played_is_refused(path, ts, message):
 
 def test_outputs_without_a_place_are_named():
     movement = ideomotor.Trajectory(T, {"mood": T, "hope": T})
-    with pytest.raises(DataError, match="its outputs are mood, hope"):
+    with pytest.raises(DataError, match="its outputs are hope, mood"):
         MovementPlayer(movement)

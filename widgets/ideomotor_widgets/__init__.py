@@ -7,7 +7,6 @@ from ._draw_digit import DrawDigit as DrawDigit
 from ._latent_explorer import LatentExplorer as LatentExplorer
 from ._layers import Layers as Layers
 from ._monitor import TrainingMonitor as TrainingMonitor
-from ._picture import Picture as Picture
 from ._pipeline_explorer import PipelineExplorer as PipelineExplorer
 from ._player import MovementPlayer as MovementPlayer
 from ._playground import ControlPlayground as ControlPlayground

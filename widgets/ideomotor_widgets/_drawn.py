@@ -47,7 +47,7 @@ def path_of(ys: Any) -> np.ndarray:
     """The path in the plane, shape (time, 2), of outputs: `hand` of a dictionary, or the first two numbers."""
     if isinstance(ys, dict):
         if "hand" not in ys:
-            names = ", ".join(map(str, ys))
+            names = ", ".join(sorted(map(str, ys)))
             raise DataError(
                 f"The movement has no output 'hand' that could be drawn; its outputs are {names}."
             )

@@ -252,7 +252,7 @@ class PipelineExplorer(AbstractView):
         assert self.observation is not None
         self.ready()
         pipeline, observation = self.pipeline, self.observation.tree()
-        ts = np.linspace(0.0, self.duration.value, _SAMPLES, dtype=np.float32)
+        ts = np.linspace(0.0, self.duration.value, _SAMPLES)
         key = jax.random.key(self.seed or 0) if self.noise.value else None
         new = (self.yaml(), key is None) not in self._ran
         with self.busy("Compiling, once …" if new else "Running …"):
