@@ -70,7 +70,7 @@ class JointPosition(AbstractMode):
 
     A motor's set point beyond its joint's limits stands for the limit. Where one moves faster than `max_speed` (rad/s) they are
     jumps, which are not extrapolated; motors follow them at this speed. An actuator that has been at its limit for a
-    second while its joint is short of the set point is reported by a warning.
+    second while its joint is short of the set point is reported in the log (`ideomotor.mujoco`).
     """
 
     bandwidth: float | int = quantity(unit="1/s", bounds=(1.0, 200.0), default=60.0)

@@ -35,6 +35,10 @@ def read_spec(model: Any, packages: Sequence[Path | str] = ()) -> mujoco.MjSpec:
             f"not a {type(model).__name__}."
         )
     name = name_of(model)
+    if re.match(r"https?://", str(model)):
+        raise DataError(
+            f"{model} is an address; download the model with its meshes, and give the path of its file."
+        )
     path = None if _is_xml(model) else robot_file(str(model)) if is_named(model) else Path(model)
     text = str(model) if path is None else _read(path)
     try:
@@ -60,10 +64,6 @@ def read_spec(model: Any, packages: Sequence[Path | str] = ()) -> mujoco.MjSpec:
 
 def _read(path: Path) -> str:
     """The text of a model's file, and of a xacro file the URDF that it makes."""
-    if re.match(r"https?:/", str(path)):
-        raise DataError(
-            f"{path} is an address; download the model with its meshes, and give the path of its file."
-        )
     if path.is_dir():
         known = (
             ", ".join(sorted(p.name for p in path.iterdir() if p.suffix.lower() in _SUFFIXES))

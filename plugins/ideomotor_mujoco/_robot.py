@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-import warnings
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +10,7 @@ from ideomotor.errors import DataError, did_you_mean
 
 from ._drives import Drives, coupled
 
+_LOG = logging.getLogger("ideomotor.mujoco")
 _SHORT, _LASTING = 0.02, 1.0  # rad (m), s: what counts as being stuck at a limit
 _TURNING = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
 
@@ -117,7 +118,7 @@ class Robot:
         self.data.ctrl[self.actuators] = torque / self._strength
 
     def report_limits(self, error: np.ndarray) -> None:
-        """Warn, once, when an actuator has been at a limit for a second with its joint short of the set point by `error`."""
+        """Log a warning, once, when an actuator has been at a limit for a second with its joint short of the set point by `error`."""
         now = float(self.data.time)
         stuck = np.abs(error) > _SHORT
         if stuck.any():
@@ -128,10 +129,10 @@ class Robot:
         self._stuck = (start, now)
         if now - start > _LASTING and not self._reported:
             self._reported, k = True, int(np.argmax(stuck))
-            warnings.warn(
-                f"{self.name}: what moves joint {self.joints[k]!r} has been at its limit for {_LASTING:g} s, and the joint is "
-                f"{abs(error[k]):.3f} from its set point; move less or more slowly, or carry less.",
-                stacklevel=2,
+            _LOG.warning(
+                "%s: what moves joint %r has been at its limit for %g s, and the joint is %.3f from its set point; move less or more "
+                "slowly, or carry less.",
+                *(self.name, self.joints[k], _LASTING, abs(error[k])),
             )
 
     def tip_pose(self, data: Any = None) -> tuple[np.ndarray, np.ndarray]:

@@ -4,9 +4,9 @@ import contextlib
 import functools
 import hashlib
 import io
+import logging
 import os
 import threading
-import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +21,7 @@ from ideomotor.errors import DataError, PluginError
 
 from ._shapes import Parts
 
+_LOG = logging.getLogger("ideomotor.mujoco")
 SUFFIXES = (".obj", ".stl", ".ply")
 
 _CONCAVITY = 0.05  # of CoACD: how far, relative to its size, a part's hull may stand off the part
@@ -58,7 +59,7 @@ def _parts(path: Path, digest: str, scale: float) -> Parts:
     trimesh, coacd = _libraries()
     mesh = _solid(trimesh, path, scale)
     if mesh.is_convex:
-        return [_few_corners(path, np.asarray(mesh.vertices, float), scale)]
+        return [_few_corners(path, np.asarray(mesh.vertices, float))]
     kept = _cache(digest)
     if kept is not None and kept.is_file():
         # A file that was damaged is made again.
@@ -71,10 +72,9 @@ def _parts(path: Path, digest: str, scale: float) -> Parts:
     large = len(mesh.faces) > _MANY
     options: Any = _COARSE if large else {}
     if large:
-        warnings.warn(
-            f"{path} has {len(mesh.faces)} triangles: its parts are cut from a coarser mesh, which differs by up to "
-            f"{1e3 * scale * mesh.extents.max() / _COARSE['preprocess_resolution']:.2g} mm.",
-            stacklevel=4,
+        _LOG.warning(
+            "%s has %d triangles: its parts are cut from a coarser mesh, which differs by up to %.2g mm.",
+            *(path, len(mesh.faces), 1e3 * scale * mesh.extents.max() / _COARSE["preprocess_resolution"]),
         )
     with _clock(f"Cutting {path.name} into convex parts"):
         cut = coacd.run_coacd(
@@ -148,7 +148,7 @@ def _check_size(path: Path, longest: float, scale: float) -> None:
     raise DataError(f"{path} would be {size:.3g} m long with scale={scale:g}; {fix}.")
 
 
-def _few_corners(path: Path, corners: np.ndarray, scale: float) -> np.ndarray:
+def _few_corners(path: Path, corners: np.ndarray) -> np.ndarray:
     """A convex part with few enough corners for collisions to be quick: those farthest out in evenly spread directions."""
     if len(corners) <= _CORNERS:
         return corners
@@ -161,9 +161,12 @@ def _few_corners(path: Path, corners: np.ndarray, scale: float) -> np.ndarray:
     farthest = [np.argmax(corners @ direction) for direction in directions]
     few = corners[np.unique(farthest)]
     off = float(ConvexHull(corners).volume / ConvexHull(few).volume) - 1
-    warnings.warn(
-        f"{path} has {len(corners)} corners: {len(few)} of them are used, with {100 * off:.2g} % less volume.",
-        stacklevel=5,
+    _LOG.warning(
+        "%s has %d corners: %d of them are used, with %.2g %% less volume.",
+        path,
+        len(corners),
+        len(few),
+        100 * off,
     )
     return few
 
