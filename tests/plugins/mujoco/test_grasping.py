@@ -150,7 +150,9 @@ def _forward(quaternion):
 def test_kabsch_against_scipy():
     from scipy.spatial.transform import Rotation
 
-    from ideomotor_mujoco.grasping._placement import _kabsch, _matrix, _vector
+    from ideomotor_mujoco.grasping._placement import (
+        _kabsch,  # the placement's first guess, refined afterwards
+    )
 
     random = np.random.default_rng(0)
     points, weights = (
@@ -164,9 +166,6 @@ def test_kabsch_against_scipy():
     wanted, _ = Rotation.align_vectors(aim - a0, points - p0, weights=weights)
     np.testing.assert_allclose(rotation, wanted.as_matrix(), atol=1e-5)
     np.testing.assert_allclose(place, a0 - wanted.apply(p0), atol=1e-5)
-    for turn in (truth, Rotation.from_rotvec([0.0, 3.1, 0.2]), Rotation.from_rotvec([0.0, 0.0, 0.0])):
-        vector = _vector(jnp.asarray(turn.as_matrix()))
-        np.testing.assert_allclose(_matrix(vector), turn.as_matrix(), atol=2e-5)
 
 
 def test_the_camera_sees_the_object_at_its_distance():
