@@ -76,7 +76,7 @@ def _play(
 ) -> str:
     """Plan, execute and draw one movement; returns what to say."""
     (x, y, z), (a, b) = SCENE.table, SCENE.area
-    if not (abs(start[0] - x) <= a / 2 and abs(start[1] - y) <= b / 2):
+    if not (abs(start[0] - x) <= a / 2 + 1e-9 and abs(start[1] - y) <= b / 2 + 1e-9):
         raise DataError(
             f"The start ({start[0]:g}, {start[1]:g}) m is not on the table, which has x from {x - a / 2:g} to {x + a / 2:g} m "
             f"and y from {y - b / 2:g} to {y + b / 2:g} m."
@@ -86,7 +86,7 @@ def _play(
         return np.asarray(place(np.asarray(ys, float)) if space == "joint" else ys, float)
 
     made = demonstrations(seed, space)
-    planner: Any = planner_of(made, search)
+    planner: Any = planner_of(made, search, limit=None)  # all of the table is allowed
     ends = np.array([[*start, z], SCENE.goals[goal - 1]])
     begin, end = joints(SCENE, ends) if space == "joint" else ends
     path = planner.find(begin, end)

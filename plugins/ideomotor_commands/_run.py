@@ -1,4 +1,4 @@
-"""`ideomotor demo`, `run digits | write-digit | reach | circle | optimal-reach | grasp`, `grasp collect`; light to import."""
+"""`ideomotor demo`, `run digits | reach | circle | optimal-reach`, `measure digits`; light to import."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from ideomotor import new_folder, write_trajectory
-from ideomotor.errors import DataError, SimulationError
 from ideomotor_studies.kit import options
 
 _FAR = 1.0  # px of the sheet
@@ -96,77 +95,12 @@ def _drawn(drawing: Any) -> str:
     from_hand, from_ink = drawing.misses
     lag = 1000 * float(drawing.plant.pixel) * drawing.lag
     text = (
-        f"{drawing.name}: drawn in {drawing.ts[-1]:.1f} s; the hand is {lag:.1f} mm from where it should be and its "
-        f"path {from_hand:.2f} px off the ink, on average."
+        f"{drawing.name}: drawn in {drawing.ts[-1]:.1f} s; on average, the hand is {lag:.1f} mm from where it should be, its "
+        f"path {from_hand:.2f} px off the ink, and the ink {from_ink:.2f} px off the path."
     )
     if from_hand > _FAR or from_ink > 2 * _FAR:
         text += " That is far: is it a digit, and the only one in the picture?"
     return text
-
-
-@click.command()
-@_picture
-@options.written(shown="IMAGE-written")
-@click.option(
-    "--duration",
-    type=click.FloatRange(min=1.0),
-    default=3.0,
-    show_default=True,
-    help="Seconds the strokes take.",
-)
-@click.option(
-    "--force",
-    type=click.FloatRange(min=0.2, max=5.0),
-    default=1.0,
-    show_default=True,
-    help="Contact force, in N.",
-)
-@click.option("--gif", is_flag=True, help="Also write writing.gif, the robot at work.")
-def run_write_digit(
-    source: str, out: Path | None, overwrite: bool, duration: float, force: float, gif: bool
-) -> None:
-    """Read a digit from a picture and let a simulated KUKA LWR4+ write it with a pen.
-
-    The folder gets a figure (picture, movement, ink, force), the written picture, and the movement as CSV and NPZ.
-    """
-    import ideomotor
-
-    out = out or Path(f"{Path(source).stem}-written")
-    stopped, said = None, ""
-    with new_folder(out, overwrite=overwrite) as folder:
-        mode = ideomotor.make("admittance", strokes=True, force=force)
-        robot = ideomotor.make("writing-robot", strokes=True, mode=mode)
-        try:
-            said = _write_digit(source, robot, duration, gif, folder)
-        except SimulationError as error:
-            if error.movement is None:
-                raise
-            write_trajectory(error.movement, folder)
-            stopped = error
-    if stopped is not None:
-        raise SimulationError(f"{stopped} What was written until then is in {out}/.") from stopped
-    names = "figure.png, written.png, trajectory.csv, trajectory.npz" + (", writing.gif" if gif else "")
-    click.echo(f"{said}\nWritten to {out}/: {names}")
-
-
-def _write_digit(source: str, robot: Any, duration: float, gif: bool, folder: Path) -> str:
-    import numpy as np
-    from PIL import Image
-
-    from .writing import animation, figure, write_digit
-
-    digit = write_digit(source, robot, duration=duration)
-    write_trajectory(digit.writing.movement, folder)
-    figure(digit).savefig(folder / "figure.png", dpi=110)
-    Image.fromarray(np.round(255 * (1 - digit.ink)).astype(np.uint8)).save(folder / "written.png")
-    if gif:
-        animation(digit, folder / "writing.gif")
-    writing = digit.writing
-    return (
-        f"{digit.name}: {digit.ink_to_path:.3f} px between ink and commanded path on average (40 px, 12 cm wide); force "
-        f"{100 * writing.force_error:.1f} % RMS off its set {writing.set_force:g} N; "
-        f"{writing.lift_offs} lift-offs."
-    )
 
 
 def _playing(name: str) -> Callable:
@@ -264,110 +198,32 @@ def run_optimal_reach(out: Path, overwrite: bool, **given: Any) -> None:
     _play(play_optimal_reach, out, overwrite, given)
 
 
-@click.command("grasp")
-@click.option(
-    "--object",
-    "name",
-    default="mug",
-    show_default=True,
-    metavar="FAMILY|MESH",
-    help="A family of objects, or an OBJ, STL or PLY file (z up).",
-)
-@click.option(
-    "--instance",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Number of the object in its family.",
-)
-@click.option(
-    "--scale",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Scale applied to all lengths; 0.001 for a mesh in millimetres.",
-)
-@click.option(
-    "--mass", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True, help="Mass, in kg."
-)
-@click.option(
-    "--hand",
-    default="three-finger",
-    show_default=True,
-    metavar="NAME|FILE",
-    help="three-finger, parallel-jaw, or a YAML file that describes your own.",
-)
-@click.option(
-    "--by",
-    type=click.Choice(["network", "outline", "trial"]),
-    help="Where the grasp comes from: the trained network, the outline in the picture, or trials in the simulator.  "
-    "[default: network where there is one for this hand, else trial]",
-)
-@click.option(
-    "--samples", type=click.IntRange(min=1), default=10, show_default=True, help="Grasps per picture."
-)
-@options.seed("pose, views and samples")
-@click.option("--free", is_flag=True, help="Let the object move while the fingers close.")
-@click.option("--gif/--no-gif", default=True, show_default=True, help="Write movement.gif.")
-@options.written(shown="OBJECT-grasped")
-def run_grasp(
-    name: str,
-    instance: int,
-    scale: float,
-    mass: float,
-    hand: str,
-    by: str | None,
-    samples: int,
-    seed: int,
-    free: bool,
-    gif: bool,
-    out: Path | None,
-    overwrite: bool,
-) -> None:
-    """Pick one object up with a simulated hand: look, choose a grasp, reach, close, lift, and hold.
-
-    The folder gets a report with the reason if it failed, a picture (what was seen, five moments, who touched what), movement.gif, the
-    movement as CSV and NPZ, and the pipeline as YAML with its observation, which make the same movement again.
-    """
-    from ideomotor_mujoco.grasping import GraspObject, PickingTask, Settings
-
-    from . import grasping
-
-    out = out or Path(f"{Path(name).stem.replace(' ', '-')}-grasped")
-    with new_folder(out, overwrite=overwrite) as folder:
-        settings, gripper = Settings(held_while_closing=not free), grasping.hand_named(hand)
-        thing = GraspObject(name, instance, mass=mass, friction=settings.friction, scale=scale)
-        task = PickingTask(thing.settled(seed=seed, settings=settings), gripper, settings)
-        task.scene.check_graspable()
-        found = grasping.pick_up_by(
-            task, by, samples=samples, seed=seed, say=click.echo, progress=options.bar
-        )
-        try:
-            files = grasping.write(found, folder, gif=gif)
-        except OSError as error:
-            raise DataError(
-                f"{out} cannot be written ({error.strerror or error}); nothing is left there: make room, or choose another folder."
-            ) from error
-    result = found.outcome
-    click.echo(f"{Path(name).name}: {result.reason}, lifted by {100 * result.lifted:.1f} cm.")
-    for note in found.notes:
-        click.echo(f"  {note}")
-    click.echo(f"The grasp was found by {found.how}.\nWritten to {out}/: {', '.join(files)}")
-
-
-@click.command("collect")
-@options.preset(("tiny", "cpu", "paper"), "How much of everything.")
-@options.seed("trials, weights and samples")
-@options.workers
-@options.ray
+@click.command()
 @options.path(
-    "--out", metavar="FOLDER", default="grasps", show_default=True, help="Folder; continued if it is there."
+    "--data",
+    required=True,
+    metavar="FILE.npz",
+    help="Arrays images (n, height, width) uint8 and traj (n, time, 2), in px (column, row).",
 )
-def collect(out: Path, **given: Any) -> None:
-    """Try grasps on many objects in simulation and keep those that held, with pictures.
+@click.option(
+    "--count", type=click.IntRange(min=1), default=150, show_default=True, help="Pairs drawn from it."
+)
+@options.seed("the draw")
+def measure_digits(data: Path, count: int, seed: int) -> None:
+    """Compare the paths that the digit reader sees in images with the paths that belong to them.
 
-    One file per object and pose, written whole or not at all: a collection that was stopped continues where it was.
+    All distances are means in pixels of the images: at equal times, along the best matching in time, from ink to
+    path and from path to ink. The paths given need not keep the reader's timing or direction.
     """
-    from ideomotor_studies.veres2017 import collect_all
+    import numpy as np
 
-    click.echo(f"Written to {collect_all(out, say=click.echo, **given)}/")
+    from ideomotor_encoder_decoder.digits import load_pairs
+
+    from .digits import measure
+
+    pairs = load_pairs(data)
+    chosen = np.random.default_rng(seed).permutation(len(pairs.images))[:count]
+    click.echo(f"{len(chosen)} of {len(pairs.images)} pairs in {data}\n")
+    click.echo(f"{'':10s}{'equal times':>14s}{'time warped':>14s}{'ink to path':>14s}{'path to ink':>14s}")
+    for name, means in measure(pairs.images[chosen], pairs.paths[chosen].astype(float), options.bar).items():
+        click.echo(f"{name:10s}" + "".join(f"{mean:14.3f}" for mean in means))

@@ -5,7 +5,7 @@ figure(drawing).savefig("figure.png")
 animation(drawing, Path("movement.gif"))
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -19,11 +19,19 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+import ideomotor
 from ideomotor import Pipeline, Trajectory, load_pipeline, rollout
 from ideomotor.capabilities import SupportsReach, SupportsSheet
 from ideomotor.errors import AssemblyError, DataError
 from ideomotor_arm import draw_arm
-from ideomotor_encoder_decoder import ink_distances, load_picture, normalise_image, to_grey
+from ideomotor_encoder_decoder import (
+    equal_time_distance,
+    ink_distances,
+    load_picture,
+    normalise_image,
+    to_grey,
+    warped_distance,
+)
 from ideomotor_studies.kit.figures import BLUE, RED, YELLOW, bare, new_figure, plain, write_gif
 
 PIPELINE = Path(__file__).with_name("digits.yaml")
@@ -237,3 +245,25 @@ def overview(drawings: Sequence[DigitDrawing]) -> Figure:
         top.set_title(drawing.name, fontsize=10)
         _show_arm(bottom, drawing, poses=2)
     return fig
+
+
+def measure(
+    images: np.ndarray, paths: np.ndarray, progress: Callable[..., Iterable[Any]] = iter
+) -> dict[str, tuple[float, ...]]:
+    """How far the paths that the digit reader sees, as it is and refined, are from those that belong to the images.
+
+    Means in px: at equal times, along the best matching in time, from ink to path and from path to ink.
+    """
+    reader = ideomotor.make("digit-reader")
+    ts = jnp.linspace(0.0, 3.0, paths.shape[1])
+    found = {}
+    for name, perception in (("reader", reader), ("refined", ideomotor.make("refined", reader))):
+        play = jax.jit(lambda image, see=perception: reader.primitive.trajectory(see(image), ts))
+        rows = []
+        for image, truth in progress(list(zip(images, paths, strict=True))):
+            seen = normalise_image(image)
+            path = seen.to_original(np.asarray(play(jnp.asarray(seen.image))))
+            ink = ink_distances(path, image / 255.0)
+            rows.append((equal_time_distance(path, truth), warped_distance(path, truth), *ink))
+        found[name] = tuple(np.mean(rows, axis=0))
+    return found

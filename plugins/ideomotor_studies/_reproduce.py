@@ -29,4 +29,4 @@ def reproduce(
     Raises an `UnknownNameError` for another paper or preset, and an `IdeomotorError` for a folder that belongs to a different run.
     """
     study = importlib.import_module(chosen("study", paper, PAPERS))
-    return study.reproduce(folder, preset=preset, seed=seed, resume=resume, say=say, **options)
+    return study.study.reproduce(folder, preset=preset, seed=seed, resume=resume, say=say, **options)

@@ -3,10 +3,9 @@
 import copy
 import dataclasses
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+import click
 import jax
 import numpy as np
 
@@ -23,10 +22,10 @@ from ideomotor_trajectory_network import (
     sample_reaches,
 )
 
+from ..kit import options
 from ..kit.run import Run, chosen, write_arrays
-from . import _beyond, _figures, _measures, _stages
-from ._report import line, table
-from ._settings import CONSTANTS, PRESETS, Constants, Preset
+from . import _figures, _measures, _stages
+from ._settings import CONSTANTS, PRESETS, Constants, Preset, line, table
 
 STAGES = {
     "constants": _stages.constants,
@@ -37,32 +36,39 @@ STAGES = {
     "optimised": _stages.optimised,
     "optimised-gradient": _stages.optimised_gradient,
     "optimised-forward-model": _stages.optimised_forward,
-    "beyond": _beyond.results,
+    "beyond": _stages.beyond,
 }
 REPEATED = ("network", "self-trained", "optimised", "optimised-forward-model")  # with other seeds
 
 
-def reproduce(
-    folder: Path | str | None = None,
-    *,
-    preset: str = "cpu",
-    constants: str = "figures",
-    seed: int = 0,
-    resume: bool = False,
-    say: Callable[[str], Any] = lambda text: None,
-) -> Run:
-    """Run the whole study into a folder."""
-    sizes, setting = chosen("preset", preset, PRESETS), chosen("setting", constants, CONSTANTS)
-    config = {"preset": preset, "constants": constants, "seed": seed}
-    run = Run("berniker2015", folder, config, resume=resume, say=say, line=line)
-    study = Study(sizes, setting, seed, run)
+@options.study(
+    "berniker2015",
+    PRESETS,
+    "data and weights",
+    click.option(
+        "--constants",
+        type=click.Choice(list(CONSTANTS)),
+        default="figures",
+        show_default=True,
+        help="Φ and c as printed, or those that fit the figures.",
+    ),
+    decisive=("constants",),
+    line=line,
+)
+def study(run: Run, sizes: Preset, *, seed: int, constants: str = "figures") -> None:
+    """Repeat Berniker & Kording 2015: trajectory functions by deep networks.
+
+    Makes optimal reaches, trains the linear and the deep trajectory function, lets a network teach itself from motor
+    babble, optimises it through the arm and through a learned model of it, and writes the paper's numbers beside ours
+    (table.md), the paper's figures 3 to 5, and the trained networks.
+    """
+    study = Study(sizes, chosen("setting", constants, CONSTANTS), seed, run)
     study.data()
     for name in STAGES:
         if name != "optimised-gradient" or study.preset.gradient_steps:
             study.stage(name)
     _figures.write(study)
-    run.finish(*table(run.results, preset, constants))
-    return run
+    run.finish(*table(run.results, run.config["preset"], constants))
 
 
 @dataclasses.dataclass

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,10 +20,10 @@ from ideomotor_trajectory_network import (
     sample_reaches,
 )
 
+from ..kit import options
 from ..kit.run import Run, chosen, write_arrays
 from . import _measures
-from ._report import line
-from ._settings import CONSTANTS
+from ._settings import CONSTANTS, line
 
 DURATIONS = (0.6, 1.4)
 
@@ -135,3 +136,15 @@ def _effort(commands: np.ndarray, duration: np.ndarray) -> np.ndarray:
     arrays = (jnp.asarray(x, jnp.float32) for x in (commands, duration))
     nothing = jnp.zeros(4)
     return np.asarray(jax.vmap(lambda us, t: at_rest.cost(nothing, nothing[:2], us, t))(*arrays))
+
+
+@click.command("trajectory-network")
+@options.preset(SIZES, "Seconds, minutes or hours of training.")
+@options.seed("reaches and weights")
+@options.resumed("trajectory-network")
+def train(preset: str, seed: int, out: Path | None, resume: bool) -> None:
+    """Train a trajectory function: start, target, field and movement time to a whole optimal reach."""
+    out = train_one(out, preset=preset, seed=seed, resume=resume, say=click.echo).folder
+    click.echo(
+        f"The function is in {out}/network; play it with: ideomotor run optimal-reach --network {out}/network"
+    )

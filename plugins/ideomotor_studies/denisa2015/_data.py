@@ -40,16 +40,21 @@ def tree_of(made: Demonstrations, **options: Any) -> MovementTree:
     return build_tree(made, velocity_weight=1.0, threshold=THRESHOLD[made.space], **options)
 
 
-def planner_of(made: Demonstrations, kind: str, tree: MovementTree | None = None) -> MovementGraph:
-    """`flat`, ours, checks its steps against the shelf's boards; `hierarchical`, the paper's, knows nothing of them."""
+def planner_of(
+    made: Demonstrations, kind: str, tree: MovementTree | None = None, *, limit: float | None = 0.2
+) -> MovementGraph:
+    """`flat`, ours, checks its steps against the shelf's boards; `hierarchical`, the paper's, knows nothing of them.
+
+    - `limit`: how far start and goal may be from all demonstrations (m or rad); `None` for any distance.
+    """
     tree = tree_of(made) if tree is None else tree
     look = look_of(made.space)
     timing = Timing(kinematics=look)
     if kind == "hierarchical":
-        return MovementGraph(made, Hierarchical(), tree=tree, timing=timing)
+        return MovementGraph(made, Hierarchical(), tree=tree, timing=timing, limit=limit)
     free = SCENE.free(WIDTH)
     valid = free if look is None else lambda a, b: free(look(a), look(b))
-    return MovementGraph(made, Flat(), tree=tree, timing=timing, valid=valid)
+    return MovementGraph(made, Flat(), tree=tree, timing=timing, valid=valid, limit=limit)
 
 
 def look_of(space: str) -> Any:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,57 +26,56 @@ from ideomotor_movement_database import (
     shelf_demonstrations,
 )
 
-from ..kit import recorded
-from ..kit.run import Run, chosen, fingerprint, write_arrays
+from ..kit import options, recorded
+from ..kit.run import Run, write_arrays
 from . import _figures
 from ._data import SPACES, as_joints, demonstrations, dmp_for, look_of, place_of, planner_of, queries, tree_of
 from ._robot import SCENE, execute, joints, robot
 from ._settings import PRESETS, VISION, Preset, table
 
-PACKAGES = ("mujoco", "scikit-learn", "scipy")
 
+@options.study(
+    "denisa2015",
+    PRESETS,
+    "demonstrations and starts",
+    options.path(
+        "--data", help="Recorded demonstrations to leave out one by one.  [default: leave that part out]"
+    ),
+    decisive=("data",),
+    packages=("mujoco", "scikit-learn", "scipy"),
+)
+def study(run: Run, sizes: Preset, *, seed: int, data: Path | str | None = None) -> None:
+    """Repeat Deniša & Ude 2015: 30 demonstrations of putting objects on a shelf become movements from anywhere to any compartment.
 
-def reproduce(
-    folder: Path | str | None = None,
-    *,
-    preset: str = "cpu",
-    seed: int = 0,
-    data: Path | str | None = None,
-    resume: bool = False,
-    say: Callable[[str], Any] = lambda text: None,
-    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
-) -> Run:
-    """Run the whole study into a folder; `data`: recorded demonstrations for the last stage, which is left out without them."""
-    sizes = chosen("preset", preset, PRESETS)
+    Builds the trees, finds 180 movements with both searches from places and from joint angles, generalises them to new starts,
+    executes all on a simulated KUKA LWR4+ before a shelf that can be hit, and writes the paper's numbers beside ours (table.md)
+    and its figures 3, 6, 8, 10, 11 and 14.
+    """
     others = None if data is None else recorded.read(data)
-    config = {"preset": preset, "seed": seed, "data": fingerprint(data)}
-    run = Run("denisa2015", folder, config, resume=resume, say=say, packages=PACKAGES)
-    study = Study(sizes, seed, run, progress)
-    run.stage("clustering", study.clustering)
-    for i in range(study.preset.seeds):
+    stages = Stages(sizes, seed, run)
+    run.stage("clustering", stages.clustering)
+    for i in range(stages.preset.seeds):
         for space in SPACES:
-            run.stage(f"search-{space}-{seed + i}", lambda: study.search(space, seed + i))  # noqa: B023
-        run.stage(f"gaps-wide-{seed + i}", lambda: study.wide(seed + i))  # noqa: B023
+            run.stage(f"search-{space}-{seed + i}", lambda: stages.search(space, seed + i))  # noqa: B023
+        run.stage(f"gaps-wide-{seed + i}", lambda: stages.wide(seed + i))  # noqa: B023
     for space in SPACES:
         for kind in ("flat", "hierarchical"):
-            run.stage(f"execute-{space}-{kind}", lambda: study.execute(space, kind))  # noqa: B023
-        run.stage(f"generalise-{space}", lambda: study.generalise(space))  # noqa: B023
+            run.stage(f"execute-{space}-{kind}", lambda: stages.execute(space, kind))  # noqa: B023
+        run.stage(f"generalise-{space}", lambda: stages.generalise(space))  # noqa: B023
     if others is not None:
-        count = study.preset.held_out
-        run.stage("recorded", lambda: recorded.leave_one_out(others, count=count, progress=progress))
-    _figures.write(study)
-    run.finish(*table(run.results, preset, seed))
-    return run
+        count = stages.preset.held_out
+        run.stage("recorded", lambda: recorded.leave_one_out(others, count=count, progress=options.bar))
+    _figures.write(stages)
+    run.finish(*table(run.results, run.config["preset"], seed))
 
 
 @dataclasses.dataclass
-class Study:
+class Stages:
     """One run: its sizes and its folder."""
 
     preset: Preset
     seed: int
     run: Run
-    progress: Callable[[Iterable[Any]], Iterable[Any]]
 
     def keep(self, name: str, movements: list[Trajectory]) -> None:
         """Write movements into the run, one after the other: ts, ys and offsets."""
@@ -173,7 +171,7 @@ class Study:
         """What the robot makes of movements that should end at `goals` (m)."""
         count = len(movements) if self.preset.executed is None else min(self.preset.executed, len(movements))
         chosen = np.sort(np.random.default_rng(self.seed).permutation(len(movements))[:count])
-        done = execute(self.robot, [as_joints(movements[i], space) for i in chosen], self.progress)
+        done = execute(self.robot, [as_joints(movements[i], space) for i in chosen], options.bar)
         error = np.linalg.norm(done.end - goals[chosen], axis=1)
         peaks = done.peak / self.demonstrated_peak
         made = demonstrations(self.seed, space)

@@ -4,15 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
+
 from ideomotor import load, save
 from ideomotor_arm import MuscleArm
 from ideomotor_rnn import pretrained
 
+from ..kit import options
 from ..kit.report import Comparison, Spread
 from ..kit.run import Run, chosen
 from ._figures import figure_6, figure_7, figure_8
 from ._measure import measure_circles, measure_reach, measure_tracking
-from ._train import PRESETS, Preset, train_circle, train_reach
+from ._train import PRESETS, Preset, parse_objective, train_circle, train_reach
 
 _TRAIN = {"reach": train_reach, "circle": train_circle}
 _BARS = {
@@ -80,24 +83,18 @@ def train_one(
     )
 
 
-def reproduce(
-    folder: Path | str | None = None,
-    *,
-    preset: str = "cpu",
-    seed: int = 0,
-    resume: bool = False,
-    shipped: bool = False,
-    say: Callable[[str], Any] = lambda text: None,
-) -> Run:
-    """Train both networks (or take the shipped ones), measure them, and draw the figures."""
-    sizes, plant = chosen("preset", preset, PRESETS), MuscleArm()
-    run = Run(
-        "huh2009",
-        folder,
-        {"preset": preset, "seed": seed, "shipped": shipped or None},
-        resume=resume,
-        say=say,
-    )
+@options.study(
+    "huh2009",
+    PRESETS,
+    "weights and trials",
+    click.option(
+        "--shipped", is_flag=True, help="Measure the networks that come with Ideomotor; no training."
+    ),
+    decisive=("shipped",),
+)
+def study(run: Run, sizes: Preset, *, seed: int, shipped: bool = False) -> None:
+    """Huh & Todorov 2009: train both networks, measure them, and draw the paper's figures 6, 7 and 8."""
+    plant = MuscleArm()
 
     def network(kind: str, seed: int, name: str) -> Any:
         if shipped:
@@ -139,4 +136,59 @@ def reproduce(
         run.figure(name, figure)
     # The paper reports figures only, so beside our numbers stand its figures and the bars that we set ourselves.
     run.finish(rows, f"# Huh & Todorov 2009\n\n{rows.table()}\n")
-    return run
+
+
+def _objective(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    try:
+        parse_objective(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+def _training(kind: str) -> Any:
+    return options.together(
+        options.preset(PRESETS, "Seconds, minutes or hours of training."),
+        options.seed("weights and trials"),
+        options.resumed(kind),
+        click.option(
+            "--objective",
+            default="risk:1",
+            show_default=True,
+            metavar="NAME",
+            callback=_objective,
+            help="What is minimised over the trials: risk:BETA, mean, cvar:LEVEL or max.",
+        ),
+        click.option(
+            "--method",
+            type=click.Choice(["adam", "cg", "l-bfgs"]),
+            default="adam",
+            show_default=True,
+            help="Adam on new trials at each step; or, as in the paper, a frozen sample of trials.",
+        ),
+        options.path(
+            "--checkpoint", metavar="FOLDER", help="Where to save the network.  [default: OUT/network]"
+        ),
+    )
+
+
+def _train(kind: str, given: dict[str, Any]) -> None:
+    if given["method"] != "adam" and given["resume"]:
+        raise click.UsageError(
+            "A run on a frozen sample has no checkpoints to --resume from; start it again."
+        )
+    click.echo(train_one(kind, given.pop("out"), say=click.echo, **given))
+
+
+@click.command("reach")
+@_training("reach")
+def reach(**given: Any) -> None:
+    """Train a recurrent network of 12 units to reach with a six-muscle arm."""
+    _train("reach", given)
+
+
+@click.command("circle")
+@_training("circle")
+def circle(**given: Any) -> None:
+    """Train a recurrent network of 36 units to draw circles with a six-muscle arm."""
+    _train("circle", given)

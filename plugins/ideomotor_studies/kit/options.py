@@ -1,12 +1,13 @@
 """Options that several commands have, declared once."""
 
-from collections.abc import Callable, Iterable
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-from .run import Run
+from .run import Run, chosen, fingerprint
 
 overwrite = click.option("--overwrite", is_flag=True, help="Replace the folder if it is not empty.")
 workers = click.option(
@@ -50,26 +51,58 @@ def resumed(name: str) -> Callable:
     )
 
 
-def reproduces(
-    study: str, presets: Iterable[str], seeds: str, *more: Callable
-) -> Callable[[Callable[..., Run]], click.Command]:
-    """Turns a function that returns a `Run` into the command `reproduce STUDY`, which prints the run's table.
+def study(
+    name: str,
+    presets: Mapping[str, Any],
+    seeds: str,
+    *more: Callable,
+    decisive: tuple[str, ...] = (),
+    packages: tuple[str, ...] = (),
+    line: Callable[[str, dict[str, Any]], str] | None = None,
+) -> Callable[[Callable[..., None]], "Study"]:
+    """Turns `reproduce(run, sizes, *, seed, …)` into a `Study`, which is also the command `reproduce NAME`.
 
-    - `seeds`: what `--seed` is for. `more`: options of this study alone.
+    - `seeds`: what `--seed` is for. `more`: options of this study alone; those named in `decisive` determine its results, so that
+      a run is only resumed with the same. `packages`, `line`: as for `Run`.
     """
 
-    def decorate(function: Callable[..., Run]) -> click.Command:
-        def command(**given: Any) -> None:
-            run = function(say=click.echo, **given)
+    def decorate(function: Callable[..., None]) -> "Study":
+        def reproduce(
+            folder: Path | str | None = None,
+            *,
+            preset: str = "cpu",
+            seed: int = 0,
+            resume: bool = False,
+            say: Callable[[str], Any] = lambda text: None,
+            **given: Any,
+        ) -> Run:
+            sizes: Any = chosen("preset", preset, presets)
+            plain = dict(sizes._asdict()) if hasattr(sizes, "_asdict") else dataclasses.asdict(sizes)
+            config = {"preset": preset, "seed": seed, "sizes": plain}
+            for key in decisive:
+                config[key] = fingerprint(given.get(key)) if key == "data" else given.get(key)
+            run = Run(name, folder, config, resume=resume, say=say, packages=packages, line=line)
+            function(run, sizes, seed=seed, **given)
+            return run
+
+        def command(out: Path | None, **given: Any) -> None:
+            run = reproduce(out, say=click.echo, **given)
             click.echo((run.folder / "table.md").read_text(encoding="utf-8"))
-            click.echo(
-                f"Written to {run.folder}/: {', '.join(sorted(path.name for path in run.folder.iterdir()))}"
-            )
+            names = ", ".join(sorted(path.name for path in run.folder.iterdir()))
+            click.echo(f"Written to {run.folder}/: {names}")
 
         command.__doc__ = function.__doc__
-        return click.command(study)(together(preset(presets), *more, seed(seeds), resumed(study))(command))
+        decorated = together(preset(presets), *more, seed(seeds), resumed(name))(command)
+        return Study(reproduce, click.command(name)(decorated))
 
     return decorate
+
+
+class Study(NamedTuple):
+    """A study, as a function and as a command."""
+
+    reproduce: Callable[..., Run]
+    command: click.Command
 
 
 def numbers(count: int) -> Callable:

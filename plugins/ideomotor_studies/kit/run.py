@@ -80,7 +80,13 @@ class Run:
         self._check(resume)
         names = dict.fromkeys((*_PACKAGES, *packages))
         self.versions = {"python": platform.python_version()} | {name: version(name) for name in names}
-        write_json(self.folder / "config.json", {"study": study, **config, "versions": self.versions})
+
+    def open(self) -> Path:
+        """Write `config.json`, which the first stage does by itself; returns the folder. Nothing is written before."""
+        write_json(
+            self.folder / "config.json", {"study": self.study, **self.config, "versions": self.versions}
+        )
+        return self.folder
 
     def _check(self, resume: bool) -> None:
         path = self.folder / "config.json"
@@ -118,6 +124,8 @@ class Run:
             self.results[name] = json.loads(path.read_text(encoding="utf-8"))
             self.say(f"{name}: kept from before")
             return self.results[name]
+        if not self.results:
+            self.open()
         self.say(f"{name} …")
         cpu, wall = time.process_time(), time.perf_counter()
         result = make()

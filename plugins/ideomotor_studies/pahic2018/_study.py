@@ -5,13 +5,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
 import ideomotor
 from ideomotor import write_text
 from ideomotor.errors import DataError
 from ideomotor_encoder_decoder import Refined
 from ideomotor_encoder_decoder.digits import load_characters
 
-from ..kit.run import Run, chosen, fingerprint
+from ..kit import options
+from ..kit.run import Run, chosen
 from ._characters import HEADS, SAMPLES, CharacterStudy
 from ._data import KINDS, Row, all_kinds, disturbed, fitted, load_any, mnist_row, synthetic_row
 from ._report import FILES, examples, learning, measure, measure_by_label, table
@@ -22,26 +25,45 @@ LOSSES = ("eq. (9)", "eq. (10)")
 ROBUST = "all disturbances, eq. (10)"
 
 
-def reproduce(
-    folder: Path | str | None = None,
+@options.study(
+    "pahic2018",
+    PRESETS,
+    "data and weights",
+    options.path(
+        "--data",
+        metavar="FILE.npz",
+        help="MNIST threes and fives with their pen paths (images, traj, labels, mnist_index), or a folder of the public MNIST and "
+        "stroke files.  [default: leave those rows out]",
+    ),
+    options.path(
+        "--characters",
+        metavar="FILE.npz",
+        help="Omniglot's drawings with their strokes.  [default: leave out networks for several strokes]",
+    ),
+    click.option(
+        "--row",
+        "rows",
+        type=click.Choice(ROWS),
+        multiple=True,
+        help="Row of the table; may be repeated.  [default: all that there are data for]",
+    ),
+    decisive=("data",),
+)
+def study(
+    run: Run,
+    sizes: Preset,
     *,
-    preset: str = "cpu",
+    seed: int,
     data: Path | str | None = None,
     characters: Path | str | None = None,
     rows: Sequence[str] = (),
-    seed: int = 0,
-    resume: bool = False,
-    say: Callable[[str], Any] = lambda text: None,
-) -> Run:
-    """Run the whole study into a folder.
+) -> None:
+    """Repeat Pahič et al. 2018: networks from images of digits to the movements that write them.
 
-    - `data`: an `.npz` file of MNIST threes and fives with their paths (`ideomotor_encoder_decoder.digits.load_pairs`), or a
-      folder of the public MNIST and stroke files (`mnist_pairs`); without it those rows are left out.
-    - `characters`: an `.npz` file of Omniglot's drawings (`load_characters`); without it the networks for several strokes are left
-      out. It may be added to a run when that is resumed.
-    - `rows`: of the table, out of `ROWS`; by default all that there are data for. More may be added when a run is resumed.
+    Generates synthetic digits, trains with eq. (9) and eq. (10), for ten digits, for the digit 2 alone and for real
+    threes and fives, measures on digits held out, and writes the paper's Table I beside ours (table.md), figures 3 and
+    4, a table of robustness, and the trained networks.
     """
-    sizes = chosen("preset", preset, PRESETS)
     for row in rows:
         chosen("row", row, dict.fromkeys(ROWS))
     if ROWS[2] in rows and data is None:
@@ -51,21 +73,18 @@ def reproduce(
     if data is not None:
         load_any(Path(data))  # a file that is no good is refused before anything is written
     drawings = None if characters is None else load_characters(characters, samples=SAMPLES)
-    config = {"preset": preset, "seed": seed, "data": fingerprint(data), "sizes": sizes._asdict()}
-    run = Run("pahic2018", folder, config, resume=resume, say=say)
-    study = Study(sizes, None if data is None else Path(data), seed, run, rows)
+    stages = Stages(sizes, None if data is None else Path(data), seed, run, rows)
     if drawings is not None:
-        drawn = CharacterStudy(drawings, preset, seed, run)
-        study.add("characters, one movement", drawn.one)
-        study.add(f"characters, {HEADS} movements", drawn.several)
+        drawn = CharacterStudy(drawings, run.config["preset"], seed, run)
+        stages.add("characters, one movement", drawn.one)
+        stages.add(f"characters, {HEADS} movements", drawn.several)
 
-    run.after = lambda: write_text(run.folder / "table.md", table(run.results, preset)[1])
-    study.all()
-    run.finish(*table(run.results, preset))
-    return run
+    run.after = lambda: write_text(run.folder / "table.md", table(run.results, run.config["preset"])[1])
+    stages.all()
+    run.finish(*table(run.results, run.config["preset"]))
 
 
-class Study:
+class Stages:
     """The rows of Table I, our own networks, the spread over seeds, and robustness."""
 
     def __init__(self, preset: Preset, data: Path | None, seed: int, run: Run, rows: Sequence[str] = ()):

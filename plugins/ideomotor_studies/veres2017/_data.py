@@ -63,7 +63,7 @@ def collect_all(
     """
     settings = chosen("preset", preset, PRESETS)
     config = {"preset": preset, "seed": seed, "sizes": settings.collected()}
-    folder = Run("grasps", folder, config, resume=True).folder
+    folder = Run("grasps", folder, config, resume=True).open()
     sets = jobs(settings, seed)
     wanted = [job for name in (*SETS[1:], SETS[0]) for job in sets[name]]  # the small ones first
     held = 0

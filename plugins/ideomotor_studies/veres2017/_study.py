@@ -1,8 +1,6 @@
 """What `ideomotor reproduce veres2017` does: collect, train, measure, try, draw."""
 
-import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,8 @@ from ideomotor import load, make_pool, save
 from ideomotor_cvae import GaussianRegression
 from ideomotor_mujoco.grasping import WristPlacement
 
-from ..kit.run import Run, chosen
+from ..kit import options
+from ..kit.run import Run
 from ._data import SETS, Grasps, collect_all, gather, jobs
 from ._judge import BRIEF, TRIES, baselines, lift, propose, start_check_of
 from ._models import KINDS, GraspModel, constant_likelihood, fit, negative_log_likelihood, save_grasp_model
@@ -20,24 +19,30 @@ from ._report import compared, figure_histograms, figure_modes, summary, table_1
 from ._settings import PRESETS, Settings
 
 
-def reproduce(
-    folder: Path | str | None = None,
+@options.study(
+    "veres2017",
+    PRESETS,
+    "trials, weights and samples",
+    options.workers,
+    options.ray,
+    options.path(
+        "--data", metavar="FOLDER", help="A collection with the same preset and seed.  [default: OUT/grasps]"
+    ),
+)
+def study(
+    run: Run,
+    settings: Settings,
     *,
-    preset: str = "cpu",
-    seed: int = 0,
+    seed: int,
     workers: int = 1,
     ray: str | None = None,
     data: Path | None = None,
-    resume: bool = False,
-    say: Callable[[str], Any] = lambda text: None,
-) -> Run:
-    """All tables and figures of the paper, into one folder; `data`: a collection of grasps with the same preset and seed."""
-    settings = chosen("preset", preset, PRESETS)
-    config = {"preset": preset, "seed": seed, "sizes": dataclasses.asdict(settings)}
-    run = Run("veres2017", folder, config, resume=resume, say=say)
+) -> None:
+    """Veres et al. 2017: distributions over grasps, their likelihoods and how many of them lift the object."""
     grasps = run.folder / "grasps" if data is None else data
-    say(f"Collecting grasps into {grasps}/ (what is there is kept).")
-    collect_all(grasps, preset=preset, seed=seed, workers=workers, ray=ray, say=say)
+    run.say(f"Collecting grasps into {grasps}/ (what is there is kept).")
+    run.open()
+    collect_all(grasps, preset=run.config["preset"], seed=seed, workers=workers, ray=ray, say=run.say)
     sets = {name: gather(grasps, wanted, settings) for name, wanted in jobs(settings, seed).items()}
     found: dict[str, Any] = {"sizes": {n: _size(sets[n]) for n in SETS}}
     found["constant"] = {n: constant_likelihood(sets["training"], sets[n]) for n in SETS[1:]}
@@ -89,7 +94,6 @@ def reproduce(
     run.figure("figure_5", figure_modes(best, held_out["similar"]))
     run.figure("figure_6", figure_modes(best, held_out["different"]))
     run.finish(compared(found), tables + "\n")
-    return run
 
 
 def _made(run: Run) -> str:

@@ -42,3 +42,17 @@ def test_bad_places_are_refused_and_nothing_is_written(tmp_path, words, said):
     result = _invoke("run", "pick-place", *words, "--out", tmp_path / "out")
     assert result.exit_code != 0 and said in result.output
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("start", "space"), [(("-0.38", "-0.91"), "cartesian"), (("0.38", "-0.29"), "joint")]
+)
+def test_the_corners_of_the_table_that_the_message_names_are_allowed(tmp_path, start, space):
+    """Both were refused: one by rounding, one because no demonstration begins within 0.2 rad of it."""
+    result = _invoke("run", "pick-place", "--start", *start, "--space", space, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "the shelf was not touched" in result.output
+    with np.load(tmp_path / "out" / "trajectory.npz") as file:
+        np.testing.assert_allclose(
+            file["ys.tip"][[0, -1]], ((*map(float, start), SCENE.table[2]), SCENE.goals[5]), atol=1e-3
+        )

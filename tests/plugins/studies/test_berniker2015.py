@@ -12,8 +12,7 @@ from ideomotor_studies import reproduce
 
 # Stages of a study have no public face of their own.
 from ideomotor_studies.berniker2015 import CONSTANTS, _measures, reach_problem
-from ideomotor_studies.berniker2015._report import table
-from ideomotor_studies.berniker2015._settings import PRESETS
+from ideomotor_studies.berniker2015._settings import PRESETS, table
 from ideomotor_studies.berniker2015._study import Study
 from ideomotor_studies.berniker2015._train import train_one
 from ideomotor_studies.kit import Run
