@@ -13,6 +13,7 @@ from ideomotor_studies.kit.figures import BLACK, BLUE, GREY, RED, new_figure, pl
 from ideomotor_trajectory_network import optimal_reaches, pretrained, split_function
 
 FINE = 10  # commands to the arm for each sample of the function
+_EPS = 1e-6  # the limits are float32, and printed shorter
 
 
 def play_optimal_reach(
@@ -24,7 +25,7 @@ def play_optimal_reach(
         conditions, decoder = split_function(function)
     except DataError:
         raise DataError(
-            f"{network} holds no trajectory function; give one that `train trajectory-network` made."
+            f"{network} holds no trajectory function; train one with `ideomotor train trajectory-network`."
         ) from None
     observation = _observation(conditions, start, target, field, duration)
     best = optimal_reaches(reach_problem(), start, target, field=field, duration=duration, progress=False)
@@ -54,27 +55,27 @@ def play_optimal_reach(
 
 
 def _observation(network: Any, start: Any, target: Any, field: float, duration: float) -> Any:
-    """The conditions; raises a `DataError` for those that the function has not learned."""
+    """The conditions; raises a `DataError` for those outside the range that the function was trained on."""
     low, high = np.asarray(network.lower), np.asarray(network.upper)
     for name, point in (("start", start), ("target", target)):
-        if not (np.isfinite(point).all() and (low <= point).all() and (point <= high).all()):
+        if not (np.isfinite(point).all() and (low - _EPS <= point).all() and (point <= high + _EPS).all()):
             raise DataError(
-                f"The {name} ({point[0]:g}, {point[1]:g}) m is not in the workspace that the function knows; choose x from "
+                f"The {name} ({point[0]:g}, {point[1]:g}) m is not in the workspace of the function; choose x from "
                 f"{low[0]:g} to {high[0]:g} and y from {low[1]:g} to {high[1]:g} m."
             )
     away = float(np.linalg.norm(np.subtract(target, start)))
-    if not 0.01 <= away <= 0.15 + 1e-9:
+    if not 0.01 - _EPS <= away <= 0.15 + _EPS:
         raise DataError(
-            f"Start and target are {100 * away:.3g} cm apart, and the function knows reaches of 1 to 15 cm."
+            f"Start and target are {100 * away:.3g} cm apart; the function was trained on reaches of 1 to 15 cm."
         )
-    if not abs(field) <= network.field:
+    if not abs(field) <= network.field + _EPS:
         raise DataError(
-            f"A field of {field:g} N m s/rad is not one the function knows; choose from {-network.field:g} to {network.field:g}."
+            f"A field of {field:g} N m s/rad is out of the function's range; choose from {-network.field:g} to {network.field:g}."
         )
     shortest, longest = network.durations if network.timed else (network.durations,) * 2  # pyright: ignore
-    if not shortest <= duration <= longest:
+    if not shortest - _EPS <= duration <= longest + _EPS:
         raise DataError(
-            f"A movement time of {duration:g} s is not one the function knows; choose from {shortest:g} to {longest:g} s."
+            f"A movement time of {duration:g} s is outside the range of the function; choose from {shortest:g} to {longest:g} s."
         )
     given = {"start": start, "target": target}
     if network.field > 0:

@@ -86,7 +86,7 @@ def _play(
         return np.asarray(place(np.asarray(ys, float)) if space == "joint" else ys, float)
 
     made = demonstrations(seed, space)
-    planner: Any = planner_of(made, search, limit=None)  # all of the table is allowed
+    planner: Any = planner_of(made, search, checked=True, limit=None)  # all of the table is allowed
     ends = np.array([[*start, z], SCENE.goals[goal - 1]])
     begin, end = joints(SCENE, ends) if space == "joint" else ends
     path = planner.find(begin, end)

@@ -142,7 +142,9 @@ def _load(path: Path) -> np.ndarray:
     except FileNotFoundError as error:
         raise DataError(f"There is no file {path}; give the path of a picture or an .npy array.") from error
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is no array that can be read ({error}); save it with numpy.save.") from error
+        raise DataError(
+            f"{path} is not a readable .npy file ({error}); save the array with numpy.save."
+        ) from error
 
 
 def _stretched(params, duration: float):

@@ -18,7 +18,7 @@ from ideomotor_trajectory_network import (
 
 
 def observed(conditions: ConditionsNetwork, reaches: OptimalReaches) -> dict[str, jax.Array]:
-    """What a conditions network is told of reaches."""
+    """The inputs of a conditions network for reaches."""
     field = reaches.field if conditions.field > 0 else None
     return ConditionsNetwork.observations(
         reaches.start, reaches.target, field, reaches.duration if conditions.timed else None

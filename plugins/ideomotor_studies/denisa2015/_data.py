@@ -41,20 +41,27 @@ def tree_of(made: Demonstrations, **options: Any) -> MovementTree:
 
 
 def planner_of(
-    made: Demonstrations, kind: str, tree: MovementTree | None = None, *, limit: float | None = 0.2
+    made: Demonstrations,
+    kind: str,
+    tree: MovementTree | None = None,
+    *,
+    checked: bool = False,
+    limit: float | None = 0.2,
 ) -> MovementGraph:
-    """`flat`, ours, checks its steps against the shelf's boards; `hierarchical`, the paper's, knows nothing of them.
+    """The planner with a `flat` (ours) or a `hierarchical` (the paper's) search.
 
+    - `checked`: whether steps are checked against the shelf's boards; those of `flat` always are, the paper knows nothing of it.
     - `limit`: how far start and goal may be from all demonstrations (m or rad); `None` for any distance.
     """
     tree = tree_of(made) if tree is None else tree
     look = look_of(made.space)
     timing = Timing(kinematics=look)
-    if kind == "hierarchical":
-        return MovementGraph(made, Hierarchical(), tree=tree, timing=timing, limit=limit)
     free = SCENE.free(WIDTH)
     valid = free if look is None else lambda a, b: free(look(a), look(b))
-    return MovementGraph(made, Flat(), tree=tree, timing=timing, valid=valid, limit=limit)
+    if kind == "hierarchical" and not checked:
+        valid = None
+    search = Hierarchical() if kind == "hierarchical" else Flat()
+    return MovementGraph(made, search, tree=tree, timing=timing, valid=valid, limit=limit)
 
 
 def look_of(space: str) -> Any:

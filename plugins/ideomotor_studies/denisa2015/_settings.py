@@ -112,7 +112,7 @@ def _named(kind: str) -> str:
     return "flat" if kind == "flat" else "the paper's"
 
 
-def _pair(found: dict[str, Any], name: str, scale: float = 1.0, digits: int = 3) -> str:
+def _pair(found: dict[str, Any], name: str, scale: float | int = 1, digits: int = 3) -> str:
     return " / ".join(f"{scale * found[f'{name}_{which}']:.{digits}f}" for which in ("median", "worst"))
 
 

@@ -35,9 +35,9 @@ RIDGE = 1e-3  # of the fit; weights that hardly move anything are no example of 
 class Row(NamedTuple):
     """One row of the table: pairs to train on and to test on, apart from each other.
 
-    - `moved`: training pairs are moved about anew at every step, and images are (n, channels, height, width), what a
+    - `moved`: training pairs are moved randomly at every step, and images are (n, channels, height, width), what a
       `Located` sees of them: thinning them at every step would take longer than the step.
-    - `zoom`: px of the 40 × 40 image, in which distances are told, to a px of these images and paths.
+    - `zoom`: px of the 40 × 40 image, the unit of distances, per px of these images and paths.
     - `unclean`: test pairs whose paths leave their ink.
     - `copies`: affine copies of digits trained on, as a test set holds that is split from copies of all digits.
     """

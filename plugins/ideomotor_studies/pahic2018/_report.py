@@ -130,7 +130,7 @@ Protocol. Distances are in pixels of the 40 × 40 image, between the path that d
 the network gives, at {samples} equal times over 3 s; mean and deviation over test pairs of each pair's mean distance. "DTW" is
 the mean distance along the best monotone matching (dynamic time warping) of 60 points at equal distances along either path, on
 200 test pairs. Test pairs are never trained on: synthetic digits come from a seed of their own, MNIST's are held out by their
-index in MNIST; those trained on are moved about anew at every step (rotation, translation, scale, shear, elastic
+index in MNIST; those trained on are moved randomly at every step (rotation, translation, scale, shear, elastic
 displacement). MNIST's images keep their 28 × 28 px, and distances are multiplied by 40/28. The network for MNIST sees each
 image and, as more channels, its ink thinned to lines: the paths of this set were made by thinning (E. D. de Jong, 2016), not
 by a hand. τ is 3 s throughout, as in the published code, so that 54 parameters are learnt. In eq. (9) weights, goals and
@@ -206,7 +206,7 @@ def table(results: dict[str, Any], preset: str) -> tuple[Comparison, str]:
     if by := results.get("ten digits, cascade, eq. (10)", {}).get("by label"):
         said = ", ".join(f"{k} {v:.3f}" for k, v in by.items())
         parts.append(
-            f"Cascade, by digit: {said} px. The 0 is a closed ellipse: where it began can be told from its slant only in part."
+            f"Cascade, by digit: {said} px. The 0 is a closed ellipse: its slant only partly shows where it began."
         )
     parts += [
         PROTOCOL.format(samples=101).strip(),
@@ -225,7 +225,7 @@ def _mnist(found):
         f"MNIST, eq. (10): {100 * found['over 3 px']:.1f} % of the test pairs are over 3 px, and all of them count in the mean. The "
         f"deviation is {found['across']:.2f} px across the path (that of the line seen) and {found['along']:.2f} px along it (that of "
         f"timing: where a path begins and ends, which way it goes, and how long its parts are). On affine copies of digits trained "
-        f"on, whose lines are thinned anew after the map, the mean is {found['mean on copies']:.2f} px."
+        f"on, whose lines are thinned again after the map, the mean is {found['mean on copies']:.2f} px."
     )
     if "unclean pairs" in found:
         text += (

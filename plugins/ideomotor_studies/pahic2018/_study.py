@@ -71,7 +71,7 @@ def study(
             f"The row {ROWS[2]!r} needs pairs of image and path; give a file or folder of them (--data)."
         )
     if data is not None:
-        load_any(Path(data))  # a file that is no good is refused before anything is written
+        load_any(Path(data))  # an invalid file is rejected before anything is written
     drawings = None if characters is None else load_characters(characters, samples=SAMPLES)
     stages = Stages(sizes, None if data is None else Path(data), seed, run, rows)
     if drawings is not None:

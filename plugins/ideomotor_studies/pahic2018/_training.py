@@ -1,4 +1,4 @@
-"""The networks, and their training, which goes on where it was killed."""
+"""The networks and their training, which is resumed if it was stopped."""
 
 from pathlib import Path
 from typing import Any

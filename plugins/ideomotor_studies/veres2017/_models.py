@@ -195,7 +195,7 @@ def load_grasp_model(folder: Path | str = SHIPPED) -> GraspModel:
     folder = Path(folder)
     if not (folder / _READING).exists():
         raise CheckpointError(
-            f"There is no trained grasp model in {folder}; train one with `ideomotor reproduce veres2017`, which writes it "
+            f"{folder} holds no trained grasp model; train one with `ideomotor reproduce veres2017`, which writes it "
             f"to the folder `grasp` of its run."
         )
     about = json.loads((folder / _READING).read_text(encoding="utf-8"))

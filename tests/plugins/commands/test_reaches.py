@@ -1,5 +1,7 @@
 """`ideomotor run reach | circle | optimal-reach`."""
 
+import re
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -67,9 +69,9 @@ def test_a_folder_in_use_is_left_alone(played):
 @pytest.mark.parametrize(
     "given, words",
     [
-        (("--target", "0.5,0.5"), "not in the workspace"),
+        (("--target", "0.5,0.5"), "not in the workspace of the function"),
         (("--start", "0.1"), "not 2 numbers"),
-        (("--target", "nan,0.3"), "not in the workspace"),
+        (("--target", "nan,0.3"), "not in the workspace of the function"),
         (("--start", "0.2,0.5", "--target", "-0.2,0.5"), "40 cm apart"),
         (("--field", "5"), "choose from -0.08 to 0.08"),
         (("--duration", "0"), "choose from 0.6 to 1.4 s"),
@@ -81,3 +83,20 @@ def test_what_the_function_has_not_learned_is_refused(tmp_path, given, words):
     result = _invoke("run", "optimal-reach", *given, "--out", tmp_path / "out")
     assert result.exit_code != 0 and words in result.output + str(result.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_limits_that_the_messages_name_are_accepted(tmp_path):
+    """The advice of each refusal, followed: the lowest corner, the strongest field, the shortest time."""
+
+    def advised(*arguments):
+        result = _invoke("run", "optimal-reach", *arguments, "--out", tmp_path / "refused")
+        assert result.exit_code != 0
+        return re.findall(r"from (\S+) to (\S+)(?: and| m| N|\.| s)", result.output)
+
+    (x, _), (y, _) = advised("--target", "9,9")
+    ((_, field),) = advised("--field", "5")
+    ((duration, _),) = advised("--duration", "0")
+    target = f"{float(x) + 0.01},{y}"  # 1 cm away, the least
+    given = ("--start", f"{x},{y}", "--target", target, "--field", field, "--duration", duration)
+    result = _invoke("run", "optimal-reach", *given, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
