@@ -32,7 +32,7 @@ from ideomotor_encoder_decoder import (
     to_grey,
     warped_distance,
 )
-from ideomotor_studies.kit.figures import BLUE, RED, YELLOW, bare, new_figure, plain, write_gif
+from ideomotor_studies.kit import figures as style
 
 PIPELINE = Path(__file__).with_name("digits.yaml")
 """What `ideomotor run digits` runs."""
@@ -153,7 +153,7 @@ def _stretched(params, duration: float):
 
 def figure(drawing: DigitDrawing) -> Figure:
     """The picture with the path over it, the arm in several poses, and the movement over time."""
-    fig = new_figure(13, 4.4)
+    fig = style.new_figure(13, 4.4)
     left, middle, right = fig.subplots(1, 3, width_ratios=(1, 1.25, 1.1))
     _show_path(left, drawing)
     left.set_title("picture, and the movement read from it")
@@ -179,18 +179,18 @@ def _show_path(axes: Axes, drawing: DigitDrawing) -> None:
     height, width = picture.shape
     axes.set_xlim(max(low[0] - margin, -0.5), min(high[0] + margin, width - 0.5))
     axes.set_ylim(min(high[1] + margin, height - 0.5), max(low[1] - margin, -0.5))
-    bare(axes)
+    style.bare(axes)
 
 
 def _show_arm(axes: Axes, drawing: DigitDrawing, poses: int) -> None:
     """The arm over its sheet in a few poses, with the ink its hand leaves."""
     steps = np.linspace(0, len(drawing.ts) - 1, poses).astype(int)
     _sheet(axes, drawing)
-    axes.plot(*drawing.hand.T, color=RED, linewidth=2.5, zorder=5)
+    axes.plot(*drawing.hand.T, color=style.RED, linewidth=2.5, zorder=5)
     for place, step in enumerate(steps):
         alpha = 0.15 + 0.5 * (place + 1) / poses
         draw_arm(axes, drawing.plant, drawing.angles[step], color="0.35", alpha=alpha, linewidth=7)
-        axes.plot(*drawing.hand[step], "o", color=RED, markersize=6, zorder=6)
+        axes.plot(*drawing.hand[step], "o", color=style.RED, markersize=6, zorder=6)
     _frame_arm(axes, drawing)
 
 
@@ -198,7 +198,7 @@ def _sheet(axes: Axes, drawing: DigitDrawing) -> None:
     height, width = drawing.image.shape
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
     axes.imshow(1 - 0.35 * drawing.image, cmap="gray", vmin=0, vmax=1, extent=extent, zorder=0)
-    bare(axes)
+    style.bare(axes)
 
 
 def _frame_arm(axes: Axes, drawing: DigitDrawing) -> None:
@@ -213,34 +213,40 @@ def _frame_arm(axes: Axes, drawing: DigitDrawing) -> None:
 
 def _show_time(axes: Axes, drawing: DigitDrawing) -> None:
     for k, name in enumerate(("column", "row")):
-        axes.plot(drawing.ts, drawing.wanted[:, k], color=BLUE, linewidth=1, linestyle="--")
-        axes.plot(drawing.ts, drawing.hand[:, k], color=(RED, YELLOW)[k], linewidth=2, label=f"hand, {name}")
+        axes.plot(drawing.ts, drawing.wanted[:, k], color=style.BLUE, linewidth=1, linestyle="--")
+        axes.plot(
+            drawing.ts,
+            drawing.hand[:, k],
+            color=(style.RED, style.YELLOW)[k],
+            linewidth=2,
+            label=f"hand, {name}",
+        )
     axes.set_xlabel("time (s)")
     axes.set_ylabel("place on the sheet (px), dashed as planned")
     axes.legend(frameon=False, loc="best")
-    plain(axes)
+    style.plain(axes)
     axes.set_title("the movement over time")
 
 
 def animation(drawing: DigitDrawing, path: Path, *, frames: int = 40) -> None:
     """Write a GIF of the arm drawing the digit, in real time."""
-    fig = new_figure(4.8, 4.8, dpi=80)
+    fig = style.new_figure(4.8, 4.8, dpi=80)
     axes = fig.subplots()
     _sheet(axes, drawing)
     _frame_arm(axes, drawing)
-    (ink,) = axes.plot([], [], color=RED, linewidth=3, zorder=5)
+    (ink,) = axes.plot([], [], color=style.RED, linewidth=3, zorder=5)
 
     def draw(step: int) -> list:
         ink.set_data(*drawing.hand[: step + 1].T)
         return draw_arm(axes, drawing.plant, drawing.angles[step], color="0.35", linewidth=8)
 
     steps = np.linspace(0, len(drawing.ts) - 1, frames).astype(int).tolist()
-    write_gif(path, fig, steps, draw, float(drawing.ts[-1] - drawing.ts[0]), pause=1.2)
+    style.write_gif(path, fig, steps, draw, float(drawing.ts[-1] - drawing.ts[0]), pause=1.2)
 
 
 def overview(drawings: Sequence[DigitDrawing]) -> Figure:
     """A column for each digit: the picture with the path, and the arm at the end of the movement."""
-    fig = new_figure(2.9 * len(drawings), 5.6)
+    fig = style.new_figure(2.9 * len(drawings), 5.6)
     grid = fig.subplots(2, len(drawings), squeeze=False)
     for (top, bottom), drawing in zip(grid.T, drawings, strict=True):
         _show_path(top, drawing)

@@ -39,7 +39,7 @@ from ideomotor_mujoco.grasping import (
     parallel_jaw,
     three_finger_hand,
 )
-from ideomotor_studies.kit.figures import COLOURS, new_figure
+from ideomotor_studies.kit import figures as style
 from ideomotor_studies.veres2017 import GraspModel, load_grasp_model
 
 _DURATION = 1.6  # s, of each phase
@@ -349,7 +349,7 @@ _MOMENTS = (("start", 0.0), ("reached", 1.6), ("closed", 3.15), ("lifting", 4.0)
 
 def strip(found: PickedUp, fovy: float | int = 50.0) -> Figure:
     """The camera's picture with the chosen grasp, its depth, the hand in five moments, and who touched what over time."""
-    figure = new_figure(13, 6.6)
+    figure = style.new_figure(13, 6.6)
     rows: Any = figure.subfigures(2, 1, height_ratios=(1.2, 1))
     panels: Any = rows[0].subplots(1, len(_MOMENTS))
     plant, ts = _plant(found), np.asarray(found.movement.ts)
@@ -386,7 +386,7 @@ def _seen(axes: Any, view: View, contacts: np.ndarray, fovy: float | int) -> Non
     right.set_title("depth of the object", fontsize=10)
     for axis in (left, right):
         for i, (x, y) in enumerate(zip(column, row, strict=True)):
-            axis.plot(x, y, "o", color=COLOURS[i % 5], markeredgecolor="white", clip_on=True)
+            axis.plot(x, y, "o", color=style.COLOURS[i % 5], markeredgecolor="white", clip_on=True)
         axis.set_xlim(-0.5, size - 0.5)
         axis.set_ylim(size - 0.5, -0.5)
         axis.axis("off")
@@ -401,7 +401,7 @@ def _touches(axes: Any, found: PickedUp) -> None:
     top.set_ylabel("height (cm)", fontsize=9)
     top.set_title(f"the object's height, and what touches it: {found.outcome.reason}", fontsize=10)
     tips = np.asarray(seen["touching"]["tips"]) > 0.5
-    rows = [(name, tips[:, i], COLOURS[i % 5]) for i, name in enumerate(found.task.hand.tips)]
+    rows = [(name, tips[:, i], style.COLOURS[i % 5]) for i, name in enumerate(found.task.hand.tips)]
     rows.append(("other part", np.asarray(seen["touching"]["other"]) > 0.5, "0.3"))
     rows.append(("hand on table", np.asarray(seen["touching"]["table"]) > 0.5, "0.6"))
     for level, (_, touches, colour) in enumerate(rows):

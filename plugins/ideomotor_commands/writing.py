@@ -17,7 +17,7 @@ from ideomotor.errors import DataError
 from ideomotor_encoder_decoder import load_picture, normalise_image, to_grey
 from ideomotor_encoder_decoder.digits import synthetic_digits
 from ideomotor_mujoco import draw_ink
-from ideomotor_studies.kit.figures import BLUE, GREY, RED, bare, new_figure
+from ideomotor_studies.kit import figures as style
 
 _LINE = 2.0  # px, the width of the pen's line: that of the synthetic digits
 _HOVER, _DOWN, _LIFT = 0.6, 0.9, 0.5  # s: to the start with the pen lifted, to put it down, to lift it
@@ -207,7 +207,7 @@ def write_digit(
     grey = to_grey(load_picture(Path(picture)) if isinstance(picture, str | Path) else picture, name)
     seen = normalise_image(grey, name=name)
     ts = np.linspace(0.0, duration, round(duration * rate) + 1)
-    path = read_path(reader, seen.image, ts)
+    path = _read_path(reader, seen.image, ts)
     writing = write(robot, path, ts)
     return WrittenDigit(
         name=name,
@@ -220,7 +220,7 @@ def write_digit(
     )
 
 
-def read_path(reader: Any, image: np.ndarray, ts: np.ndarray) -> Float[np.ndarray, "time 2"]:
+def _read_path(reader: Any, image: np.ndarray, ts: np.ndarray) -> Float[np.ndarray, "time 2"]:
     """The movement a reader sees in a normalised image, stretched over `ts`."""
     return np.asarray(_read(reader, jnp.asarray(image), jnp.asarray(ts)), float)
 
@@ -292,25 +292,25 @@ def measure(count: int, *, seed: int = 0, robot: Any = None, reader: Any = None)
 
 def figure(digit: WrittenDigit) -> Figure:
     """The picture, the movement read from it, the ink on the sheet, and the force over time."""
-    fig = new_figure(15, 3.9)
+    fig = style.new_figure(15, 3.9)
     axes = fig.subplots(1, 4, width_ratios=(1, 1, 1, 1.5))
     axes[0].imshow(digit.picture, cmap="gray", vmin=0, vmax=1)
     axes[0].set_title("picture")
     axes[1].imshow(digit.image, cmap="gray_r", vmin=0, vmax=1.6)
-    axes[1].plot(*digit.path.T, color=RED, linewidth=2)
-    axes[1].plot(*digit.path[0], "o", color=RED)
+    axes[1].plot(*digit.path.T, color=style.RED, linewidth=2)
+    axes[1].plot(*digit.path[0], "o", color=style.RED)
     axes[1].set_title("movement read from it")
     side = digit.image.shape[0]
     axes[2].imshow(digit.ink, cmap="Blues", extent=(-0.5, side - 0.5, side - 0.5, -0.5), vmin=0, vmax=1.1)
-    axes[2].plot(*digit.path.T, color=RED, linewidth=0.8)
+    axes[2].plot(*digit.path.T, color=style.RED, linewidth=0.8)
     axes[2].set_title(f"ink on the sheet ({digit.ink_to_path:.3f} px off)")
-    bare(*axes[:3])
+    style.bare(*axes[:3])
     writing = digit.writing
-    axes[3].axhline(writing.set_force, color=GREY, linewidth=1)
-    axes[3].plot(writing.ts, writing.force, color=BLUE)
+    axes[3].axhline(writing.set_force, color=style.GREY, linewidth=1)
+    axes[3].plot(writing.ts, writing.force, color=style.BLUE)
     edges = writing.ts[np.flatnonzero(np.diff(writing.writing.astype(int)))]
     for start, end in zip(edges[::2], edges[1::2], strict=False):
-        axes[3].axvspan(start, end, color=GREY, alpha=0.2, linewidth=0)
+        axes[3].axvspan(start, end, color=style.GREY, alpha=0.2, linewidth=0)
     axes[3].set_ylim(0, max(1.5 * writing.set_force, 1.1 * float(writing.force.max())))
     axes[3].set_xlabel("time (s); grey while a stroke is written")
     axes[3].set_ylabel("contact force (N)")
