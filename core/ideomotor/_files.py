@@ -41,7 +41,7 @@ def write_bytes(path: Path | str, data: bytes) -> Path:
 
 def write_text(path: Path | str, text: str) -> Path:
     """Write a text file whole or not at all."""
-    return write_bytes(path, text.encode())
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path | str, value: Any) -> Path:
@@ -155,6 +155,8 @@ def read_yaml(path: Path | str) -> Any:
         raise ConfigError(f"There is no file {path}.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as text: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deeply for a pipeline or a component.") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""

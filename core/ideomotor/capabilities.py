@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from .errors import AssemblyError
 from .kinds import kind_of
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class _AskedByName(type(Protocol)):
@@ -289,7 +289,7 @@ class SupportsView(Capability, Protocol):
         ...
 
 
-def require(component: Any, capability: type[T]) -> T:
+def require(component: Any, capability: type[_T]) -> _T:
     """The component, if it has a capability; an `AssemblyError` that names what is missing if it does not."""
     if missing := _missing(component, capability):
         from ._host import class_name  # imports JAX
@@ -302,7 +302,7 @@ def require(component: Any, capability: type[T]) -> T:
     return component
 
 
-KINDS: dict[str, tuple[Any, ...]] = {
+_OF_KIND: dict[str, tuple[Any, ...]] = {
     "plant": (
         SupportsReach,
         SupportsLinks,
@@ -327,7 +327,7 @@ KINDS: dict[str, tuple[Any, ...]] = {
 def capabilities(component: Any) -> list[str]:
     """The names of the capabilities that a component has, of those of its kind."""
     kind = kind_of(component)
-    known = KINDS.get(kind.name, ()) if kind is not None else ()
+    known = _OF_KIND.get(kind.name, ()) if kind is not None else ()
     return [capability.__name__ for capability in known if isinstance(component, capability)]
 
 

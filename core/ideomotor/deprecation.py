@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from .kinds import find
 
-F = TypeVar("F", bound=Callable[..., Any])
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def renamed_names(module: str, names: Mapping[str, str], *, removed: str) -> Callable[[str], Any]:
@@ -34,13 +34,13 @@ def renamed_names(module: str, names: Mapping[str, str], *, removed: str) -> Cal
     return __getattr__
 
 
-def renamed_arguments(*, removed: str, **names: str) -> Callable[[F], F]:
+def renamed_arguments(*, removed: str, **names: str) -> Callable[[_F], _F]:
     """Let a function or an `__init__` accept keyword arguments by their old names, written `old="new"`.
 
     The decorated function raises a `TypeError` where an argument is given by both names.
     """
 
-    def decorate(function: F) -> F:
+    def decorate(function: _F) -> _F:
         what = function.__qualname__.removesuffix(".__init__")
 
         @functools.wraps(function)

@@ -28,9 +28,16 @@ class Public(SphinxDirective):
 
 
 def _names(package: ModuleType) -> list[str]:
-    """Its own public names; what the package above offers, too, is described there."""
+    """Its own public names; what the package above offers, too, is described there.
+
+    A module, other than a package, has only the names that it defines itself.
+    """
     above = importlib.import_module(package.__name__.partition(".")[0])
     found = {n: getattr(package, n) for n in dir(package) if not n.startswith("_")}
+    if not hasattr(package, "__path__"):
+        found = {
+            n: x for n, x in found.items() if getattr(x, "__module__", package.__name__) == package.__name__
+        }
     return [n for n, thing in found.items() if not inspect.ismodule(thing) and _ours(thing, package)
             and (above is package or getattr(above, n, None) is not thing)]  # fmt: skip
 

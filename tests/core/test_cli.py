@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 
 import jax
 import numpy as np
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 import ideomotor
 from ideomotor.cli import command
 from ideomotor.cli._cache import enable_compilation_cache
+from ideomotor.errors import DataError
 from ideomotor.registry import reset
 
 COMMANDS = """
@@ -408,6 +410,49 @@ def test_run_takes_images_and_arrays(here):
     np.save(here / "objects.npy", np.array([{}] * 24, object).reshape(4, 6), allow_pickle=True)
     assert "objects.npy cannot be read" in error("run", "look.yaml", "--input", "objects.npy", "--out", "x")
     assert not (here / "x").exists()
+
+
+def test_damaged_and_hostile_files_end_in_a_sentence(tmp_path):
+    from ideomotor.cli._play import read_observation  # what `run --input` reads with
+
+    def says(name):
+        with pytest.raises(DataError) as info:
+            read_observation(str(tmp_path / name), {"goal": np.zeros(2), "start": np.zeros(2)})
+        return str(info.value)
+
+    np.savez_compressed(tmp_path / "good.npz", goal=np.ones(2), start=np.zeros(2))
+    read = read_observation(str(tmp_path / "good.npz"), {"goal": np.zeros(2), "start": np.zeros(2)})
+    np.testing.assert_array_equal(read["goal"], [1.0, 1.0])
+    whole = (tmp_path / "good.npz").read_bytes()
+    (tmp_path / "short.npz").write_bytes(whole[:-30])
+    (tmp_path / "bent.npz").write_bytes(whole[:60] + bytes(20) + whole[80:])
+    (tmp_path / "text.npz").write_text("not a zip")
+    (tmp_path / "text.png").write_text("not a picture")
+    for name in ("short.npz", "bent.npz", "text.npz", "text.png"):
+        assert f"{name} cannot be read" in says(name)
+    # 32 MB of zeros in 32 kB: refused by its header, before a byte of it is unpacked.
+    np.savez_compressed(tmp_path / "bomb.npz", goal=np.zeros(4_000_000), start=np.zeros(2))
+    tracemalloc.start()
+    assert "an array of shape (4000000,), and at most 2 numbers are needed" in says("bomb.npz")
+    assert tracemalloc.get_traced_memory()[1] < 4e6
+    tracemalloc.stop()
+
+
+def test_a_file_that_is_nested_too_deeply_is_said(tmp_path):
+    (tmp_path / "deep.yaml").write_text("[" * 100_000)
+    assert "deep.yaml is nested too deeply" in error(
+        "run", str(tmp_path / "deep.yaml"), "--out", str(tmp_path / "x")
+    )
+
+
+def test_a_terminal_without_arrows_shows_question_marks():
+    done = subprocess.run(
+        [sys.executable, "-m", "ideomotor", "describe", "cvae"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"},
+        check=True,
+    )
+    assert b"cvae: " in done.stdout and b"??" in done.stdout
 
 
 def test_run_refuses_a_folder_with_something_in_it(here):

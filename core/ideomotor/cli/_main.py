@@ -1,3 +1,4 @@
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,9 @@ class Root(PluginGroup):
     def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
         """Run the command line; see `click.Command.main`."""
         args = list(sys.argv[1:] if args is None else args)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a terminal that has no arrow shows a question mark
+                stream.reconfigure(errors="replace")
         ours = args.index("--") if "--" in args else len(args)
         if _DEBUG in args[:ours]:
             args = [_DEBUG, *(a for i, a in enumerate(args) if i >= ours or a != _DEBUG)]

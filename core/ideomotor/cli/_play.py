@@ -1,6 +1,8 @@
 """Plays a pipeline file and writes what came out; heavy, imported when it is needed."""
 
 import io
+import math
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +72,7 @@ def read_observation(source: str, example: Any) -> Any:
     """
     path = Path(source)
     leaves = [(name.lstrip("."), leaf) for name, leaf in named_leaves(example)]
-    arrays = _read_arrays(path)
+    arrays = _read_arrays(path, max((np.size(leaf) for _, leaf in leaves), default=0))
     if len(leaves) == 1 and len(arrays) == 1:
         arrays = {leaves[0][0]: next(iter(arrays.values()))}
     wanted = [name for name, _ in leaves]
@@ -98,25 +100,48 @@ def _as(array: np.ndarray, example: np.ndarray, where: str) -> np.ndarray:
     return array.astype(example.dtype)
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+def _read_arrays(path: Path, most: int) -> dict[str, np.ndarray]:
+    """The arrays of a file by name; one of more than `most` numbers is refused before it is read."""
     suffix = path.suffix.lower()
     if suffix not in (".npy", ".npz", *_IMAGES):
-        raise DataError(f"{path} is neither .npy, .npz nor an image ({', '.join(_IMAGES)}).")
+        raise DataError(
+            f"{path} is neither .npy, .npz nor an image ({', '.join(_IMAGES)}); convert it to one of them."
+        )
     try:
         if suffix in _IMAGES:
             from PIL import Image
 
             with Image.open(path) as image:
                 return {path.stem: np.asarray(image.convert("L"), np.float32) / 255}
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {path.stem: loaded}
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
+        if suffix == ".npy":
+            with path.open("rb") as file:
+                return {path.stem: _read_array(file, most)}
+        with zipfile.ZipFile(path) as archive:
+            found = {}
+            for member in archive.namelist():
+                with archive.open(member) as file:
+                    found[member.removesuffix(".npy")] = _read_array(file, most)
+            return found
     except FileNotFoundError as error:
         raise DataError(f"There is no file {path}.") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+    # Readers of damaged files raise anything: zlib.error, SyntaxError, MemoryError, …
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path} cannot be read: {reason}") from error
+
+
+def _read_array(file: Any, most: int) -> np.ndarray:
+    start = io.BytesIO(file.read(2**16))  # the header, which NumPy keeps below that
+    version = np.lib.format.read_magic(start)
+    shape, _, dtype = _HEADERS.get(version, np.lib.format.read_array_header_2_0)(start)
+    if math.prod(shape) > most:
+        raise ValueError(f"it holds an array of shape {shape}, and at most {most} numbers are needed")
+    start.seek(0)
+    rest = file.read(max(0, math.prod(shape) * dtype.itemsize))
+    return np.lib.format.read_array(io.BytesIO(start.getvalue() + rest), allow_pickle=False)
+
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0}
 
 
 def _check_finite(movement: Trajectory) -> None:
