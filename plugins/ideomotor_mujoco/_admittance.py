@@ -10,10 +10,9 @@ from ideomotor import quantity
 from ideomotor.errors import DataError
 
 from ._cartesian import operational_torque
-from ._contacts import contact_forces
 from ._joint_position import SetPoint
 from ._modes import AbstractMode
-from ._robot import Robot
+from ._robot import Robot, contact_forces
 
 _NEAR = 0.001  # m above the surface, from where on the force alone decides
 

@@ -16,10 +16,9 @@ from jaxtyping import Float
 from ideomotor.errors import DataError, SimulationError
 
 from ._cartesian import inverse_kinematics
-from ._contacts import Contact, ContactSensors, contacts
 from ._model import add_actuators, attach, compile_spec, name_of, read_spec
 from ._modes import AbstractMode, Actuators
-from ._robot import Robot
+from ._robot import Contact, ContactSensors, Robot, contacts
 
 _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 _BAD = {

@@ -179,3 +179,14 @@ def to_world(frame: Float[np.ndarray, "4 4"], grasp: dict[str, np.ndarray]) -> d
         "contacts": np.asarray(grasp["contacts"]) @ rotation.T + origin,
         "normals": np.asarray(grasp["normals"]) @ rotation.T,
     }
+
+
+def shrunk(image: np.ndarray, pixels: int) -> np.ndarray:
+    """A square picture of so many pixels along each side, by means of square blocks; a `DataError` if its size is no multiple."""
+    factor = len(image) // max(pixels, 1)
+    if factor * pixels != len(image) or pixels < 1 or image.shape[0] != image.shape[1]:
+        raise DataError(
+            f"A picture of {image.shape[0]} x {image.shape[1]} pixels cannot be shrunk to {pixels} x {pixels}; take a camera "
+            f"of a multiple of that size."
+        )
+    return image.reshape(pixels, factor, pixels, factor, -1).mean((1, 3))

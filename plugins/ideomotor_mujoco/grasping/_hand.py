@@ -24,7 +24,7 @@ class Hand:
             "gripper.xml", palm="base", grasp="pinch", tips=("left pad", "right pad"), closing=("fingers",), closed=(0.04,),
             preshapes=((0.0,),), speed=0.1,
         )
-        scene = PickingScene(settled(GraspObject("mug")), hand)
+        scene = PickingScene(GraspObject("mug").settled(), hand)
 
     or the same as YAML, for `ideomotor run grasp --hand gripper.yaml`:
 

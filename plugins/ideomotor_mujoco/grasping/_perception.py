@@ -12,7 +12,7 @@ import numpy as np
 from ideomotor import AbstractPerception, plain_object
 from ideomotor.errors import DataError, did_you_mean
 
-from ._camera import Camera, View, to_frame, to_world
+from ._camera import Camera, View, shrunk, to_frame, to_world
 from ._task import HOME
 
 LAYERS = ("red", "green", "blue", "depth", "mask", "relief")
@@ -82,7 +82,7 @@ class GraspPerception:
                 f"The network sees {wanted[-1]} layers, and {len(self.layers)} are given ({', '.join(self.layers)}); give "
                 f"the layers that it was trained with."
             )
-        small = _shrunk(seen, int(wanted[0]))
+        small = shrunk(seen, int(wanted[0]))
         if isinstance(network, AbstractPerception):
             small = jnp.asarray(small)
         if key is None:
@@ -101,17 +101,6 @@ def _draw(network, image, keys):
 
 def _arrays(grasp: Any) -> dict[str, np.ndarray]:
     return {name: np.asarray(grasp[name], float) for name in ("contacts", "normals")}
-
-
-def _shrunk(image: np.ndarray, pixels: int) -> np.ndarray:
-    """Means of square blocks."""
-    factor = len(image) // pixels
-    if factor * pixels != len(image) or image.shape[0] != image.shape[1]:
-        raise DataError(
-            f"A picture of {image.shape[0]} x {image.shape[1]} pixels does not shrink to the network's {pixels} x {pixels}; take "
-            f"a camera of a multiple of its size."
-        )
-    return image.reshape(pixels, factor, pixels, factor, -1).mean((1, 3))
 
 
 class OutlineGrasp:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from ideomotor.errors import DataError
 
 from .._render import body_poses, shapes
-from ._camera import Camera, View, to_world
+from ._camera import Camera, View, shrunk, to_world
 from ._hand import Hand
 from ._object import GraspObject
 from ._picking import PickingScene
@@ -79,14 +79,7 @@ class GraspStage:
         Raises a `DataError` for a size that does not divide that of the camera.
         """
         picture = self.view.observation
-        size = picture.shape[0]
-        if pixels is None:
-            return picture
-        if pixels < 1 or size % pixels:
-            raise DataError(
-                f"A picture of {size} pixels cannot be shrunk to {pixels}; give the camera a multiple of it."
-            )
-        return picture.reshape(pixels, size // pixels, pixels, size // pixels, -1).mean((1, 3))
+        return picture if pixels is None else shrunk(picture, pixels)
 
     def shapes(self) -> list[dict[str, Any]]:
         """The shapes of hand, object and table: see `ideomotor_mujoco.shapes`."""

@@ -329,7 +329,7 @@ def test_bad_input_is_refused_in_one_sentence(task, plant):
         GraspPerception()(empty)
     with pytest.raises(DataError, match="2 grasps are drawn at random; pass a key"):
         GraspPerception(samples=2)(seen)
-    with pytest.raises(DataError, match="64 x 60 pixels does not shrink"):
+    with pytest.raises(DataError, match="64 x 60 pixels cannot be shrunk"):
         GraspPerception()({**seen, "image": seen["image"][:, :60]})
     with pytest.raises(DataError, match="no layer 'gren'. Did you mean 'green'"):
         GraspPerception(layers=("gren",))
