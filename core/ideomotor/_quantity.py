@@ -10,16 +10,21 @@ _KEY = "ideomotor_quantity"
 
 @dataclasses.dataclass(frozen=True)
 class Quantity:
-    """What a number means: widgets build sliders from it, networks keep within its bounds."""
+    """What a number means: widgets build sliders from it.
+
+    - `bounds`: smallest and largest value, both allowed; `None` where there is none.
+    - `positive`: greater than zero, which is not allowed: networks give its logarithm.
+    """
 
     unit: str = ""
     bounds: tuple[float | None, float | None] = (None, None)
     label: str = ""
+    positive: bool = False
 
     @property
-    def positive(self) -> bool:
-        """Whether zero is the lower bound, with no upper one."""
-        return self.bounds == (0.0, None)
+    def not_negative(self) -> bool:
+        """Whether zero is the smallest value that is allowed and there is no largest: networks are cut off there."""
+        return self.bounds == (0.0, None) and not self.positive
 
 
 def quantity(
@@ -27,19 +32,25 @@ def quantity(
     unit: str = "",
     bounds: tuple[float | int | None, float | int | None] = (None, None),
     label: str = "",
+    positive: bool = False,
     **kwargs,
 ):
     """Mark a dataclass field with a unit, bounds and a label.
 
-    Other keyword arguments go to `equinox.field` (`default`, `converter`, `static`, …). A bound of `None` is open.
+    - `bounds`: smallest and largest value, which are allowed; `None` for no bound.
+    - `positive`: zero is not allowed; the lower bound is then zero unless another is given.
+
+    Other keyword arguments go to `equinox.field` (`default`, `converter`, `static`, …).
 
         >>> class Body(eqx.Module):
-        ...     mass: float = quantity(unit="kg", bounds=(0, None), default=1.0)
+        ...     mass: float = quantity(unit="kg", positive=True, default=1.0)
         >>> quantities(Body)["mass"]
-        Quantity(unit='kg', bounds=(0.0, None), label='')
+        Quantity(unit='kg', bounds=(0.0, None), label='', positive=True)
     """
     low, high = (None if bound is None else float(bound) for bound in bounds)
-    metadata = {**kwargs.pop("metadata", {}), _KEY: Quantity(unit, (low, high), label)}
+    if positive and (low is None or low < 0):
+        low = 0.0
+    metadata = {**kwargs.pop("metadata", {}), _KEY: Quantity(unit, (low, high), label, positive)}
     return eqx.field(metadata=metadata, **kwargs)
 
 

@@ -1,21 +1,25 @@
 """From the numbers a network gives, all of order one, to a primitive's parameters and back."""
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
-from ._quantity import leaf_quantities
+from ._quantity import Quantity, leaf_quantities
+from .common.trees import named_leaves
 from .errors import DataError
 
 
 class OutputScaling(eqx.Module):
     """`params = offset + scale · output`, number by number; what must be positive is scaled in its logarithm.
 
-    A number whose `scale` is zero stays at its offset whatever the network says. The arrays are saved with
-    the network's weights and are never trained.
+    What must not be negative is cut off at zero. A number whose `scale` is zero stays at its offset whatever the
+    network says. The arrays are saved with the network's weights and are never trained.
     """
 
     offset: Float[Array, " params"]
@@ -24,8 +28,12 @@ class OutputScaling(eqx.Module):
 
     @staticmethod
     def identity(example: PyTree) -> "OutputScaling":
-        """Outputs around the example's own values, with unit scale."""
+        """Outputs around the example's own values, with unit scale.
+
+        Raises a `ValueError` for an example with numbers that are not finite, or not positive where they must be.
+        """
         positive = positive_numbers(example)
+        _check_example(example)
         flat = _log(_flat(example), positive)
         return OutputScaling(flat, jnp.ones_like(flat), positive)
 
@@ -70,6 +78,9 @@ class OutputScaling(eqx.Module):
         mask = np.asarray(self.positive)
         if mask.any():
             flat = jnp.where(mask, jnp.exp(jnp.where(mask, flat, 0)), flat)
+        mask = np.asarray(_numbers_that(example, lambda quantity: quantity.not_negative))
+        if mask.any():
+            flat = jnp.where(mask, jnp.maximum(flat, 0), flat)
         return ravel_pytree(example)[1](flat.astype(_flat(example).dtype))
 
     def to_output(self, params: PyTree) -> Float[Array, " params"]:
@@ -80,12 +91,32 @@ class OutputScaling(eqx.Module):
 
 
 def positive_numbers(example: PyTree) -> tuple[bool, ...]:
-    """For each number of the flattened parameters, whether its quantity's bounds are `(0, None)`."""
+    """For each number of the flattened parameters, whether its quantity is `positive`."""
+    return _numbers_that(example, lambda quantity: quantity.positive)
+
+
+def _numbers_that(example: PyTree, holds: Callable[[Quantity], bool]) -> tuple[bool, ...]:
     return tuple(
-        quantity.positive
+        holds(quantity)
         for leaf, quantity in zip(jax.tree.leaves(example), leaf_quantities(example), strict=True)
         for _ in range(np.size(leaf))
     )
+
+
+def _check_example(example: PyTree) -> None:
+    for (name, leaf), quantity in zip(named_leaves(example), leaf_quantities(example), strict=True):
+        if isinstance(leaf, jax.core.Tracer):
+            continue
+        values = np.asarray(leaf, float)
+        if not np.all(np.isfinite(values)):
+            raise ValueError(
+                f"The parameters' {name or 'number'} is not finite, and a network cannot start there."
+            )
+        if quantity.positive and np.any(values <= 0):
+            raise ValueError(
+                f"The parameters' {name or 'number'} is {values.min():g} by default and declared positive; give it a "
+                f"positive default, or declare it with bounds=(0, None) if zero is allowed."
+            )
 
 
 def _flat(params: PyTree) -> Array:

@@ -97,7 +97,7 @@ class ObstacleCoupling(AbstractCoupling):
     """
 
     centre: Float[Array, " dof"] = quantity(label="centre", converter=_floats)
-    radius: Float[Array, ""] = quantity(bounds=(0.0, None), label="radius", default=1.0, converter=_floats)
+    radius: Float[Array, ""] = quantity(positive=True, label="radius", default=1.0, converter=_floats)
     gain: Float[Array, ""] = quantity(
         bounds=(0.0, None), label="gain", default=48.0 * 12.0, converter=_floats
     )

@@ -26,7 +26,7 @@ class HittingDMPParams(eqx.Module):
     goal_velocity: Float[Array | np.ndarray, "*batch dof"] = quantity(label="goal velocity")
     start: Float[Array | np.ndarray, "*batch dof"] = quantity(label="start")
     tau: Float[Array | np.ndarray, "*batch"] | None = quantity(
-        unit="s", bounds=(0.0, None), label="duration", default=None
+        unit="s", positive=True, label="duration", default=None
     )
 
 

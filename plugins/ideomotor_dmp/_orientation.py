@@ -33,7 +33,7 @@ class OrientationDMPParams(eqx.Module):
     goal: Float[Array | np.ndarray, "*batch 4"] = quantity(label="goal")
     start: Float[Array | np.ndarray, "*batch 4"] = quantity(label="start")
     tau: Float[Array | np.ndarray, "*batch"] | None = quantity(
-        unit="s", bounds=(0.0, None), label="duration", default=None
+        unit="s", positive=True, label="duration", default=None
     )
 
 

@@ -26,7 +26,7 @@ class DMPParams(eqx.Module):
     goal: Float[Array | np.ndarray, "*batch dof"] = quantity(label="goal")
     start: Float[Array | np.ndarray, "*batch dof"] = quantity(label="start")
     tau: Float[Array | np.ndarray, "*batch"] | None = quantity(
-        unit="s", bounds=(0.0, None), label="duration", default=None
+        unit="s", positive=True, label="duration", default=None
     )
     amplitude: Float[Array | np.ndarray, "*batch dof"] | None = quantity(label="amplitude", default=None)
 

@@ -29,7 +29,7 @@ class PeriodicDMPParams(eqx.Module):
     weights: Float[Array | np.ndarray, "*batch dof basis"] = quantity(label="weights")
     baseline: Float[Array | np.ndarray, "*batch dof"] = quantity(label="baseline")
     amplitude: Float[Array | np.ndarray, "*batch dof"] = quantity(label="amplitude")
-    period: Float[Array | np.ndarray, "*batch"] = quantity(unit="s", bounds=(0.0, None), label="period")
+    period: Float[Array | np.ndarray, "*batch"] = quantity(unit="s", positive=True, label="period")
     phase: Float[Array | np.ndarray, "*batch"] = quantity(unit="rad", label="phase")
     start: Float[Array | np.ndarray, "*batch dof"] | None = quantity(label="start", default=None)
 

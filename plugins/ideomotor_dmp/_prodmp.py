@@ -31,7 +31,7 @@ class ProDMPParams(eqx.Module):
     position: Float[Array | np.ndarray, "*batch dof"] = quantity(label="position")
     velocity: Float[Array | np.ndarray, "*batch dof"] = quantity(label="velocity")
     tau: Float[Array | np.ndarray, "*batch"] | None = quantity(
-        unit="s", bounds=(0.0, None), label="duration", default=None
+        unit="s", positive=True, label="duration", default=None
     )
 
 

@@ -30,7 +30,7 @@ class ProMPParams(eqx.Module):
 
     mean: Float[Array | np.ndarray, "*batch dof features"] = quantity(label="mean weights")
     factor: Float[Array | np.ndarray, "*batch weights weights"] = quantity(label="covariance factor")
-    tau: Float[Array | np.ndarray, "*batch"] = quantity(unit="s", bounds=(0.0, None), label="duration")
+    tau: Float[Array | np.ndarray, "*batch"] = quantity(unit="s", positive=True, label="duration")
 
     @property
     def covariance(self) -> Float[Array, "*batch weights weights"]:

@@ -33,7 +33,7 @@ class Refined(AbstractPerception):
     primitive: AbstractFeedforwardPrimitive
     steps: int = eqx.field(static=True)
     stiffness: Float[Array, ""] = quantity(bounds=(0, None), label="stiffness", converter=jnp.asarray)
-    duration: Float[Array, ""] = quantity(unit="s", bounds=(0, None), label="duration", converter=jnp.asarray)
+    duration: Float[Array, ""] = quantity(unit="s", positive=True, label="duration", converter=jnp.asarray)
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import ideomotor
@@ -30,10 +31,51 @@ def test_other_arguments_go_to_the_field():
 
 
 @pytest.mark.parametrize(
-    ("bounds", "positive"), [((0.0, None), True), ((0.0, 1.0), False), ((None, None), False)]
+    ("declared", "bounds", "positive", "not_negative"),
+    [
+        ({"positive": True}, (0.0, None), True, False),
+        ({"positive": True, "bounds": (0.1, 2)}, (0.1, 2.0), True, False),
+        ({"bounds": (0, None)}, (0.0, None), False, True),
+        ({"bounds": (0, 1)}, (0.0, 1.0), False, False),
+        ({}, (None, None), False, False),
+    ],
 )
-def test_positive(bounds, positive):
-    assert ideomotor.Quantity(bounds=bounds).positive is positive
+def test_an_open_and_a_closed_bound_are_two_things(declared, bounds, positive, not_negative):
+    class Part(eqx.Module):
+        value: float = ideomotor.quantity(**declared)
+
+    found = ideomotor.quantities(Part)["value"]
+    assert (found.bounds, found.positive, found.not_negative) == (bounds, positive, not_negative)
+
+
+class Timed(eqx.Module):
+    begin: jax.Array = ideomotor.quantity(unit="s", bounds=(0, None))
+    length: jax.Array = ideomotor.quantity(unit="s", positive=True)
+
+
+def test_outputs_of_a_network_keep_to_what_is_declared():
+    example = Timed(jnp.zeros(()), jnp.array(2.0))
+    scaling = ideomotor.OutputScaling.identity(example)
+    np.testing.assert_array_equal(scaling.offset, np.log([1.0, 2.0]).astype(np.float32))
+    for output, begin, length in [
+        ((0.0, 0.0), 0.0, 2.0),
+        ((-3.0, -1.0), 0.0, 2 / np.e),
+        ((0.5, 1.0), 0.5, 2 * np.e),
+    ]:
+        made = scaling.to_params(jnp.array(output), example)
+        np.testing.assert_allclose([made.begin, made.length], [begin, length], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("example", "message"),
+    [
+        (Timed(jnp.zeros(()), jnp.zeros(())), r"\.length is 0 by default and declared positive"),
+        (Timed(jnp.array(jnp.nan), jnp.ones(())), r"\.begin is not finite"),
+    ],
+)
+def test_a_network_cannot_start_at_an_impossible_example(example, message):
+    with pytest.raises(ValueError, match=message):
+        ideomotor.OutputScaling.identity(example)
 
 
 def test_leaves_take_the_quantity_of_the_nearest_field():

@@ -64,7 +64,11 @@ def _about(quantity: Any) -> str:
     if quantity is None:
         return ""
     low, high = quantity.bounds
-    bounds = "" if low is None and high is None else f"[{_open(low, '-inf')}, {_open(high, 'inf')}]"
+    bounds = (
+        ""
+        if low is None and high is None
+        else f"{'(' if quantity.positive else '['}{_open(low, '-inf')}, {_open(high, 'inf')}]"
+    )
     return "  ".join(word for word in (quantity.unit, bounds, quantity.label) if word)
 
 

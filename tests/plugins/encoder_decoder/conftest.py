@@ -13,7 +13,7 @@ from ideomotor import AbstractFeedforwardPrimitive, quantity
 class SwingParams(eqx.Module):
     centre: Float[Array, "*batch 2"]
     reach: Float[Array, "*batch 2"]
-    period: Float[Array, "*batch"] = quantity(unit="s", bounds=(0, None))
+    period: Float[Array, "*batch"] = quantity(unit="s", positive=True)
 
 
 class Swing(AbstractFeedforwardPrimitive[SwingParams]):

@@ -2,6 +2,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import ideomotor
@@ -158,8 +159,6 @@ def test_only_the_network_learns(swing, swings):
 
 
 def test_training_with_ideomotor_train(swing, swings):
-    import optax
-
     model = small(swing, jax.random.key(1)).with_scaling(swings)
     batch = _batch(model, swing, swings)
     data = {k: batch[k] for k in ("images", "params")}
@@ -220,3 +219,25 @@ def test_scaling_refuses_what_teaches_nothing(swing, swings):
         model.with_scaling(eqx.tree_at(lambda p: p.period, swings, -swings.period))
     with pytest.raises(ValueError, match="per must be"):
         model.with_scaling(swings, per="image")
+
+
+def test_a_movement_that_begins_at_time_zero_is_learnt():
+    """A ProDMP's time may be zero, where it begins by default and after `fit`; it was taken for strictly positive."""
+    prodmp = ideomotor.make("prodmp")
+    ts = np.linspace(0, 1, 50)
+    goals = np.random.default_rng(0).normal(size=(8, 2))
+    paths = goals[:, None] * (10 * ts**3 - 15 * ts**4 + 6 * ts**5)[:, None]
+    params = jax.vmap(lambda ys: prodmp.fit(ideomotor.Trajectory(ts, ys)))(jnp.asarray(paths, jnp.float32))
+    images = np.random.default_rng(1).random((8, 8, 8)).astype(np.float32)
+    batch = {"images": images, "params": params}
+    model = small(prodmp, jax.random.key(0))
+    assert np.isfinite(parameter_loss(model, batch)[0])
+    model = model.with_scaling(params)
+    before = float(parameter_loss(model, batch)[0])
+    trained = ideomotor.train(model, parameter_loss, batch, optax.adam(1e-2), steps=200, progress=False)
+    after = float(parameter_loss(trained, batch)[0])
+    assert after < 0.1 * before
+    made = jax.vmap(trained)(images)
+    np.testing.assert_array_equal(made.time, 0.0)
+    played = jax.vmap(lambda p: prodmp.trajectory(p, jnp.asarray(ts, jnp.float32)))(made)
+    assert np.abs(played[:, -1] - goals).max() < 0.3
