@@ -9,8 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_times
 
-from ._demonstration import phases
-from ._fit import common_phase, forces, forcing_weights
+from ._fit import common_phase, forces, forcing_weights, phases
 from ._methods import AbstractMethod, ClosedForm
 from ._params import DMPParams, check_shapes, duration_of
 from ._system import System
@@ -85,6 +84,22 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         """The equation in the time s = t / tau."""
         return System(self.basis, self.alpha, self.alpha_x, self.overlap, self.last_width)
 
+    @property
+    def untimed(self) -> "DMP":
+        """The same family without a duration of its own, so that all durations share what is compiled."""
+        if self.duration is None:
+            return self
+        return DMP(
+            self.dof,
+            self.basis,
+            alpha=self.alpha,
+            alpha_x=self.alpha_x,
+            scaling=self.scaling,
+            overlap=self.overlap,
+            last_width=self.last_width,
+            method=self.method,
+        )
+
     def default_params(self) -> DMPParams:
         """From 0 to 1 in every coordinate without forcing, in one second (or in `duration`)."""
         ones = jnp.ones(self.dof)
@@ -138,8 +153,8 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         trajectory: Trajectory,
         *,
         domain: Literal["trajectory", "force"] = "trajectory",
-        ridge: float = 1e-12,
-        duration: float | None = None,
+        ridge: float | Float[Array | np.ndarray, ""] = 1e-12,
+        duration: float | Float[Array | np.ndarray, ""] | None = None,
     ) -> DMPParams:
         """Imitate a demonstration `ys` of shape `(time, dof)`; any number of samples, any increasing times.
 
@@ -147,7 +162,8 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         `domain="trajectory"` finds the weights whose movement is nearest to the demonstration (one
         least-squares problem on the closed form, no derivatives of data); `domain="force"` the classical ones
         whose forcing is nearest to that of the demonstration. `ridge` penalises the squared weights, relative
-        to the mean squared column of the problem. `jax.vmap` fits many demonstrations at once.
+        to the mean squared column of the problem. Across gaps wider than a basis function the movement stays near the
+        straight line. `jax.vmap` fits many demonstrations at once.
         """
         if domain not in ("trajectory", "force"):
             raise ValueError(f"domain = {domain!r}; choose 'trajectory' or 'force'.")
@@ -196,8 +212,12 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         lengths call `fit` on each.
         """
         common = common_phase(ts, ys, self.dof, self.duration)
-        params = _fit_batch(self, common, jnp.asarray(ys), domain, ridge)
-        if self.duration is None and common.ndim == 1:
+        ys = jnp.asarray(ys)
+        duration = None if self.duration is None else np.asarray(self.duration, common.dtype)
+        params = _fit_batch(self.untimed, common, ys, domain, np.asarray(ridge, ys.dtype), duration)
+        if self.duration is not None:
+            return eqx.tree_at(lambda p: p.tau, params, None)
+        if common.ndim == 1:
             given = jnp.asarray(ts[..., -1] - ts[..., 0], params.weights.dtype)
             return eqx.tree_at(lambda p: p.tau, params, jnp.broadcast_to(given, np.shape(ys)[:1]))
         return params
@@ -218,16 +238,15 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         self.check(params)
         tau = self.tau(params)
         ts = jnp.asarray(ts, jnp.result_type(ts, params.weights))
-        return *_play(self, params, tau, ts), tau
+        return *_play(self.untimed, params, tau, ts, self.duration is not None), tau
 
 
 @eqx.filter_jit
-def _play(dmp: DMP, params: DMPParams, tau, ts):
-    fixed = dmp.duration is not None
+def _play(dmp: DMP, params: DMPParams, tau, ts, fixed):
     return dmp.method.solve(dmp.system, dmp.forcing(params), params.goal, params.start, tau, ts, fixed)
 
 
 @eqx.filter_jit
-def _fit_batch(dmp: DMP, ts, ys, domain, ridge) -> DMPParams:
-    one = lambda t, y: dmp.fit(Trajectory(t, y), domain=domain, ridge=ridge)  # noqa: E731
+def _fit_batch(dmp: DMP, ts, ys, domain, ridge, duration) -> DMPParams:
+    one = lambda t, y: dmp.fit(Trajectory(t, y), domain=domain, ridge=ridge, duration=duration)  # noqa: E731
     return jax.vmap(one, (0 if ts.ndim == 2 else None, 0))(ts, ys)

@@ -5,9 +5,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_times, quantity
 
-from ._demonstration import phases
 from ._dmp import DMP
-from ._fit import forcing_weights
+from ._fit import forcing_weights, phases
 from ._linear import least_change, solve_from, table_at
 from ._params import check_shapes, duration_of
 from ._prodmp import plain
@@ -70,8 +69,11 @@ class HittingDMP(AbstractFeedforwardPrimitive[HittingDMPParams]):
         s, ys, tau = phases(trajectory, self.dmp.dof, self.dmp.duration, minimum=3)
         near, far = (ys[-1] - ys[-2]) / (s[-1] - s[-2]), (ys[-2] - ys[-3]) / (s[-2] - s[-3])
         drift = near + (near - far) * (s[-1] - s[-2]) / (s[-1] - s[-3])
-        y, v = self.dmp.system.propagate(ys[0] - ys[-1] + drift, -drift, s[:, None])
-        unforced = ys[-1] + drift * (s - 1)[:, None] + y
+
+        def unforced(s):
+            away = self.dmp.system.propagate(ys[0] - ys[-1] + drift, -drift, s[:, None])[0]
+            return ys[-1] + drift * (s - 1)[:, None] + away
+
         weights = forcing_weights(self.dmp.system, s, ys, ridge, unforced)
         duration = tau if self.dmp.duration is None else None
         return HittingDMPParams(weights, ys[-1], drift / tau, ys[0], duration)

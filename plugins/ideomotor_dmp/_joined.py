@@ -9,9 +9,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_times
 from ideomotor.errors import DataError
 
-from ._demonstration import phases
 from ._dmp import DMP
-from ._fit import forcing_weights
+from ._fit import forcing_weights, phases
 from ._linear import solve_from
 from ._params import DMPParams
 
@@ -91,8 +90,9 @@ class JoinedDMP(AbstractFeedforwardPrimitive[tuple[DMPParams, ...]]):
             tau = jnp.asarray(end - begin if part.duration is None else part.duration, ys.dtype)
             s = jnp.asarray(ts[inside] - begin, ys.dtype) / tau
             wanted, goal = ys[inside], ys[inside[-1]]
-            away = part.system.propagate(y - goal, tau * z_per_second, s[:, None])[0]
-            forcing = forcing_weights(part.system, s, wanted, ridge, goal + away)
+            away = partial(part.system.propagate, y - goal, tau * z_per_second)
+            unforced = lambda s, away=away, goal=goal: goal + away(s[:, None])[0]  # noqa: E731
+            forcing = forcing_weights(part.system, s, wanted, ridge, unforced)
             found.append(_as_params(part, forcing, goal, y, tau, jnp.ptp(wanted, axis=0)))
             first = (jnp.zeros_like(tau), y, tau * z_per_second)
             last = solve_from(part, forcing, goal, 0.0, first, tau, tau[None])

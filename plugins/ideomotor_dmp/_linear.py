@@ -17,7 +17,6 @@ from ._system import System
 from ._table import columns
 
 
-@eqx.filter_jit
 def solve_from(
     dmp: DMP,
     forcing: Float[Array | np.ndarray, "dof basis"],
@@ -31,8 +30,13 @@ def solve_from(
 
     Before that time it rests there.
     """
+    return _solve_from(dmp.untimed, forcing, goal, drift, first, tau, ts, dmp.duration is not None)
+
+
+@eqx.filter_jit
+def _solve_from(dmp: DMP, forcing, goal, drift, first, tau, ts, fixed):
     time, position, z = first
-    rest, fixed = jnp.zeros_like(goal), dmp.duration is not None
+    rest = jnp.zeros_like(goal)
     time = jnp.asarray(time, ts.dtype)
 
     def respond(times, fixed):

@@ -9,9 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from ._sample import sample
 from ._system import System
-from ._table import spline_table
+from ._table import sample, spline_table
 
 
 class AbstractMethod(eqx.Module):

@@ -10,8 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_times, quantity
 from ideomotor.errors import DataError
 
-from ._demonstration import phases
-from ._fit import least_squares
+from ._fit import least_squares, phases
 from ._params import check_shapes, positive
 from ._period import find_period
 from ._periodic_table import PeriodicSystem, periodic_table, sample_periodic

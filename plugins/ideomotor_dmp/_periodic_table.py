@@ -18,8 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.interpolate import BSpline
 
-from ._sample import read_spline
-from ._table import DEGREE
+from ._table import DEGREE, read_spline
 
 _NODE = np.array([1.0, 26.0, 66.0, 26.0, 1.0]) / 120  # a quintic B-spline at the nodes within its support
 _TOLERANCES = {"float64": (1e-8, 5e-7), "float32": (1.5e-7, 6e-6)}

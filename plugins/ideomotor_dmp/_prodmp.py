@@ -5,13 +5,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_times, quantity
 
-from ._demonstration import phases
 from ._dmp import DMP
-from ._fit import least_squares
+from ._fit import anchored, least_squares, phases
 from ._linear import solve_from
 from ._params import check_shapes, duration_of, not_negative
-from ._sample import sample
-from ._table import spline_table
+from ._system import System
+from ._table import sample, spline_table
 
 _INSTANT = "the instant at which position and velocity are known"
 
@@ -99,15 +98,7 @@ class ProDMP(AbstractFeedforwardPrimitive[ProDMPParams]):
         """Imitate a demonstration with the weights and the first velocity whose movement is nearest to it."""
         s, ys, tau = phases(trajectory, self.dmp.dof, self.dmp.duration)
         system = self.dmp.system
-        grid, table, _ = spline_table(system, s.dtype)
-        design = sample(grid, jnp.asarray(table.T), s).T
-        # The unforced movement that leaves with unit velocity, beside the columns of the forcing.
-        leaving = system.propagate(jnp.zeros_like(s), jnp.ones_like(s), s)[0]
-        scale = jnp.max(jnp.abs(design[:, :-1])) / jnp.max(leaving)
-        wanted = ys - ys[0] - design[:, -1:] * (ys[-1] - ys[0])
-        found = least_squares(
-            jnp.concatenate([design[:, :-1], scale * leaving[:, None]], axis=1), wanted, ridge
-        )
+        found, scale = _with_velocity(system, s, ys, np.asarray(ridge, ys.dtype))
         return ProDMPParams(
             found[:, :-1],
             ys[-1],
@@ -138,6 +129,20 @@ class ProDMP(AbstractFeedforwardPrimitive[ProDMPParams]):
         time = not_negative(params.time, "time", _INSTANT)
         first = (time, params.position, tau * params.velocity)
         return *solve_from(self.dmp, params.weights, params.goal, 0.0, first, tau, ts), tau
+
+
+@eqx.filter_jit
+def _with_velocity(system: System, s, ys, ridge):
+    """The weights of forcing and, in the last column, of `scale` times the movement that leaves with unit velocity."""
+    grid, table, _ = spline_table(system, s.dtype)
+    start, goal = ys[0], ys[-1]
+    s, ys, weight = anchored(s, ys, system.basis)
+    design = sample(grid, jnp.asarray(table.T), s).T
+    leaving = system.propagate(jnp.zeros_like(s), jnp.ones_like(s), s)[0]
+    scale = jnp.max(jnp.abs(design[:, :-1])) / jnp.max(leaving)
+    wanted = ys - start - design[:, -1:] * (goal - start)
+    columns = jnp.concatenate([design[:, :-1], scale * leaving[:, None]], axis=1)
+    return least_squares(columns, wanted, ridge, weight), scale
 
 
 def plain(dmp: DMP, owner: str) -> DMP:

@@ -9,14 +9,13 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_demonstration, check_times, quantity
+from ideomotor.common.trees import floating_dtype
 from ideomotor.errors import DataError
 
-from ._demonstration import check_dof, phases
 from ._dmp import DMP
-from ._fit import least_squares
+from ._fit import anchored, check_dof, least_squares, phases
 from ._params import check_shapes, positive
-from ._sample import sample
-from ._table import spline_table
+from ._table import sample, spline_table
 
 
 class ProMPParams(eqx.Module):
@@ -125,7 +124,9 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
         """The distribution of the movements that are at `position` at `time` (s), known to within
         `covariance`; None: exactly (Paraschos et al. 2013, in the square-root form of Andrews 1968).
 
-        Raises a `DataError` for a time outside [0, tau] and a covariance that is not positive definite.
+        Raises a `DataError` for a time outside [0, tau], for a covariance that is not positive definite, and for a
+        position that no movement of the distribution has at that time; inside `jit` the distribution stays as it is in
+        directions in which it has no spread there.
         """
         position = jnp.asarray(position, params.mean.dtype)
         if position.shape != (self.dof,):
@@ -140,30 +141,34 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
         factor = params.factor.reshape(self.dof, self.width, -1)
         seen = jnp.einsum("f,dfw->dw", features, factor, precision=jax.lax.Precision.HIGHEST)
         total = seen @ seen.T
+        error = position - params.mean @ features
+        solve = jax.scipy.linalg.solve_triangular
         if covariance is None:
-            # A distribution that has no spread there cannot be moved: keep the inverse finite.
-            root = 0.0
-            total = total + jnp.finfo(total.dtype).eps * (
-                jnp.trace(total) + jnp.finfo(total.dtype).tiny
-            ) * jnp.eye(self.dof)
+            # Only along directions with spread: what rounding leaves after an earlier condition is no spread.
+            values, axes = jnp.linalg.eigh(total)
+            whole = jnp.sum(features**2) * jnp.sum(factor**2) / self.width
+            spread = values > (100 * jnp.finfo(total.dtype).eps) ** 2 * whole
+            self._check_reach(time, position, error, axes, spread, params)
+            scale = jnp.where(spread, 1 / jnp.sqrt(jnp.where(spread, values, 1.0)), 0.0)
+            whitened = (axes * scale).T @ seen
+            change, shrink = whitened.T @ (scale * (axes.T @ error)), whitened.T @ whitened
         else:
             covariance = jnp.asarray(covariance, params.mean.dtype)
             self._check_covariance(covariance)
             root = jnp.linalg.cholesky(covariance)
-            total = total + covariance
-        lower = jnp.linalg.cholesky(total)
-        solve = jax.scipy.linalg.solve_triangular
-        whitened = solve(lower, seen, lower=True)
-        error = solve(lower, position - params.mean @ features, lower=True)
-        change = (params.factor @ (whitened.T @ error)).reshape(params.mean.shape)
-        shrink = whitened.T @ solve(lower + root, seen, lower=True)
+            lower = jnp.linalg.cholesky(total + covariance)
+            whitened = solve(lower, seen, lower=True)
+            change = whitened.T @ solve(lower, error, lower=True)
+            shrink = whitened.T @ solve(lower + root, seen, lower=True)
+        change = (params.factor @ change).reshape(params.mean.shape)
         return ProMPParams(params.mean + change, params.factor - params.factor @ shrink, params.tau)
 
     def fit(self, trajectory: Trajectory, *, ridge: float = 1e-9) -> ProMPParams:
         """Imitate one demonstration; the distribution then has no spread. Several: see `learn`."""
         s, ys, tau = phases(trajectory, self.dof)
         scale = self._scale(s.dtype)
-        mean = least_squares(self.features(s) / scale, ys, ridge) / scale
+        at, line, weight = anchored(s, ys, self.basis)
+        mean = least_squares(self.features(at) / scale, line, ridge, weight) / scale
         size = self.dof * self.width
         return ProMPParams(mean, jnp.zeros((size, size), mean.dtype), tau)
 
@@ -192,8 +197,7 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
             except DataError as error:
                 raise DataError(f"Demonstration {i}: {error}") from error
             read.append((np.asarray(trajectory.ts, float), np.asarray(trajectory.ys)))
-        dtype = jnp.result_type(*(ys.dtype for _, ys in read))
-        dtype = dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.result_type(float)
+        dtype = floating_dtype(*(ys for _, ys in read))
         # Of one length, so that everything is compiled once: a row of zeros says nothing about the weights.
         shape = (len(read), max(len(ts) for ts, _ in read))
         s, ys, known = np.zeros(shape), np.zeros((*shape, self.dof)), np.zeros(shape, bool)
@@ -201,7 +205,7 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
             s[i, : len(ts)], ys[i, : len(ts)], known[i, : len(ts)] = ts / ts[-1], y, True
         tau = jnp.asarray(np.mean([ts[-1] for ts, _ in read]), dtype)
         s, ys = jnp.asarray(s, dtype), jnp.asarray(ys, dtype)
-        designs, mean, factor = _moments(self, s, ys, jnp.asarray(known), ridge)
+        designs, mean, factor = _moments(self, s, ys, jnp.asarray(known), np.asarray(ridge, dtype))
         if iterations > 0:
             mean, factor = _maximise(
                 designs, ys, known.sum() * self.dof, mean, factor, jnp.asarray(iterations)
@@ -225,6 +229,19 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
         self.check(params)
         tau = positive(params.tau, "tau", "the duration of a movement")
         return self.features(jnp.asarray(ts, jnp.result_type(ts, params.mean)) / tau)
+
+    def _check_reach(self, time, position, error, axes, spread, params):
+        """Raise a `DataError` for a position off the mean where the distribution has no spread."""
+        if any(isinstance(x, jax.core.Tracer) for x in (time, error, spread)):
+            return
+        missed = np.asarray(axes) @ np.where(spread, 0.0, np.asarray(axes).T @ np.asarray(error))
+        size = np.abs(np.asarray(params.mean)).max() + np.abs(np.asarray(position)).max()
+        if np.abs(missed).max() > 1e3 * np.finfo(missed.dtype).eps * size:
+            raise DataError(
+                f"At {float(time):g} s the distribution has no spread in the direction of {np.asarray(position).tolist()}: "
+                f"its movements pass {np.asarray(position - error).tolist()} there. Give a covariance, or learn from "
+                f"demonstrations that differ at that time."
+            )
 
     def _check_covariance(self, covariance):
         if covariance.shape != (self.dof, self.dof):

@@ -13,15 +13,20 @@ where forcing still acts. The far one is uniform in v = (s - s1) / (s - s1 + far
 
 import dataclasses
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int
 from scipy.interpolate import BSpline, make_lsq_spline
 
 from ._system import System
 
 DEGREE = 5
 _OVERSAMPLING = 4
+_CHUNK = 10_000  # cells at a time
+_MOST_NUMBERS = 6e6  # in a column's table: some seconds, some hundred MB
 # Largest errors of the columns and of their derivatives, relative to the largest values. Weights of 5e4 make
 # a movement of 20 px, so that 1e-8 of the columns is about 1e-7 px; see
 # tests/plugins/dmp/test_closed_form.py.
@@ -54,19 +59,24 @@ def columns(system: System, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     r = system.rate
     nodes, node_weights = np.polynomial.legendre.leggauss(8)
-    ds = np.diff(s)[:, None]
-    offset = (nodes + 1) / 2 * ds
-    forcing = system.forcing_basis(s[:-1, None] + offset)
-    rest = ds - offset
-    kernel = node_weights / 2 * ds * np.exp(r * rest)
-    kicks = (
-        np.einsum("cq,cqk->ck", kernel * rest, forcing),
-        np.einsum("cq,cqk->ck", kernel * (1 + r * rest), forcing),
-    )
     position, velocity = np.zeros((2, len(s), system.basis + 1))
-    for i in range(len(ds)):
-        here = system.propagate(position[i, :-1], velocity[i, :-1], float(ds[i, 0]))
-        position[i + 1, :-1], velocity[i + 1, :-1] = here[0] + kicks[0][i], here[1] + kicks[1][i]
+    for first in range(0, len(s) - 1, _CHUNK):
+        here = slice(first, first + _CHUNK)
+        ds = np.diff(s[first : first + _CHUNK + 1])[:, None]
+        offset = (nodes + 1) / 2 * ds
+        forcing = system.forcing_basis(s[:-1][here, None] + offset)
+        rest = ds - offset
+        kernel = node_weights / 2 * ds * np.exp(r * rest)
+        position[1:][here, :-1] = np.einsum("cq,cqk->ck", kernel * rest, forcing)
+        velocity[1:][here, :-1] = np.einsum("cq,cqk->ck", kernel * (1 + r * rest), forcing)
+    # Every kick goes on as the unforced equation: sums over 1, 2, 4 ... cells, each from two of the half.
+    cells = 1
+    while cells < len(s):
+        later = (s[cells:] - s[:-cells])[:, None]
+        moved = system.propagate(position[:-cells, :-1], velocity[:-cells, :-1], later)
+        position[cells:, :-1] += moved[0]
+        velocity[cells:, :-1] += moved[1]
+        cells *= 2
     position[:, -1] = -np.expm1(r * s) + r * s * np.exp(r * s)
     velocity[:, -1] = r * r * s * np.exp(r * s)
     return position, velocity
@@ -77,12 +87,16 @@ def spline_table(system: System, dtype: np.dtype) -> tuple[Grid, np.ndarray, np.
     """The grid and the spline coefficients of the columns and of their derivatives, `(rows, basis + 1)`, in
     `dtype`.
 
+    Raises a `ValueError` for systems so stiff, or of so many basis functions, that the table would not be small.
     Each of the two grids is refined until its splines meet the exact columns to `_TOLERANCES`.
     """
     tolerances = _TOLERANCES["float64" if dtype == np.float64 else "float32"]
-    per_unit = 4 * system.basis
+    # What most systems need, or a little less.
+    per_basis, per_alpha = (7.5, 3.2) if dtype == np.float64 else (5.5, 1.8)
+    per_unit = math.ceil(max(per_basis * system.basis, per_alpha * system.alpha))
     scale = 2.5 / system.alpha_x
     far = max(24, math.ceil(scale * system.alpha / 4))
+    _check_work(system, per_unit + far)
     while True:
         near = math.ceil(per_unit * (1 + 3 / (system.basis - 1)))
         split = near / per_unit
@@ -93,6 +107,7 @@ def spline_table(system: System, dtype: np.dtype) -> tuple[Grid, np.ndarray, np.
         if fits:
             break
         per_unit = math.ceil(1.15 * per_unit)
+        _check_work(system, per_unit)
     while True:
         v = np.linspace(0.0, 1.0, _OVERSAMPLING * far + 1)
         exact = _far_columns(system, split, split + scale * v[:-1] / (1 - v[:-1]))
@@ -100,6 +115,7 @@ def spline_table(system: System, dtype: np.dtype) -> tuple[Grid, np.ndarray, np.
         if fits:
             break
         far = math.ceil(1.3 * far)
+        _check_work(system, far)
     tables = [
         np.concatenate([a.c, b.c]).astype(dtype) for a, b in zip(near_splines, far_splines, strict=True)
     ]
@@ -108,13 +124,28 @@ def spline_table(system: System, dtype: np.dtype) -> tuple[Grid, np.ndarray, np.
     return Grid(per_unit, near, far, scale), tables[0], tables[1]
 
 
+def _check_work(system: System, cells: int) -> None:
+    # Beyond the movement, the columns are computed up to where forcing and spring have decayed, in steps of 1 / alpha.
+    points = max(_OVERSAMPLING * cells, 40 / system.alpha_x * system.alpha)
+    if points * system.basis > _MOST_NUMBERS:
+        raise ValueError(
+            f"The closed form of a DMP with basis = {system.basis}, alpha = {system.alpha:g} and alpha_x = "
+            f"{system.alpha_x:g} needs a table of {points:.1g} rows, which is too large; take a smaller alpha or basis, or a "
+            f"larger alpha_x."
+        )
+
+
 def _far_columns(system: System, split: float, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The columns at increasing `s` from `split`, and at infinity."""
     # Beyond `end` forcing and spring have decayed to 1e-17: every column is what it is at infinity.
     end = split + max(40 / system.alpha_x, 80 / system.alpha)
     reached = np.count_nonzero(s <= end)
     before, _ = _subdivide(np.array([0.0, split]), 0.2 / system.basis)
-    after, picks = _subdivide(s[:reached], min(0.2 / system.basis, 1 / system.alpha))
+    # Where all but the last Gaussian have died out, forcing is as smooth as the phase.
+    smooth = s[: reached - 1] > split + 10 / system.basis
+    after, picks = _subdivide(
+        s[:reached], np.where(smooth, 1 / system.alpha, min(0.2 / system.basis, 1 / system.alpha))
+    )
     values = columns(system, np.concatenate([before[:-1], after]))
     position, velocity = np.zeros((2, len(s) + 1, system.basis + 1))
     position[:, -1] = 1.0
@@ -137,8 +168,84 @@ def _fit(x, exact, dx_ds, sizes, tolerances) -> tuple[list[BSpline], bool]:
     return splines, all(error.max() <= tolerance for error, tolerance in zip(errors, tolerances, strict=True))
 
 
-def _subdivide(s: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
+def _subdivide(s: np.ndarray, step: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`s` with points put in between so that no gap exceeds `step`, and where the old points went."""
     counts = np.maximum(1, np.ceil(np.diff(s) / step - 1e-9)).astype(int)
     parts = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(s[:-1], s[1:], counts, strict=True)]
     return np.append(np.concatenate(parts), s[-1]), np.concatenate([[0], np.cumsum(counts)])
+
+
+# Reading the table at given times: the only part of the closed form that is not a matrix product.
+
+
+def sample(
+    grid: Grid, coefficients: Float[Array, "columns rows"], s: Float[Array, " time"]
+) -> Float[Array, "columns time"]:
+    """The splines with these coefficients at `s >= 0`."""
+    return read_spline(coefficients, *locate(grid, s), 0)
+
+
+def locate(grid: Grid, s: Float[Array, " time"]) -> tuple[Int[Array, " time"], Float[Array, " time"]]:
+    """The first coefficient of each sample's cell and the place from the middle of the cell, in [-1/2,
+    1/2].
+    """
+    near = s * grid.per_unit
+    far = (1 - grid.far_scale / (jnp.maximum(s, grid.split) - grid.split + grid.far_scale)) * grid.far
+    is_near = s < grid.split
+    u = jnp.where(is_near, near, far)
+    cell = jnp.clip(jnp.floor(u).astype(jnp.int32), 0, jnp.where(is_near, grid.near, grid.far) - 1)
+    return jnp.where(is_near, cell, cell + grid.near + DEGREE), u - cell - 0.5
+
+
+# The derivative in the place is another spline on the same coefficients. Left to itself, reverse mode would
+# keep every gathered value; with the rule below it keeps one slope per output, and forward mode and higher
+# orders work as well.
+@partial(jax.custom_jvp, nondiff_argnums=(3,))
+def read_spline(coefficients, first, place, order):
+    """The `order`-th derivative in `place`: `sum_m piece_m(place) * coefficients[:, first + m]`."""
+    total = 0.0
+    for m, piece in enumerate(_piece_values(place, order)):
+        total = total + piece * coefficients.at[:, first + m].get(mode="promise_in_bounds")
+    return jax.lax.optimization_barrier(total)
+
+
+@read_spline.defjvp
+def _read_jvp(order, primals, tangents):
+    coefficients, first, place = primals
+    d_coefficients, _, d_place = tangents
+    slope = read_spline(coefficients, first, place, order + 1)
+    return read_spline(*primals, order), read_spline(d_coefficients, first, place, order) + slope * d_place
+
+
+def _piece_values(place, order):
+    """The pieces of the B-spline, or their derivatives, on one cell. Piece m is the mirror of piece DEGREE - m,
+    so that the even and odd powers of one half give both.
+    """
+    halves = _halves(order)
+    square, left, right = place * place, [], []
+    for even, odd in halves:
+        even, odd = _polynomial(even, square), _polynomial(odd, square) * place
+        left.append(even + odd)
+        right.append((even - odd) * (-1) ** order)
+    return left + right[::-1]
+
+
+def _polynomial(coefficients, x):
+    total = jnp.zeros_like(x)
+    for c in coefficients[::-1]:
+        total = total * x + x.dtype.type(c)
+    return total
+
+
+@lru_cache(maxsize=8)
+def _halves(order: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Even and odd monomial coefficients about the cell's middle, of the first half of the pieces."""
+    knots = np.arange(-DEGREE, DEGREE + 2.0)
+    place = np.linspace(-0.5, 0.5, DEGREE + 1)
+    values = BSpline(knots, np.eye(DEGREE + 1), DEGREE)(place + 0.5)
+    pieces = np.linalg.solve(np.vander(place, increasing=True), values).T
+    for _ in range(order):
+        pieces = (pieces * np.arange(pieces.shape[1]))[:, 1:]
+    if pieces.shape[1] == 0:
+        pieces = np.zeros((len(pieces), 1))
+    return [(piece[0::2], piece[1::2]) for piece in pieces[: len(pieces) // 2]]

@@ -47,7 +47,7 @@ def floating_dtype(*leaves: Any) -> Any:
     >>> floating_dtype(np.zeros(2, np.float32), np.arange(3)).name, floating_dtype(np.arange(3)).name
     ('float32', 'float32')
     """
-    floating = [dtype_of(leaf) for leaf in leaves if is_floating(leaf)]
+    floating = [jax.dtypes.canonicalize_dtype(dtype_of(leaf)) for leaf in leaves if is_floating(leaf)]
     return jnp.result_type(*floating) if floating else jnp.result_type(float)
 
 

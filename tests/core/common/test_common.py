@@ -128,7 +128,7 @@ def test_traced_leaves_are_passed_over():
 def test_dtypes_of_leaves():
     assert trees.dtype_of(2.0) == np.float64 and trees.dtype_of(np.int8(1)) == np.int8
     assert trees.is_floating(jnp.ones(1, jnp.bfloat16)) and not trees.is_floating(3)
-    assert trees.floating_dtype(np.arange(3)) == np.float32
+    assert trees.floating_dtype(np.arange(3)) == np.float32 == trees.floating_dtype(np.zeros(1))
     assert trees.floating_dtype(np.zeros(1, np.float16), np.arange(3)) == np.float16
     with jax.enable_x64():
         assert trees.floating_dtype() == np.float64

@@ -16,10 +16,8 @@ from ideomotor_dmp import (
     DMP,
     DMPParams,
     HittingDMP,
-    HittingDMPParams,
     JoinedDMP,
     ProDMP,
-    ProDMPParams,
     ViaPointDMP,
 )
 
@@ -27,6 +25,8 @@ from .conftest import forcing, gaussians
 
 laws = settings(max_examples=5, deadline=None)
 seeds = st.integers(0, 2**31 - 1)
+HittingDMPParams = type(HittingDMP().default_params())
+ProDMPParams = type(ProDMP().default_params())
 TS = jnp.linspace(0.0, 2.0, 81)
 
 

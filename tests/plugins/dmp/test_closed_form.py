@@ -129,3 +129,9 @@ def test_forward_mode_of_the_integrated_method(x64):
     along = lambda dmp: jax.jvp(lambda p: dmp.trajectory(p, ts), (params,), (tangent,))[1]  # noqa: E731
     ours, theirs = (eqx.filter_jit(along)(dmp) for dmp in (DMP(basis=5), both))
     np.testing.assert_allclose(ours, theirs, atol=1e-4 * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("options", [{"alpha": 1e5}, {"alpha": 1e4, "basis": 100}, {"alpha_x": 1e-4}])
+def test_a_table_that_would_be_huge_is_refused_at_once(options):
+    with pytest.raises(ValueError, match="needs a table of .* rows, which is too large"):
+        DMP(**options).trajectory(DMP(**options).default_params(), jnp.linspace(0.0, 1.0, 5))

@@ -8,7 +8,7 @@ import pytest
 
 from ideomotor import Trajectory
 from ideomotor.errors import DataError
-from ideomotor_dmp import DMP, DMPParams
+from ideomotor_dmp import DMP, DMPParams, HittingDMP, ProDMP, ProMP
 
 
 def rms(a, b):
@@ -145,3 +145,62 @@ def test_refuses_other_bad_input():
     ]:
         with pytest.raises((ValueError, TypeError), match=message):
             DMP(**arguments)
+
+
+def _curve(t):
+    return np.stack([np.sin(2 * t), t * np.cos(t)], axis=1)
+
+
+@pytest.mark.parametrize("domain", ["trajectory", "force"])
+@pytest.mark.parametrize("ridge", [1e-12, 1e-9])
+@pytest.mark.parametrize(("low", "high"), [(1.4, 1.6), (1.2, 1.8), (1.0, 2.0), (2.0, 2.7)])
+def test_across_a_gap_the_movement_stays_near_the_line(low, high, ridge, domain):
+    """A curve of 3 in size without the samples in between: within the chord's own distance from the curve, and a little."""
+    ts, fine = np.linspace(0, 3, 400), np.linspace(0, 3, 301)
+    ts = ts[(ts <= low) | (ts >= high)]
+    dmp = DMP()
+    params = dmp.fit(Trajectory(ts, _curve(ts).astype(np.float32)), ridge=ridge, domain=domain)
+    chord = np.stack([np.interp(fine, ts, y) for y in _curve(ts).T], axis=1)
+    played = np.asarray(dmp.trajectory(params, jnp.asarray(fine, jnp.float32)))
+    assert np.abs(played - _curve(fine)).max() < np.abs(chord - _curve(fine)).max() + 0.15
+
+
+@pytest.mark.parametrize("family", [DMP(), ProDMP(), HittingDMP(), ProMP()], ids=lambda p: type(p).__name__)
+@pytest.mark.parametrize("samples", [3, 5, 10, 20])
+def test_few_samples_are_joined_without_swinging(family, samples):
+    """(t, t²): the chord is at most a quarter of the squared distance of samples away."""
+    ts, fine = np.linspace(0, 1, samples), np.linspace(0, 1, 301)
+    params = family.fit(Trajectory(ts, np.stack([ts, ts**2], axis=1).astype(np.float32)))
+    played = np.asarray(family.trajectory(params, jnp.asarray(fine, jnp.float32)))
+    off = np.abs(played - np.stack([fine, fine**2], axis=1)).max()
+    assert off < 0.25 / (samples - 1) ** 2 + 0.04
+
+
+@pytest.mark.parametrize(("turn", "fix"), [(2 * np.pi, r"np\.unwrap\(ys, axis=0\)"), (360.0, "period=360")])
+def test_a_jump_by_a_whole_turn_is_reported(turn, fix):
+    ts = np.linspace(0, 2, 201)
+    angle = (0.4 * turn + turn / 6 * ts + turn / 2) % turn - turn / 2
+    ys = np.stack([angle, 0 * ts], axis=1)
+    with pytest.warns(UserWarning, match=rf"ys\[:, 0\] jumps by .* between samples 59 and 60.*{fix}"):
+        DMP().fit(Trajectory(ts, ys))
+    DMP().fit(Trajectory(ts, np.unwrap(ys, axis=0, period=turn)))  # the advice, without a warning
+    DMP().fit(Trajectory(ts, np.stack([7 * (ts > 1), 7 * ts], axis=1)))  # a step that is no turn
+
+
+def test_other_ridges_and_durations_compile_nothing_new(caplog):
+    ts = jnp.linspace(0, 1.5, 40)
+    demo = Trajectory(ts, jnp.stack([jnp.sin(ts), jnp.cos(ts)], axis=1))
+
+    def play(ridge, duration):
+        for family in (DMP(duration=duration), ProDMP(DMP(duration=duration))):
+            family.trajectory(family.fit(demo, ridge=ridge), ts)
+        DMP(duration=duration).fit_many(ts, jnp.stack([demo.ys] * 3), ridge=ridge)
+
+    play(1e-9, 1.5)
+    with jax.log_compiles():
+        play(1e-8, 1.7)
+        play(1e-7, 1.1)
+    assert [m for m in caplog.messages if m.startswith("Compiling")] == []
+    with jax.log_compiles():
+        play(1e-9, None)
+    assert [m for m in caplog.messages if m.startswith("Compiling")], "what is compiled is seen"

@@ -15,13 +15,13 @@ from ideomotor_dmp import (
     DMPParams,
     Integrated,
     OrientationDMP,
-    OrientationDMPParams,
     PoseDMP,
-    PoseDMPParams,
 )
 
 from .conftest import forcing, gaussians
 
+OrientationDMPParams = type(OrientationDMP().default_params())
+PoseDMPParams = type(PoseDMP().default_params())
 TS = np.linspace(0.0, 1.5, 61)
 
 

@@ -12,10 +12,11 @@ from scipy.integrate import solve_ivp
 
 from ideomotor import AbstractPlant, Trajectory, rollout
 from ideomotor.errors import DataError
-from ideomotor_dmp import FeedbackPeriodicDMP, PeriodicDMP, PeriodicDMPParams
+from ideomotor_dmp import FeedbackPeriodicDMP, PeriodicDMP
 
 laws = settings(max_examples=5, deadline=None)
 seeds = st.integers(0, 2**31 - 1)
+PeriodicDMPParams = type(PeriodicDMP().default_params())
 TS = np.linspace(0.0, 2.0, 101)
 
 
@@ -163,3 +164,34 @@ def test_step_by_step_it_is_the_same_and_locks_to_a_beat(x64):
     assert np.abs(played.us - exact[:2].T).max() < 0.02 * np.ptp(exact[:2])
     # Locked: it repeats with the other's period of 0.7 s.
     np.testing.assert_allclose(played.us[800], played.us[800 - 175], atol=1e-3)
+
+
+@pytest.mark.parametrize("cycles", [1, 5, 100, 200])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda a: [np.sin(a) + 0.3 * np.cos(3 * a), np.cos(a + 0.4)],
+        lambda a: [np.sin(2 * a) + 0.13 * np.sin(a), np.cos(2 * a)],  # nearly of half the period
+        lambda a: [0.12 * np.sin(a), np.sin(2 * a)],  # an eight 12 % as wide as high
+        lambda a: [0.15 * np.sin(a), np.sin(3 * a)],
+    ],
+)
+def test_finds_neither_multiples_nor_halves_of_the_period(cycles, shape):
+    ts = np.linspace(0.0, 0.7 * cycles, max(300, 24 * cycles))
+    params = PeriodicDMP().fit(Trajectory(ts, np.stack(shape(2 * np.pi * ts / 0.7), axis=1)))
+    assert float(params.period) == pytest.approx(0.7, rel=1e-5)
+
+
+def test_does_not_drift_in_a_long_movement():
+    """1,000 s in steps of 0.01 s: the rhythm of the closed form, which knows no steps, to 1e-3 of its phase."""
+    params, dmp = PeriodicDMP().default_params(), PeriodicDMP()
+    play = FeedbackPeriodicDMP(dmp)
+
+    def step(state, _):
+        return play.step(state, None, params, 0.01)
+
+    state, ys = jax.jit(lambda: jax.lax.scan(step, play.init(params), length=100_000))()
+    assert 0 <= float(state.phase) <= 2 * np.pi
+    # One period takes 100 steps of the float32 next to 0.01 s.
+    angle = 2 * np.pi * np.arange(99_000, 100_000) * float(np.float32(0.01))
+    np.testing.assert_allclose(ys[99_000:], np.stack([np.cos(angle), np.sin(angle)], axis=1), atol=5e-3)

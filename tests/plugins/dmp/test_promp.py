@@ -177,3 +177,39 @@ def test_bad_input():
     for make, words in cases:
         with pytest.raises((DataError, ValueError), match=words):
             make()
+
+
+def test_where_there_is_no_spread_a_point_is_refused_or_kept():
+    ts = np.linspace(0, 1, 50)
+    promp = ProMP(2, 10)
+    one = promp.fit(Trajectory(ts, np.stack([ts, ts**2], axis=1)))
+    with pytest.raises(DataError, match=r"At 1 s the distribution has no spread .* Give a covariance"):
+        promp.condition(one, 1.0, np.array([1.2, 0.2]))
+    there = promp.trajectory(one, jnp.array([0.5]))[0]
+    np.testing.assert_allclose(promp.condition(one, 0.5, there).mean, one.mean, atol=1e-5)
+    traced = jax.jit(lambda p: promp.condition(p, 1.0, jnp.array([1.2, 0.2])))(one)
+    np.testing.assert_allclose(traced.mean, one.mean, atol=1e-6)
+    loose = promp.condition(one, 1.0, np.array([1.2, 0.2]), 0.1 * np.eye(2))  # the advice
+    np.testing.assert_allclose(loose.mean, one.mean, atol=1e-6)
+
+
+def test_a_contradiction_of_what_is_known_exactly_is_refused():
+    rng, ts = np.random.default_rng(0), np.linspace(0, 1, 50)
+    noise = [
+        sum(
+            0.1 * rng.normal() * np.stack([np.sin(k * ts + rng.normal()), np.cos(k * ts)], 1)
+            for k in range(8)
+        )
+        for _ in range(60)
+    ]
+    promp = ProMP(2, 10)
+    known = promp.learn([Trajectory(ts, np.stack([ts, ts**2], 1) + n) for n in noise])
+    known = promp.condition(known, 0.0, np.zeros(2))
+    np.testing.assert_allclose(promp.trajectory(known, jnp.array([0.0]))[0], 0.0, atol=1e-4)
+    with pytest.raises(DataError, match=r"At 0 s the distribution has no spread"):
+        promp.condition(known, 0.0, np.array([0.3, 0.3]))
+    again = promp.condition(known, 0.0, np.zeros(2))
+    assert np.abs(again.mean).max() < 2 * np.abs(known.mean).max()
+    # A point elsewhere is passed, and so is the first still.
+    both = promp.condition(known, 0.5, np.array([0.6, 0.2]))
+    np.testing.assert_allclose(promp.trajectory(both, jnp.array([0.0, 0.5])), [[0, 0], [0.6, 0.2]], atol=1e-3)
