@@ -45,8 +45,8 @@ def primitive(made: AbstractPrimitive) -> dict[str, PyTree]:
 
 def plant(made: AbstractPlant) -> dict[str, PyTree]:
     """State, command and feedback."""
-    state = made.default_state()
-    feedback = shapes_of(made.observe, state, key=_key())
+    state = shapes_of(made.default_state)
+    feedback = shapes_of(lambda: made.observe(made.default_state(), key=_key()))
     return {"state": state, "command": made.default_command(), "feedback": feedback}
 
 
@@ -59,7 +59,9 @@ def command_of(primitive: Any, feedback: PyTree = None) -> PyTree:
             return primitive.step(primitive.init(params), seen, params, dt, key=_key())[1]
 
         return shapes_of(act, params, feedback, jax.ShapeDtypeStruct((), jnp.result_type(float)))
-    many = shapes_of(primitive.trajectory, params, jnp.linspace(0.0, 1.0, 2), key=_key())
+    many = shapes_of(
+        primitive.trajectory, params, jax.ShapeDtypeStruct((2,), jnp.result_type(float)), key=_key()
+    )
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), many)
 
 

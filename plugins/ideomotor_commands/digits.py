@@ -110,9 +110,11 @@ def draw_digit(
     params = pipeline.params(jnp.asarray(normalised.image))
     # Time in units of the reader's own duration: all of the movement, whatever the duration asked for.
     params = _stretched(params, duration)
-    ts = jnp.linspace(0.0, duration, samples)
+    ts = np.linspace(0.0, duration, samples)
     wanted = rollout(pipeline.primitive, params, ts).ys
-    movement = rollout(pipeline.primitive, params, ts, plant=plant, x0=plant.at(wanted[0]))
+    movement = rollout(
+        pipeline.primitive, params, ts, plant=plant, x0=eqx.filter_jit(plant.at)(np.asarray(wanted[0]))
+    )
     hand = np.asarray(movement.ys["hand"])
     height, width = normalised.image.shape
     corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], float)
@@ -201,8 +203,13 @@ def _sheet(axes: Axes, drawing: DigitDrawing) -> None:
     style.bare(axes)
 
 
+@eqx.filter_jit
+def _joints_in_pixels(plant, angles):
+    return plant.to_pixels(jax.vmap(plant.joint_positions)(angles))
+
+
 def _frame_arm(axes: Axes, drawing: DigitDrawing) -> None:
-    joints = np.asarray(drawing.plant.to_pixels(jax.vmap(drawing.plant.joint_positions)(drawing.angles)))
+    joints = np.asarray(_joints_in_pixels(drawing.plant, drawing.angles))
     height, width = drawing.image.shape
     around = np.concatenate([joints.reshape(-1, 2), [[0, 0], [width, height]]])
     low, high = around.min(0) - 4, around.max(0) + 4
