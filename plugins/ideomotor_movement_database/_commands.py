@@ -112,7 +112,11 @@ def _build(database: "MovementDatabase", action: Callable[[], Any]) -> None:
 @click.option("--space", type=click.Choice(["cartesian", "joint", "pose"]), help="What the coordinates are.")
 @click.option("--rate", type=float, metavar="HZ", help="Samples per second, for files without times.")
 @click.option("--columns", metavar="A,B,…", help="Columns of a table, or joints of a recording, to take.")
-@click.option("--topic", help="Of a recording that has several with joint states.")
+@click.option("--topic", help="Topic of a recording that has several with joint states.")
+@click.option("--time", metavar="NAME", help="Column of a table that holds the times.")
+@click.option(
+    "--time-unit", type=click.Choice(["s", "ms", "us", "ns"]), help="Unit of the times.  [default: by name]"
+)
 @click.option("--skip-duplicates", is_flag=True, help="Pass over demonstrations that are there already.")
 @click.option(
     "--no-build", is_flag=True, help="Keep the demonstrations; build tree and graph when they are needed."
@@ -123,7 +127,21 @@ def _build(database: "MovementDatabase", action: Callable[[], Any]) -> None:
 @_WORKERS
 @_RAY
 def ingest(
-    files, database, space, rate, columns, topic, skip_duplicates, no_build, graph, user, workers, ray, **tree
+    files,
+    database,
+    space,
+    rate,
+    columns,
+    topic,
+    time,
+    time_unit,
+    skip_duplicates,
+    no_build,
+    graph,
+    user,
+    workers,
+    ray,
+    **tree,
 ) -> None:
     """Add demonstrations to a database; it is made if it is not there.
 
@@ -135,7 +153,7 @@ def ingest(
 
     from .readers._read import read_demonstrations
 
-    options = {"space": space, "rate": rate, "topic": topic}
+    options = {"space": space, "rate": rate, "topic": topic, "time": time, "time_unit": time_unit}
     options["columns"] = tuple(word.strip() for word in columns.split(",")) if columns else ()
     with _opened(database, graph, user, create=True, workers=workers, ray=ray) as opened:
         settings = _settings(opened, tree)

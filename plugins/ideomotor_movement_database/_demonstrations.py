@@ -73,7 +73,7 @@ class Demonstration:
             )
         if ys.shape[1] < 1:
             raise DataError(f"Demonstration {self.name!r} has no coordinates: ys has shape {ys.shape}.")
-        metadata = {str(key): str(value) for key, value in dict(self.metadata).items()}
+        metadata = {clean(str(key)): clean(str(value)) for key, value in dict(self.metadata).items()}
         if self.space == "pose":
             ys = _pose(self.name, ys)
         check_demonstration(Trajectory(ts, ys))  # that its unit of time is plausible
@@ -84,7 +84,7 @@ class Demonstration:
         for array in (ts, ys):
             array.setflags(write=False)
         metadata = MappingProxyType(metadata)
-        for attribute, value in (("ts", ts), ("ys", ys), ("metadata", metadata)):
+        for attribute, value in (("name", clean(self.name)), ("ts", ts), ("ys", ys), ("metadata", metadata)):
             object.__setattr__(self, attribute, value)
 
     @property
@@ -232,6 +232,11 @@ class Demonstrations:
                 f"{self.names[small]!r}; one may be in millimetres.",
                 stacklevel=4,
             )
+
+
+def clean(text: str) -> str:
+    """Without what cannot be written as UTF-8, such as the bytes of a file name in another encoding."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _numbers(demonstration: Demonstration, name: str, ndim: int) -> np.ndarray:

@@ -83,3 +83,58 @@ def test_is_kept_as_given_and_cannot_be_changed():
     assert np.array_equal(kept.ys, YS) and kept.metadata["hand"] == "left"
     with pytest.raises(ValueError, match="read-only"):
         kept.ys[0] = 1
+
+
+def test_angles_recorded_within_one_turn_are_unwrapped():
+    """A joint that turns at 1 rad/s through pi, and one that goes back and forth over it (kind: as quaternion signs are)."""
+    t = np.linspace(0, 8, 401)
+    true = np.column_stack([2.5 + t, np.pi + 0.3 * np.sin(3 * t), 0.1 * t])
+    wrapped = (true + np.pi) % (2 * np.pi) - np.pi
+    kept = Demonstration("arm", t, wrapped, "joint")
+    np.testing.assert_allclose(kept.ys - kept.ys[0], true - true[0], atol=1e-12)
+    assert Demonstrations([kept]).continuous == (0, 1)
+    assert np.array_equal(Demonstration("free", t, wrapped).ys, wrapped)  # not angles
+    again = Demonstration("again", t, kept.ys, "joint", kept.metadata)
+    assert np.array_equal(again.ys, kept.ys) and Demonstrations([again]).continuous == (0, 1)
+
+
+def test_a_jump_that_is_no_turn_is_reported_and_degrees_are_left_alone():
+    ys = np.zeros((5, 2))
+    ys[2:, 1] = 4.0
+    with pytest.warns(UserWarning, match="joint 1 jumps by 4 rad between samples 1 and 2"):
+        kept = Demonstration("arm", TS, ys, "joint")
+    assert np.array_equal(kept.ys, ys)
+    with pytest.warns(UserWarning, match="degrees"):
+        assert np.array_equal(Demonstration("arm", TS, 100 * ys, "joint").ys, 100 * ys)
+
+
+def reach(rest, seconds=2.0, noise=0.0, where=0.0):
+    """A minimum-jerk reach of 0.5 m, with `rest` seconds of idle time before it (or at `where` of its way), at 100 Hz."""
+    s = np.linspace(0, 1, round(100 * seconds) + 1)
+    way = 0.5 * (10 * s**3 - 15 * s**4 + 6 * s**5)
+    at = np.searchsorted(s, where)
+    way = np.concatenate([way[:at], np.full(round(100 * rest), way[at]), way[at:]])
+    ys = np.column_stack([way, 0 * way, 0 * way])
+    ys += noise * np.random.default_rng(0).normal(size=ys.shape)
+    return Demonstration(f"rest {rest} {where} {noise}", 0.01 * np.arange(len(way)), ys)
+
+
+@pytest.mark.parametrize("where", [0.0, 0.5])
+@pytest.mark.parametrize("noise", [0.0, 1e-4])
+@pytest.mark.parametrize("rest", [5.0, 20.0, 200.0])
+def test_pauses_count_neither_as_time_nor_as_speed(rest, noise, where):
+    """Peak 1.875 L/T and mean L/T of a minimum-jerk reach (Flash & Hogan 1985); idle 20 s planned 24.8 s, 200 s 410,000 s."""
+    found = Demonstrations([reach(rest, noise=noise, where=where)]).speeds()
+    # 0.1 s at either end of a pause count as movement.
+    assert found.mean == pytest.approx(0.25, rel=0.1 if noise or where else 0.05)
+    assert found.peak == pytest.approx(1.875 * 0.25, rel=0.05)
+
+
+def test_a_slow_start_and_a_steady_movement_are_no_pauses():
+    t = 0.01 * np.arange(400)
+    steady = Demonstration("steady", t, np.column_stack([0.001 * t, 0 * t]))
+    assert Demonstrations([steady]).moving.all()
+    assert Demonstrations([reach(0.0)]).moving.mean() > 0.9
+    assert Demonstrations([reach(0.0, seconds=20.0)]).moving.mean() > 0.9
+    still = Demonstration("still", t, np.zeros((400, 2)))
+    assert Demonstrations([still]).moving.all()

@@ -147,6 +147,44 @@ def test_refuses_what_it_does_not_trust(x64):
     assert np.isnan(eqx.filter_jit(process)(jnp.array([4.0])).goal)
 
 
+def of_goal(one, goal):
+    """Parameters of a movement of one coordinate that differ in the goal alone."""
+    n = len(goal)
+    return type(one.default_params())(np.zeros((n, 1, 2)), goal[:, None], np.zeros((n, 1)), np.ones(n))
+
+
+def test_one_example_is_certain_of_itself_alone(x64):
+    """A route with one example gave 1e-19 everywhere, and answered at another route's example (#9)."""
+    one = ideomotor.make("dmp", dof=1, basis=2)
+    q = np.append(np.linspace(0, 1, 12), 2.0)[:, None]
+    labels = np.append(np.zeros(12, int), 1)
+    process = fit_gaussian_process(one, q, of_goal(one, np.append(np.sin(3 * q[:12, 0]), 7.0)), routes=labels)
+    alone = process.predict(np.array([2.0]))
+    assert (
+        int(alone.route) == 1
+        and alone.deviation < 0.01
+        and alone.params.goal[0] == pytest.approx(7.0, abs=1e-3)
+    )
+    for query in q[:12]:
+        assert int(process.predict(query).route) == 0
+    far = process.predict(np.array([5.0]))
+    assert not far.trusted and far.deviation >= 1.0
+    lonely = fit_gaussian_process(one, q[:1], of_goal(one, np.ones(1)))
+    assert lonely.predict(q[0]).deviation < 0.01 and not lonely.predict(np.array([0.5])).trusted
+
+
+@pytest.mark.parametrize("goal", [lambda q: 3 * q - 1, lambda q: 0 * q + 2], ids=["linear", "constant"])
+def test_doubt_grows_with_the_distance_also_from_examples_on_a_line(goal, x64):
+    """They were certain at 1,000 times their range (#9)."""
+    one = ideomotor.make("dmp", dof=1, basis=2)
+    q = np.linspace(0, 1, 12)[:, None]
+    process = fit_gaussian_process(one, q, of_goal(one, goal(q[:, 0])))
+    deviations = [float(process.predict(np.array([x])).deviation) for x in (0.5, 1.5, 3.0, 30.0, 1000.0)]
+    assert all(a < b for a, b in zip(deviations, deviations[1:], strict=False)) or goal(0.0) == 2
+    assert deviations[0] < 0.1 and deviations[-1] > 0.9
+    assert process.predict(np.array([0.5])).trusted and not process.predict(np.array([1000.0])).trusted
+
+
 def test_routes_are_told_apart():
     t = np.linspace(0, 1, 60)
     made = [

@@ -9,6 +9,7 @@ from ideomotor_movement_database import (
     Demonstrations,
     Flat,
     Hierarchical,
+    MovementDatabase,
     MovementGraph,
     ShelfScene,
     Timing,
@@ -301,3 +302,108 @@ def test_real_demonstrations_reach_each_others_goals(shared_data):
     for item in made[:4]:
         movement = planner(item.ys[0], goal)
         assert np.array_equal(movement.ys[-1], goal)
+
+
+def line(rest, laps=1, name="line"):
+    """`laps` times along half a circle of 0.5 m in 1 s and back in 1 s, at even speed, after `rest` seconds of idle time."""
+    angle = np.pi * np.abs((np.arange(200 * laps + 1) / 100.0 + 1) % 2 - 1)[: 200 * laps - 99]
+    angle = np.concatenate([np.full(round(100 * rest), angle[0]), angle])
+    return Demonstration(
+        name, 0.01 * np.arange(len(angle)), 0.5 * np.column_stack([np.cos(angle), np.sin(angle)])
+    )
+
+
+@pytest.mark.parametrize("rest", [0.0, 20.0, 200.0])
+def test_idle_time_before_a_movement_does_not_slow_it(rest):
+    """It is shown in 1 s; with 20 s of rest before it, 24.8 s were planned, with 200 s 410,000 s (#8)."""
+    made = line(rest)
+    movement = MovementGraph([made])(made.ys[0], made.ys[-1])
+    assert 0.9 < movement.ts[-1] < 1.6
+    if rest == 20.0:
+        waiting = MovementGraph([made], tree=TreeSettings(keep_pauses=True))(made.ys[0], made.ys[-1])
+        assert waiting.ts[-1] > 10.0  # on request
+
+
+@pytest.mark.parametrize("laps", [1, 2, 5, 10])
+def test_repeated_laps_take_the_time_of_one(laps):
+    """Half a circle shown in 1 s took 2.1, 5.2 and 10.3 s from 2, 5 and 10 laps (#8)."""
+    made = line(0.0, laps)
+    movement = MovementGraph([made])(np.array([0.5, 0.0]), np.array([-0.5, 0.0]))
+    assert 0.9 < movement.ts[-1] < 1.6
+
+
+def wall(height):
+    """No step through the line x = 0.25 below y = `height`, as 50 places of each step tell."""
+
+    def valid(a, b):
+        between = a[:, None] + np.linspace(0, 1, 50)[:, None] * (b - a)[:, None]
+        return ~np.any((np.abs(between[..., 0] - 0.25) < 0.02) & (between[..., 1] < height), axis=1)
+
+    return valid
+
+
+@pytest.mark.parametrize("search", [Flat(), Hierarchical()])
+def test_validity_is_asked_of_start_goal_joining_steps_and_the_smoothed_movement(search):
+    """Of movements over a wall, the whole is valid at a finer scale than the planner's own samples (#10)."""
+    s = np.linspace(0, 1, 101)[:, None]
+    way = 10 * s**3 - 15 * s**4 + 6 * s**5
+    made = [
+        Demonstration(
+            f"d{i}", 2 * s[:, 0], np.hstack([0.5 * way, (0.2 + 0.02 * i) * np.sin(np.pi * way) ** 0.5])
+        )
+        for i in range(4)
+    ]
+    valid = wall(0.19)
+    planner = MovementGraph(
+        made, search, valid=valid, tree=TreeSettings(threshold=0.01), timing=Timing(smoothing=0.3)
+    )
+    for start, goal in (((0.0, 0.0), (0.5, 0.0)), ((0.2, 0.1), (0.3, 0.1))):
+        ys = planner(np.array(start), np.array(goal)).ys
+        assert valid(ys[:-1], ys[1:]).all()
+    loose = MovementGraph(made, search, tree=TreeSettings(threshold=0.01), timing=Timing(smoothing=0.3))
+    ys = loose(np.array([0.0, 0.0]), np.array([0.5, 0.0])).ys
+    assert not valid(ys[:-1], ys[1:]).all()  # smoothing alone would touch the wall
+    inside = np.array([0.25, 0.1])
+    with pytest.raises(DataError, match="The start itself is forbidden"):
+        planner(inside, np.array([0.5, 0.0]))
+    with pytest.raises(DataError, match="The goal itself is forbidden"):
+        planner(np.array([0.0, 0.0]), inside)
+
+
+def test_there_is_no_second_path_where_there_is_one_demonstration():
+    made = line(0.0)
+    with pytest.raises(DataError, match="There is no second path"):
+        MovementGraph([made]).find_alternatives(made.ys[0], made.ys[-1], 2)
+
+
+def test_joints_that_turn_without_end_are_compared_within_a_turn():
+    """Recorded in (-pi, pi], from 2.5 through pi to -1.8 and shown twice: once begun a turn later (kind 4)."""
+    t = np.linspace(0, 2, 201)
+    true = np.stack([2.5 + t, 0 * t], 1)
+    wrapped = (true + np.pi) % (2 * np.pi) - np.pi
+    made = [
+        Demonstration("a", t, wrapped, "joint"),
+        Demonstration("b", t, wrapped + [-2 * np.pi + 0.01, 0.01], "joint"),
+    ]
+    planner = MovementGraph(made)
+    movement = planner(wrapped[0], wrapped[-1])  # the end as the recorder has it
+    assert np.array_equal(movement.ys[0], wrapped[0])
+    np.testing.assert_allclose(movement.ys[-1], true[-1], atol=1e-9)
+    assert movement.ts[-1] < 3.5
+    speed = np.abs(np.diff(movement.ys, axis=0)).max() / (movement.ts[1] - movement.ts[0])
+    assert speed < 1.2
+    assert len(planner.find(wrapped[0] + [2 * np.pi, 0.0], true[-1]).nodes) > 5
+
+
+def test_a_database_file_is_a_planner(tmp_path, demonstrations):
+    """`demonstrations: moves.db` in YAML."""
+    with MovementDatabase(tmp_path / "moves.db", graph="memory") as database:
+        database.ingest(demonstrations[::5])
+        database.update()
+        wanted = database.planner()(demonstrations[0].ys[0], SCENE.goals[2])
+    config = {"use": "movement-graph", "demonstrations": str(tmp_path / "moves.db")}
+    planner = ideomotor.config.from_config(config)
+    assert ideomotor.config.to_config(planner) == config
+    assert np.array_equal(planner(demonstrations[0].ys[0], SCENE.goals[2]).ys, wanted.ys)
+    with pytest.raises(DataError, match="A database has its own tree"):
+        MovementGraph(tmp_path / "moves.db", tree=TreeSettings(threshold=0.1))

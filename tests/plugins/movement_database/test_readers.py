@@ -1,5 +1,11 @@
 """CSV, NPZ and recordings: what a file says is read, and what is wrong in it is said with the place."""
 
+import io
+import os
+import sys
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -38,6 +44,223 @@ def test_tables_without_times_and_with_chosen_columns(tmp_path):
     np.testing.assert_array_equal(found.ts, [0, 0.25, 0.5])
     np.testing.assert_array_equal(found.ys, YS[:, ::-1])
     assert found.space == "joint"
+
+
+N = 30
+T = 0.01 * np.arange(N)
+X, Y = 0.3 + 0.2 * np.sin(9 * T), 0.1 + T
+NS = [1_557_000_000_000_000_000 + 10_000_000 * i for i in range(N)]
+
+
+def table(header, *columns, sep=",", end=""):
+    return header + "".join(sep.join(map(str, row)) + end + "\n" for row in zip(*columns, strict=True))
+
+
+def comma(values):
+    return [str(v).replace(".", ",") for v in values]
+
+
+GOOD = {
+    "time_ns": table("time_ns,x,y\n", NS, X, Y),
+    "timestamp in ns by its size": table("timestamp,x,y\n", NS, X, Y),
+    "rostopic echo -p": table("%time,field.x,field.y\n", NS, X, Y),
+    "stamps in us": table("stamp,x,y\n", [n // 1000 for n in NS], X, Y),
+    "stamps in ms": table("Timestamp,x,y\n", [n // 10**6 for n in NS], X, Y),
+    "seconds of a clock": table("time,x,y\n", [f"{n // 10**9}.{n % 10**9:09d}" for n in NS], X, Y),
+    "time_ms": table("time_ms,x,y\n", 10 * np.arange(N), X, Y),
+    "time [ms]": table("time [ms],x,y\n", 10 * np.arange(N), X, Y),
+    "t(us)": table("t(us),x,y\n", 10_000 * np.arange(N), X, Y),
+    "elapsed time": table("x,y,elapsed_time\n", X, Y, T),
+    "t[s]": table("t[s],x[m],y[m]\n", T, X, Y),
+    "millimetres": table("t[s],x [mm],y (cm)\n", T, 1000 * X, 100 * Y),
+    "secs and nsecs": table("secs,nsecs,x,y\n", [n // 10**9 for n in NS], [n % 10**9 for n in NS], X, Y),
+    "header.stamp": table(
+        "header.stamp.sec,header.stamp.nanosec,x,y\n", [n // 10**9 for n in NS], [n % 10**9 for n in NS], X, Y
+    ),
+    "pandas": table(",time,x,y\n", range(N), T, X, Y),
+    "unnamed": table("Unnamed: 0,time,x,y\n", range(N), T, X, Y),
+    "seq and stamp": table("seq,stamp,x,y\n", range(7, 7 + N), NS, X, Y),
+    "last": table("x,y,timestamp_s\n", X, Y, T),
+    "savetxt": table("# x y t\n", X, Y, T, sep=" "),
+    "savetxt with commas": table("# t,x,y\n", T, X, Y),
+    "aligned": table("   t    x   y\n", T, X, Y, sep="   "),
+    "tabs": table("t\tx\ty\n", T, X, Y, sep="\t"),
+    "German": table("Zeit [s];x [m];y [m]\n", comma(T), comma(X), comma(Y), sep=";"),
+    "German, no header": table("", comma(T), comma(X), comma(Y), sep=";"),
+    "trailing comma": table("time,x,y,\n", T, X, Y, end=","),
+    "a row of units": table("time,x,y\ns,m,m\n", T, X, Y),
+    "units in milliseconds": table("time,x,y\nms,mm,mm\n", 10 * np.arange(N), 1000 * X, 1000 * Y),
+    "quoted": table('"time","x","y"\n', T, X, Y),
+    "dates": table("time,x,y\n", [f"2024-08-07T11:43:{13 + t:09.6f}Z" for t in T], X, Y),
+    "dates without a zone": table("time,x,y\n", [f"2024-08-07 11:43:{13 + t:06.3f}" for t in T], X, Y),
+}
+
+
+@pytest.mark.parametrize("text", GOOD.values(), ids=GOOD)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_tables_as_recorders_write_them(tmp_path, text, encoding):
+    path = tmp_path / "a.csv"
+    path.write_text(text, encoding=encoding)
+    [found] = read_demonstrations(path)
+    np.testing.assert_allclose(found.ts - found.ts[0], T, atol=2e-6)
+    np.testing.assert_allclose(found.ys, np.column_stack([X, Y]), rtol=1e-12)
+    [found] = read_demonstrations(path, rate=50.0) if "header" in text or "t" in text[:8].lower() else [found]
+    assert found.dof == 2  # the times are no coordinates, also where they are not used
+
+
+def test_quaternions_are_put_in_order_by_their_names(tmp_path):
+    c, s, o = np.cos(T / 2), np.sin(T / 2), 0 * T
+    for header, q in (
+        ("qx,qy,qz,qw", (o, o, s, c)),
+        ("qw,qx,qy,qz", (c, o, o, s)),
+        ("o_z,o_w,o_x,o_y", (s, c, o, o)),
+    ):
+        path = write(tmp_path, table(f"t,x,y,z,{header}\n", T, X, Y, Y, *q))
+        [found] = read_demonstrations(path)
+        assert found.space == "pose"
+        np.testing.assert_allclose(found.ys, np.column_stack([X, Y, Y, c, o, o, s]), atol=1e-12)
+    path = write(tmp_path, table("t,a,b,c,d,e,f,g\n", T, X, Y, Y, o, o, s, c))
+    with pytest.raises(
+        DataError, match="do not say the order of the quaternion; call its columns qw, qx, qy and qz"
+    ):
+        read_demonstrations(path, space="pose")
+
+
+def test_joints_are_known_by_names_or_units_and_degrees_are_converted(tmp_path):
+    [found] = read_demonstrations(
+        write(tmp_path, table("t,q1 [deg],q2 [deg]\n", T, np.degrees(X), np.degrees(Y)))
+    )
+    assert found.space == "joint"
+    np.testing.assert_allclose(found.ys, np.column_stack([X, Y]), rtol=1e-12)
+    [found] = read_demonstrations(write(tmp_path, table("t,joint_0,joint_1\n", T, X, Y)))
+    assert found.space == "joint" and found.dof == 2
+
+
+def test_a_table_without_a_time_column_keeps_all_its_joints(tmp_path):
+    path = write(tmp_path, table("joint_0,joint_1\n", X, Y))
+    with pytest.raises(DataError, match="it has joint_0, joint_1. Say which one it is .* --rate"):
+        read_demonstrations(path)
+    assert read_demonstrations(path, rate=100.0)[0].dof == 2
+    assert read_demonstrations(path, time="joint_1")[0].dof == 1
+
+
+def test_the_unit_of_implausible_times_is_asked_for_and_the_advice_works(tmp_path):
+    path = write(tmp_path, table("time,x,y\n", 10 * np.arange(N), X, Y))
+    with pytest.raises(DataError, match=r"look like ms; say the unit: time_unit='ms' \(--time-unit ms\)"):
+        read_demonstrations(path)
+    np.testing.assert_allclose(read_demonstrations(path, time_unit="ms")[0].ts, T, atol=1e-12)
+    np.testing.assert_allclose(read_demonstrations(path, time_unit="s")[0].ts, 1000 * T, atol=1e-9)
+
+
+def test_integer_stamps_in_an_npz_are_exact(tmp_path):
+    ys = np.column_stack([X, Y])
+    for name, ts in {"ns": np.array(NS), "dates": np.array(NS).astype("datetime64[ns]")}.items():
+        np.savez(tmp_path / f"{name}.npz", ts=ts, ys=ys)
+        [found] = read_demonstrations(tmp_path / f"{name}.npz")
+        np.testing.assert_array_equal(found.ts, (np.array(NS) - NS[0]) / 1e9)
+
+
+BAD = {
+    "text": ("t,x,note\n0,1,a\n1,2,b\n", "column 3: 'a' is not a number; choose the columns"),
+    "empty cell": ("t,x\n0,1\n1,\n", "line 3, column 2 is empty"),
+    "infinite": ("t,x\n0,1\n1,inf\n", "inf is not a finite number"),
+    "infinite time": ("t,x\n0,1\ninf,1\n", "time that is not finite"),
+    "times of words": ("t,x\nnow,1\nthen,2\n", "'now' of sample 1 is not a number or a date"),
+    "back in time": ("t,x\n0,1\n2,1\n1,3\n", "times must increase"),
+    "header only": ("t,x\n", "a header and no rows"),
+    "short row": ("t,x,y\n0,1,2\n1,2\n", "line 3, has 2 columns"),
+    "quoted lines": ('t,x\n0,"1\n2"\n', "quoted cell|has 1 columns"),
+    "two of a name": ("t,x,x\n0,1,2\n1,2,3\n", None),
+    "null bytes": ("t,x\n0,1\0\n", "is not a text file"),
+    "spoilt first line": ("# ideomotor {not json\nt,x\n0,1\n1,2\n", "line 1, is not what an export writes"),
+    "deep first line": ("# ideomotor " + "[" * 100_000 + "\nt,x\n0,1\n1,2\n", "line 1, is not what an export writes"),
+    "halves of stamps": ("secs,nsecs,x\n1.5,0,1\n2.5,0,2\n", "must be whole numbers"),
+    "huge integers": ("t,x\n" + "9" * 400 + ",1\n" + "9" * 401 + ",2\n", "not finite|not a number"),
+    "one number": ("7\n", "one column"),
+    "only comments": ("# a\n% b\n", "has no rows"),
+    "only delimiters": (",,,\n,,,\n", "a.csv|bad.csv"),
+    "minutes": ("t,x\n0,1\n60,2\n120,3\n", "look like ms"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text, wanted", BAD.values(), ids=BAD)
+def test_tables_that_cannot_be_read_get_one_sentence(tmp_path, text, wanted):
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    if wanted is None:
+        assert read_demonstrations(path)[0].dof == 2
+        with pytest.raises(DataError, match="several columns 'x'"):
+            read_demonstrations(path, columns=("x",))
+        return
+    with pytest.raises(DataError, match=wanted) as caught:
+        read_demonstrations(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".npz", ".mcap", ".db3", ".bag"])
+def test_rubbish_of_any_kind_is_one_sentence(tmp_path, suffix):
+    """40 files of random bytes, and of the first bytes of a real format followed by rubbish, for each suffix."""
+    rng = np.random.default_rng(0)
+    heads = (
+        b"",
+        b"PK\x03\x04",
+        b"#ROSBAG V2.0\n",
+        b"\x89MCAP0\r\n",
+        b"SQLite format 3\0",
+        b"\x93NUMPY\x01\0",
+        b"\xff\xfe",
+        b"t,x\n",
+    )
+    for i in range(40):
+        path = tmp_path / f"{i}{suffix}"
+        path.write_bytes(heads[i % len(heads)] + rng.bytes(int(rng.integers(0, 3000))))
+        with pytest.raises(DataError) as caught:
+            read_demonstrations(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_zip_bomb_is_refused_before_it_is_unpacked_and_a_spoilt_member_is_said(tmp_path):
+    path = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(
+            header, {"descr": "<f8", "fortran_order": False, "shape": (2**24, 1)}
+        )
+        with file.open("ys.npy", "w") as member:
+            member.write(header.getvalue())
+            for _ in range(128):
+                member.write(bytes(2**20))
+    with pytest.raises(DataError, match=r"ys would be 0.1 GB of 0.1 MB; it is not read"):
+        read_demonstrations(path, rate=1.0)
+    np.savez_compressed(path, ys=np.random.default_rng(0).random((500, 2)), ts=np.arange(500.0))
+    data = bytearray(path.read_bytes())
+    data[2000:2040] = bytes(40)
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="is not an NPZ file of plain arrays") as caught:
+        read_demonstrations(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_only_what_is_needed_of_an_npz_is_read(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, ys=YS, objects=np.array([print], object), allow_pickle=True)
+    assert read_demonstrations(path, rate=1.0)[0].dof == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such file names")
+def test_a_file_name_that_is_not_utf8(tmp_path):
+    for name in (b"r\xe9ach.csv", b"r\xe9ach.npz"):
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        if path.suffix == ".csv":
+            path.write_text(GOOD["t[s]"])
+        else:
+            np.savez(path, ys=YS, ts=[0.0, 1.0, 2.0])
+        [found] = read_demonstrations(path)
+        found.name.encode()
+        path.write_bytes(b"")
+        with pytest.raises(DataError) as caught:
+            read_demonstrations(path)
+        str(caught.value).encode()
 
 
 @pytest.mark.parametrize(
@@ -111,10 +334,10 @@ def test_what_is_wrong_in_an_npz(tmp_path, arrays, options, wanted):
 def test_objects_in_an_npz_are_never_unpickled(tmp_path):
     path = tmp_path / "a.npz"
     np.savez(path, ys=np.array([print, print], dtype=object), allow_pickle=True)
-    with pytest.raises(DataError, match="is no NPZ file of plain arrays"):
+    with pytest.raises(DataError, match="is not an NPZ file of plain arrays"):
         read_demonstrations(path)
     path.write_bytes(b"PK rubbish")
-    with pytest.raises(DataError, match="is no NPZ file of plain arrays"):
+    with pytest.raises(DataError, match="is not an NPZ file of plain arrays"):
         read_demonstrations(path)
 
 
@@ -123,7 +346,7 @@ def test_files_that_are_not_there_or_not_known(tmp_path):
         read_demonstrations(tmp_path / "no.csv")
     with pytest.raises(DataError, match="a.xls ends in .xls; demonstrations are read from .csv"):
         read_demonstrations(write(tmp_path, "", "a.xls"))
-    with pytest.raises(DataError, match="folder without metadata.yaml"):
+    with pytest.raises(DataError, match="folder without metadata.yaml and without .mcap"):
         read_demonstrations(tmp_path)
 
 
@@ -170,13 +393,64 @@ def test_recordings(record_bag, storage):
     alone = next(file for file in path.iterdir() if file.suffix in (".db3", ".mcap"))
     for place in (path, alone):
         [found] = read_demonstrations(place)
-        assert (found.name, found.space, found.metadata["joints"]) == ("bag", "joint", "a b")
+        assert (found.name, found.space, found.metadata["joints"]) == ("bag", "joint", "a b finger")
         np.testing.assert_array_equal(
             found.ts, [0, 0.01, 0.02]
         )  # exact: 64-bit floats hold no stamps of today in ns
-        np.testing.assert_array_equal(found.ys, YS)
+        np.testing.assert_array_equal(found.ys, np.column_stack([YS, [9, 9, 9]]))
     [found] = read_demonstrations(path, columns=("b",))
     np.testing.assert_array_equal(found.ys, YS[:, 1:])
+
+
+def test_no_arm_is_dropped_because_a_gripper_spoke_first(record_bag):
+    """All name sets of a topic are collected: the arm's times, the gripper interpolated at them."""
+    gripper = [("/arm", s - 5 * 10**6, s - 5 * 10**6, ["finger"], [i]) for i, (_, s, *_) in enumerate(ARM)]
+    [found] = read_demonstrations(record_bag(sorted(ARM + gripper, key=lambda message: message[2])))
+    assert found.metadata["joints"] == "a b finger"
+    np.testing.assert_allclose(found.ys, np.column_stack([YS, [0.5, 1.5, 2.0]]), atol=1e-12)
+    np.testing.assert_allclose(found.ts, [0, 0.01, 0.02], atol=1e-12)
+
+
+def test_two_publishers_of_one_topic_and_changing_orders(record_bag):
+    messages = []
+    for i, (_, stamp, recorded, _, (a, b)) in enumerate(ARM):
+        one, two = (("a", a), ("b", b)) if i % 2 else (("b", b), ("a", a))
+        messages += [
+            ("/arm", stamp, recorded, [one[0]], [one[1]]),
+            ("/arm", stamp, recorded + 1, [two[0]], [two[1]]),
+        ]
+        messages.append(("/both", stamp, recorded + 2, [one[0], two[0]], [one[1], two[1]]))
+    bag = record_bag(messages)
+    for topic in ("/arm", "/both"):
+        [found] = read_demonstrations(bag, topic=topic, columns=("a", "b"))
+        np.testing.assert_allclose(found.ys, YS, atol=1e-12)
+
+
+@pytest.mark.parametrize("stamps", [(0, 0, 1), (0, 2, 1), (5, 0, 1)])
+def test_stamps_that_repeat_or_go_back_are_replaced_by_the_times_of_the_recording(record_bag, stamps):
+    messages = [("/arm", START + s * 10**9, r, j, p) for s, (_, _, r, j, p) in zip(stamps, ARM, strict=True)]
+    bag = record_bag(messages)
+    with pytest.warns(UserWarning, match="stamps of messages repeat or go back"):
+        [found] = read_demonstrations(bag)
+    np.testing.assert_allclose(found.ts, [0, 0.01, 0.02], atol=1e-12)
+    np.testing.assert_array_equal(found.ys, YS)
+
+
+@pytest.mark.parametrize("storage", ["SQLITE3", "MCAP"])
+def test_a_folder_without_metadata_or_called_bag_is_read(record_bag, tmp_path, storage):
+    folder = record_bag(ARM, storage)
+    renamed = folder.rename(tmp_path / "arm.bag")
+    [found] = read_demonstrations(renamed)
+    np.testing.assert_array_equal(found.ys, YS)
+    (renamed / "metadata.yaml").unlink()
+    [found] = read_demonstrations(renamed)
+    np.testing.assert_array_equal(found.ys, YS)
+
+
+def test_parts_that_are_never_reported_together_are_said(record_bag):
+    late = [("/arm", s + 10**10, r + 10**10, ["finger"], [1]) for _, s, r, *_ in ARM]
+    with pytest.raises(DataError, match="a b are not reported at the time of finger; choose joints"):
+        read_demonstrations(record_bag(ARM + late))
 
 
 def test_recordings_without_stamps_have_the_times_of_the_recording(record_bag):
@@ -194,7 +468,7 @@ def test_what_is_wrong_in_a_recording(record_bag, tmp_path):
     assert found.metadata["topic"] == "/other"
     with pytest.raises(DataError, match="no joint states on '/othr'. Did you mean '/other'"):
         read_demonstrations(path, topic="/othr")
-    with pytest.raises(DataError, match="no message on /arm has positions of elbow"):
+    with pytest.raises(DataError, match="no message on /arm has positions of elbow; there are those of a, b"):
         read_demonstrations(path, topic="/arm", columns=("elbow",))
     mcap = next(path.glob("*.mcap"))
     mcap.write_bytes(mcap.read_bytes()[:200])
