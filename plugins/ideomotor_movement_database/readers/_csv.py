@@ -90,8 +90,8 @@ def read_csv(
     )
     if space == "pose" and not columns:
         chosen = _real_first(table, names, chosen)
-    if rate is not None:
-        ts = np.arange(len(table.rows)) / rate
+    if rate is not None or stamps is None:
+        ts = np.arange(len(table.rows)) / (rate or 1.0)
     else:
         ts = seconds(
             f"{path}: {'/'.join(names[j] for j in used[:1])}", stamps(), time_unit or _time_unit(units, used)

@@ -121,7 +121,7 @@ def test_the_database_may_be_named_in_the_environment(folder):
         (["query", "-d", "no.db", "--start", "0,0,0", "--goal", "0,0,0"], 1, "no.db is not there"),
         (["rebuild", "-d", "moves.db", "--clustering", "k-maens"], 1, "Did you mean 'k-means'"),
         (["rebuild", "-d", "moves.db", "--threshold", "-1"], 1, "threshold = -1"),
-        (["stats", "-d", "moves.db", "--graph", "http://x"], 1, "is no Bolt server"),
+        (["stats", "-d", "moves.db", "--graph", "http://x"], 1, "is not a Bolt server"),
         (["ingest", "reach9.csv", "-d", "moves.db"], 1, "There is no file reach9.csv"),
         (["stats"], 2, "Missing option '--database'"),
     ],
