@@ -436,6 +436,7 @@ class Clock(NamedTuple):
 
     @staticmethod
     def of(ts) -> "Clock":
+        """The clock of these times (s): durations in float64, cast afterwards."""
         ts = check_times(ts)
         if isinstance(ts, jax.core.Tracer):
             ts = ts if jnp.issubdtype(ts.dtype, jnp.floating) else ts.astype(float)
