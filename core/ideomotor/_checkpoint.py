@@ -106,9 +106,9 @@ def _read(path: Path, about: dict, template: Any) -> tuple[int, Any]:
         raise CheckpointError(f"{path} was changed since it was saved; delete the folder and start again.")
     for key, now in about.items():
         if stored.get(key) != now:
-            values = "" if key == "untrained" else f": it was {stored.get(key)}, and is {now}"
+            values = "differs" if key == "untrained" else f"was {stored.get(key)} and is {now}"
             raise CheckpointError(
-                f"{path} belongs to a different run (different {_WORDS[key]}{values}); choose another folder."
+                f"{path} belongs to a different run: {_WORDS[key]} {values}; choose another folder."
             )
     try:
         state = _tensors.replace(template, tensors)

@@ -173,18 +173,18 @@ def refused(message, run, **changes):
             dict(resume=False),
             "holds checkpoint.safetensors already; pass resume=True or choose another folder",
         ),
-        (dict(seed=1), "differs in the seed: it was 0, and is 1"),
-        (dict(batch_size=6), "differs in batch_size: it was 5, and is 6"),
+        (dict(seed=1), "different run: the seed was 0 and is 1"),
+        (dict(batch_size=6), "different run: batch_size was 5 and is 6"),
         (
             dict(data=(X[:-1], jnp.asarray(Y[:-1]))),
-            r"the shape of the data: it was .*24.* is .*23",
+            r"the shape of the data was .*24.* is .*23",
         ),
         (
             dict(model=Scaled(width=9)),
             r"another model .*: model.mlp.*has shape \(8, 3\) where \(9, 3\)",
         ),
-        (dict(model=Scaled(scale=3.0)), "differs in the part of the model that is not trained"),
-        (dict(where=lambda m: m.mlp.layers[0]), "differs in the part of the model that is not trained"),
+        (dict(model=Scaled(scale=3.0)), "the part of the model that is not trained differs"),
+        (dict(where=lambda m: m.mlp.layers[0]), "the part of the model that is not trained differs"),
         (dict(optimiser=optax.sgd(0.1)), "another model or optimiser: optimiser.* is not part of it"),
         (dict(optimiser=optax.adam(0.1)), "another model or optimiser: optimiser.1.count is not part of it"),
         (dict(steps=39), "is at step 40 already; ask for more than steps=39"),
@@ -196,7 +196,7 @@ def test_what_does_not_belong_to_the_run_is_refused(whole, changes, message):
 
 def test_another_precision_is_refused(whole):
     with jax.enable_x64(True):
-        refused("differs in the shape of the data|float32 where float64 is needed", whole[0])
+        refused("the shape of the data was|float32 where float64 is needed", whole[0])
 
 
 def test_damaged_and_strange_folders_are_refused(tmp_path):

@@ -123,7 +123,7 @@ def test_each_is_listed_with_its_state_and_the_reason(listed):
         "torn": ("broken", "a_module_that_is_not_there"),
         "typo": ("broken", "Did you mean 'ideomotor_components'?"),
         "greedy": ("broken", "plug-in 'greedy' of strange-greedy and plug-in 'dmp' of ideomotor both"),
-        "ancient": ("incompatible", "it wants ideomotor<0.1"),
+        "ancient": ("incompatible", "it requires ideomotor<0.1"),
     }
     for name, (status, reason) in expected.items():
         assert listed[name]["status"] == status, listed[name]
