@@ -8,10 +8,12 @@ from ._encoders import Convolutional as Convolutional
 from ._encoders import FullyConnected as FullyConnected
 from ._encoders import Located as Located
 from ._image import normalise_image as normalise_image
+from ._image import read_digits as read_digits
 from ._image import read_image as read_image
 from ._losses import distance_loss as distance_loss
 from ._losses import equal_time_distance as equal_time_distance
 from ._losses import ink_distances as ink_distances
+from ._losses import misfit as misfit
 from ._losses import parameter_loss as parameter_loss
 from ._losses import trajectory_loss as trajectory_loss
 from ._losses import warped_distance as warped_distance

@@ -1,4 +1,4 @@
-"""Pictures of a digit, photographed or scanned, brought into the form a digit reader was trained on."""
+"""Pictures of digits, photographed or scanned, in the form that a digit reader was trained on."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -6,13 +6,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Num
 from scipy import ndimage
+from scipy.spatial import KDTree
 
 from ideomotor.errors import DataError
 
 from ._picture import load_picture, to_grey
 from .digits._varied import BOX, SIZE
 
-_WORK = 320  # longer side, in px, of what the digit is looked for in
+_WORK, _PAGE, _LEAST = (
+    320,
+    1600,
+    20,
+)  # longer side, in px, of a picture of one digit, of a page, and of the least
+_WIDE = 2.0  # times the height: a word
+_NOISY = 1.4  # pixels nearly as dark as ink, for each pixel of ink: grain rather than writing
 _MIN_CONTRAST = 0.06  # of ink against paper, of full scale
 _MIN_STROKE = 1.8  # px in the result; a thinner line would fade when made smaller
 
@@ -39,7 +46,7 @@ def read_image(source: str | Path | np.ndarray) -> DigitImage:
 
     Dark on light or light on dark, of any size from 8 to 10,000 px a side, grey, colour, transparent or 16
     bit, with uneven light. Raises a `DataError` when there is no such file, when it is empty, damaged or no
-    picture, too large, blank, without a digit, or with several side by side.
+    picture, too large, blank, without a digit, or with several pieces of writing, which `read_digits` reads.
     """
     if isinstance(source, str | Path):
         return normalise_image(load_picture(Path(source)), name=str(source))
@@ -49,47 +56,116 @@ def read_image(source: str | Path | np.ndarray) -> DigitImage:
 def normalise_image(picture: np.ndarray, *, name: str = "the picture") -> DigitImage:
     """Find the one digit in an array of grey (rows, columns) or colour (rows, columns, 3 or 4) values.
 
-    Integers count from 0 to 255 (or to 65535 if they go beyond 255), floats from 0 to 1 (or to 255 if they go beyond 1).
+    Numbers of any type; `to_grey` says which value is white. Raises a `DataError` as `read_image` does.
     """
     grey = to_grey(picture, name)
     box, looks = np.array([0, 0, *grey.shape]), 0
-    while True:  # a digit small in a large picture is looked at again from nearer
-        work, factor = _shrink(grey[box[0] : box[2], box[1] : box[3]])
-        ink, mask, found = _find(work, name)
+    while True:  # a digit that is small in a large picture is cropped and searched again
+        work, factor = _resized(grey[box[0] : box[2], box[1] : box[3]], _WORK)
+        ink, mask, margin, pieces = _inked_pieces(work, name)
+        groups = pieces.groups()
+        whole = min(_extent(pieces, groups[0]) / work.shape) > 0.85
+        if len(groups) > 1 or (whole and factor > 1):  # a page of small writing may look like one thing
+            count = len(_inked_pieces(_resized(grey, _PAGE)[0], name)[3].groups()) if factor > 1 else 0
+            if (count := count if count > 1 else len(groups)) > 1:
+                raise DataError(
+                    f"{name} shows {count} separate pieces of writing, and one digit is read at a time; crop it to one, or "
+                    f"read them all with read_digits."
+                )
+        ink, mask, found = _only(ink, mask, margin, pieces, groups[0], name)
         looks += 1
         if looks == 3 or factor < 1.5 or max(found[2:] - found[:2]) > 0.3 * max(work.shape):
             break
         box = _around(found, factor, box, grey.shape)
+    return _digit_image(ink, mask, found, factor, box[:2])
+
+
+def read_digits(source: str | Path | np.ndarray, *, name: str = "the picture") -> list[DigitImage]:
+    """Read all digits of a page, in reading order; raises a `DataError` as `read_image` does, except for several digits.
+
+    Any other piece of writing is returned too, unless it is more than twice as wide as high: `misfit` tells how little the
+    path that a reader gives for it resembles it.
+    """
+    if isinstance(source, str | Path):
+        source, name = load_picture(Path(source)), str(source)
+    grey = to_grey(source, name)
+    work, factor = _resized(grey, _PAGE)
+    ink, mask, frame, pieces = _inked_pieces(work, name)
+    images = []
+    found = [(*_bounds([pieces.boxes[i] for i in group]), group) for group in pieces.groups()]
+    for top, left, bottom, right, group in _in_lines(found):
+        if right - left > _WIDE * (bottom - top):
+            continue
+        room = max(bottom - top, right - left)
+        corner = np.array([max(top - room, frame), max(left - room, frame)])
+        rows, columns = (
+            slice(corner[0], min(bottom + room, frame + work.shape[0])),
+            slice(corner[1], right + room),
+        )
+        mine = mask[rows, columns] & np.isin(pieces.labels[rows, columns], np.array(group) + 1)
+        if mine.any():
+            part = _normalised(ink[rows, columns], mine)
+            images.append(_digit_image(*part, factor, factor * (corner - frame)))
+    return images
+
+
+def _digit_image(ink, mask, found, factor, corner) -> DigitImage:
     ink = ink * ndimage.gaussian_filter(ndimage.binary_dilation(mask, iterations=2).astype(float), 0.7)
-    image, scale, corner = _fit_box(ink, mask, found)
-    # Centres of the shrunk picture's pixels sit half a pixel inside those they were made from.
-    offset = ((corner + 0.5) * factor - 0.5 + box[:2])[::-1]
+    image, scale, first = _fit_box(ink, mask, found)
+    # Centres of the resized picture's pixels sit half a pixel inside those they were made from.
+    offset = ((first + 0.5) * factor - 0.5 + corner)[::-1]
     return DigitImage(image, float(scale * factor), (float(offset[0]), float(offset[1])))
 
 
-def _shrink(grey):
-    factor = max(1.0, max(grey.shape) / _WORK)
+def _resized(grey, most):
+    """The picture with its longer side at most `most` px, and at least `_LEAST`; and how much larger it was."""
+    factor = max(grey.shape) / np.clip(max(grey.shape), _LEAST, most)
     if factor == 1.0:
         return grey, 1.0
-    blurred = ndimage.gaussian_filter(grey, 0.4 * factor)
+    blurred = ndimage.gaussian_filter(grey, 0.4 * factor) if factor > 1 else grey
     rows, cols = (np.arange(int(n / factor)) for n in grey.shape)
     at = np.meshgrid((rows + 0.5) * factor - 0.5, (cols + 0.5) * factor - 0.5, indexing="ij")
-    return ndimage.map_coordinates(blurred, at, order=1, mode="nearest"), factor
+    return ndimage.map_coordinates(blurred, at, order=1, mode="nearest"), float(factor)
 
 
-def _find(grey, name):
-    """The ink (0 to about 1) of a picture, the mask of the digit, and its box (top, left, bottom, right)."""
-    if np.ptp(grey) < _MIN_CONTRAST / 2:
+def _inked_pieces(grey, name):
+    """The ink of a picture, the mask of all writing, the width of the frame around both, and the pieces of writing."""
+    ink, mask, margin = _inked(grey, name)
+    side = max(grey.shape)
+    return ink, mask, margin, _pieces(mask, ink, max(1, round(side / 120)) if side <= _WORK else 1, name)
+
+
+def _extent(pieces, group):
+    top, left, bottom, right = _bounds([pieces.boxes[i] for i in group])
+    return np.array([bottom - top, right - left])
+
+
+def _only(ink, mask, margin, pieces, group, name):
+    """The ink (0 to about 1), the mask and the box (top, left, bottom, right) of the one digit."""
+    height, width = _extent(pieces, group)
+    if width > _WIDE * height:
         raise DataError(
-            f"{name} is blank: its brightness hardly changes; give a picture with one digit on it."
+            f"{name} shows one piece of writing {width / height:.1f} times as wide as high, such as a word or a line; crop it "
+            f"to one digit."
         )
+    mask = mask & np.isin(pieces.labels, np.array(group) + 1)
+    inside = slice(margin, -margin), slice(margin, -margin)
+    if not mask[inside].any():
+        raise DataError(f"No digit was found in {name}: only its edge is dark; include all of the digit.")
+    return _normalised(ink[inside], mask[inside])
+
+
+def _inked(grey, name):
+    """How dark the writing on each pixel is, the mask of all writing, and the width of the frame put around both."""
+    if np.ptp(grey) < _MIN_CONTRAST / 2:
+        raise DataError(f"{name} is blank: its brightness hardly changes; pass a picture with a digit on it.")
     # A frame of paper: where a digit touches the edge, the paper is still seen all round.
     side = max(grey.shape)
-    margin = max(3, side // 16)
+    margin = max(3, min(side, _WORK) // 16)
     grey = np.pad(grey, margin, mode="edge")
     fine = ndimage.median_filter(grey, 3) if side > 96 else grey
-    fine = ndimage.gaussian_filter(fine, side / 500)
-    ink = _ink(fine, side)
+    fine = ndimage.gaussian_filter(fine, min(side, _WORK) / 500)
+    ink = _ink(fine, min(side, 2 * _WORK))
     # Noise lifts the estimate of the paper by the same amount everywhere; few pixels may be ink, so no
     # quantile.
     ink = np.clip(ink - np.quantile(ink, 0.3), 0, 1)
@@ -97,15 +173,14 @@ def _find(grey, name):
     noise = 1.4826 * np.median(np.abs(fine - ndimage.gaussian_filter(fine, 2.0)))
     if level < _MIN_CONTRAST or level < 6 * noise:
         raise DataError(
-            f"No digit was found in {name}: nothing stands out from the paper; "
-            "take the picture nearer, in better light."
+            f"No digit was found in {name}: nothing stands out from the paper; move the camera closer and use more light."
         )
     threshold = max(_otsu(ink[ink > 0.1 * level]), 0.4 * level)
-    mask = _digit(ink > threshold, ink, side, name)
-    inside = slice(margin, -margin), slice(margin, -margin)
-    mask, ink = mask[inside], ink[inside]
-    if not mask.any():
-        raise DataError(f"No digit was found in {name}: only its edge is dark; take the digit whole.")
+    return ink, ink > threshold, margin
+
+
+def _normalised(ink, mask):
+    """Ink from 0 to 1, the mask, and its box."""
     strong = np.quantile(ink[mask], 0.6)
     ink = np.clip((ink / strong - 0.12) / 0.8, 0, 1)
     rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -124,8 +199,10 @@ def _ink(grey, side):
 
 def _dark_on_light(grey, side):
     """Paper is what lies along the edge and what most pixels are near to; two votes that mostly agree."""
-    flat = grey - ndimage.gaussian_filter(grey, side / 6, mode="nearest")
-    rim = max(2, side // 12)
+    coarse = max(1, max(grey.shape) // _WORK)
+    grey = grey[::coarse, ::coarse]
+    flat = grey - ndimage.gaussian_filter(grey, side / coarse / 6, mode="nearest")
+    rim = max(2, side // (12 * coarse))
     inner = np.zeros(grey.shape, bool)
     inner[rim:-rim, rim:-rim] = True
     spread = flat.std() + 1e-9
@@ -145,39 +222,112 @@ def _otsu(values):
     return middle[int(np.argmax(np.nan_to_num(between[:-1])))] if len(values) > 1 else 0.0
 
 
-def _digit(mask, ink, side, name):
-    """The mask of the digit alone: the heaviest piece and what belongs to it."""
-    joined = ndimage.binary_dilation(mask, iterations=max(1, round(side / 120)))
+class _Pieces(NamedTuple):
+    """Connected ink: an image of labels from 1, the box of each piece, and how much ink it holds."""
+
+    labels: np.ndarray
+    boxes: list
+    mass: np.ndarray
+
+    def groups(self) -> list[list[int]]:
+        """The pieces of each piece of writing, the one with the most ink first; specks belong to none."""
+        sizes = np.array([max(_height(box), _width(box)) for box in self.boxes])
+        # What counts is measured by a typical piece: the quarter of the ink in smaller ones may be bars and dirt.
+        rising = np.argsort(sizes)
+        typical = rising[np.searchsorted(np.cumsum(self.mass[rising]), 0.25 * self.mass.sum())]
+        size, ink = sizes[typical], self.mass[typical]
+        order = [int(i) for i in np.argsort(-self.mass * sizes) if self.mass[i] > 0]
+        order = [i for i in order if self.mass[i] >= 0.03 * ink or sizes[i] > 0.25 * size]
+        groups: list[list[int]] = []
+        for i in order:
+            near = [group for group in groups if any(self._together(i, j) for j in group)]
+            for other in near[1:]:
+                near[0].extend(other)
+                groups.remove(other)
+            near[0].append(i) if near else groups.append([i])
+        return [g for g in groups if sizes[g].max() > 0.2 * size and self.mass[g].sum() > 0.04 * ink]
+
+    def _together(self, i: int, j: int) -> bool:
+        """Whether piece i belongs to the larger piece j: a bar or a dot near it, or a part that a gap cut off."""
+        one, other = self.boxes[i], self.boxes[j]
+        size = max(_height(other), _width(other))
+        gap = max(
+            one[0].start - other[0].stop,
+            other[0].start - one[0].stop,
+            one[1].start - other[1].stop,
+            other[1].start - one[1].stop,
+        )
+        if gap >= 0.25 * size:
+            return False
+        flat = _height(one) < 0.35 * size
+        if flat and (_height(one) < 0.2 * size or _width(one) > _height(one)):
+            return True
+        if self.mass[i] < 0.2 * self.mass[j] and gap < 0.12 * size:
+            return True
+        # Parts of a torn stroke overlap, or follow each other downwards in the proportions of one digit.
+        top, left, bottom, right = _bounds([one, other])
+        beside = one[1].start >= other[1].stop or other[1].start >= one[1].stop
+        narrow = all(_width(box) < 0.4 * _height(box) for box in (one, other))
+        torn = not beside and (bottom - top < 2 * (right - left) or narrow)
+        return self._distance(i, j) < (0.15 if torn else 0.05) * size
+
+    def _distance(self, i: int, j: int) -> float:
+        points = []
+        for k in (i, j):
+            rows, columns = self.boxes[k]
+            inside = self.labels[rows, columns] == k + 1
+            edge = inside & ~ndimage.binary_erosion(inside)
+            points.append(np.argwhere(edge) + (rows.start, columns.start))
+        return float(KDTree(points[0]).query(points[1])[0].min()) - 1
+
+
+def _pieces(mask, ink, join: int, name: str) -> _Pieces:
+    """The connected pieces of a mask whose gaps of up to 2 `join` px are closed."""
+    joined = ndimage.binary_dilation(mask, iterations=join)
     found: Any = ndimage.label(joined, np.ones((3, 3)))
     labels, count = found
-    if count == 0:
-        raise DataError(f"No digit was found in {name}: no connected line; take the picture nearer.")
     boxes = ndimage.find_objects(labels)
-    mass = ndimage.sum(ink * mask, labels, np.arange(1, count + 1))
+    mass = np.asarray(ndimage.sum(ink * mask, labels, np.arange(1, count + 1)))
     edge = _at_edge(boxes, mask.shape)
-    if np.all(edge):
-        edge[:] = False
-    mass = np.where(edge, 0, mass)
+    if not np.all(edge):
+        mass = np.where(edge, 0, mass)
     main = int(np.argmax(mass))
-    top, left = (s.start for s in boxes[main])
-    bottom, right = (s.stop for s in boxes[main])
-    height, size = bottom - top, max(bottom - top, right - left)
-    if (mask & (labels == main + 1)).sum() < 12 or size < 6 or mass[main] < 0.15 * mass.sum():
-        raise DataError(f"No digit was found in {name}: only specks; take the picture nearer and sharper.")
-    keep = []
-    for i, (rows, cols) in enumerate(boxes):
-        if mass[i] < 0.03 * mass[main]:
-            continue
-        beside = max(cols.start - right, left - cols.stop)
-        above = max(rows.start - bottom, top - rows.stop)
-        tall = rows.stop - rows.start
-        if i != main and mass[i] > 0.3 * mass[main] and tall > 0.5 * height and beside > 0.05 * size:
-            raise DataError(
-                f"{name} shows several digits side by side, and one is read at a time; crop it to one."
-            )
-        if max(beside, above) < 0.25 * size:
-            keep.append(i + 1)
-    return mask & np.isin(labels, keep)
+    pixels, size = (mask & (labels == main + 1)).sum(), max(_height(boxes[main]), _width(boxes[main]))
+    faint = ((ink > 0.6 * ink[mask].min()) & ~mask).sum() / mask.sum()
+    if pixels < 12 or size < 6 or (faint > _NOISY and mass[main] < 0.15 * mass.sum()):
+        raise DataError(
+            f"No digit was found in {name}: only specks; move the camera closer and focus it on the digit."
+        )
+    return _Pieces(labels, boxes, mass)
+
+
+def _height(box) -> int:
+    return box[0].stop - box[0].start
+
+
+def _width(box) -> int:
+    return box[1].stop - box[1].start
+
+
+def _bounds(boxes) -> tuple[int, int, int, int]:
+    """Top, left, bottom and right of several boxes."""
+    rows, columns = zip(*boxes, strict=True)
+    return (
+        min(r.start for r in rows),
+        min(c.start for c in columns),
+        max(r.stop for r in rows),
+        max(c.stop for c in columns),
+    )
+
+
+def _in_lines(found):
+    """Boxes in reading order: a box whose middle is within the height of a line belongs to it."""
+    lines: list[list] = []
+    for box in sorted(found, key=lambda box: box[0] + box[2]):
+        middle = (box[0] + box[2]) / 2
+        line = next((line for line in lines if line[-1][0] <= middle <= line[-1][2]), None)
+        lines.append([box]) if line is None else line.append(box)
+    return [box for line in lines for box in sorted(line, key=lambda box: box[1])]
 
 
 def _at_edge(boxes, shape):

@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 from ideomotor.errors import DataError
 
 MAX_PIXELS = 100_000_000
+_SCALES = (1, 16, 255, 1023, 4095, 65535)
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # none of them runs a program
 
 
@@ -64,7 +65,11 @@ def _too_large(path: Path, size: tuple[int, int] | None = None) -> DataError:
 
 
 def to_grey(picture: np.ndarray, name: str = "the picture") -> np.ndarray:
-    """Grey values from 0 (black) to 1 (white), shape (rows, columns), of a grey or colour array."""
+    """Grey values from 0 (black) to 1 (white), shape (rows, columns), of a grey or colour array.
+
+    The type of the numbers does not matter, only their range: white is 1, 16 (the 8 × 8 digits of scikit-learn), 255, 1023,
+    4095 or 65535, the least of these that no value exceeds.
+    """
     array = np.asarray(picture)
     colours = array.shape[2] if array.ndim == 3 else 1
     if array.ndim not in (2, 3) or colours not in (1, 2, 3, 4) or array.dtype.kind not in "buif":
@@ -76,24 +81,15 @@ def to_grey(picture: np.ndarray, name: str = "the picture") -> np.ndarray:
         raise DataError(f"{name} is {array.shape[1]} × {array.shape[0]} px; at least 8 × 8 are needed.")
     if array.shape[0] * array.shape[1] > MAX_PIXELS:
         raise _too_large(Path(name), array.shape[1::-1])
-    if array.dtype.kind == "f":
-        if not np.all(np.isfinite(array)):
-            raise DataError(f"{name} holds values that are not finite; replace them.")
-        low, high = float(array.min()), float(array.max())
-        if low < 0 or high > 255:
-            raise DataError(
-                f"{name} holds values from {low:g} to {high:g}; they must be from 0 to 1, or 0 to 255."
-            )
-        values = array.astype(np.float32) / (255 if high > 1 else 1)
-    elif array.dtype == bool:
-        values = array.astype(np.float32)
-    else:
-        low, high = int(array.min()), int(array.max())
-        if low < 0 or high > 65535:
-            raise DataError(
-                f"{name} holds whole numbers from {low} to {high}; they must be from 0 to 255, or 0 to 65535."
-            )
-        values = array.astype(np.float32) / (65535 if high > 255 else 255)
+    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+        raise DataError(f"{name} holds values that are not finite; replace them.")
+    low, high = float(array.min()), float(array.max())
+    scales = [scale for scale in _SCALES if scale >= high]
+    if low < 0 or not scales:
+        raise DataError(
+            f"{name} holds values from {low:g} to {high:g}; they must be from 0 to 1, 0 to 255, or 0 to 65535."
+        )
+    values = array.astype(np.float32) / scales[0]
     return _one_channel(values.reshape(*array.shape[:2], colours))
 
 
