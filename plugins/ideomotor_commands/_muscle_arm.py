@@ -11,7 +11,6 @@ from ideomotor_rnn import (
     CircleCommand,
     ReachCommand,
     ScheduledPolicy,
-    check_movement,
     pretrained,
 )
 from ideomotor_studies.kit import reaching
@@ -32,7 +31,6 @@ def play_reach(
     else:
         scheduled, schedule = ScheduledPolicy.steps(policy, ReachCommand(jnp.asarray(targets)), hold)
         movement = reaching.play(scheduled, schedule, plant, hold * len(targets), reaching.FIRST, _key(noise))
-    check_movement(movement)
     fig = new_figure(10, 4.5)
     left, right = fig.subplots(1, 2)
     (reaching.show_tracking if track else reaching.show_reach)(left, arm, movement, targets)
@@ -87,7 +85,6 @@ def play_circle(
             policy, jax.tree.map(lambda x: jnp.asarray(x)[None], circle), 1.0
         )
     movement = reaching.play(scheduled, schedule, plant, duration, center, _key(noise))
-    check_movement(movement)
     fig = new_figure(6, 6)
     axes = fig.subplots()
     reaching.show_circles(axes, plant, movement, centers, radius, duration / 3 if eight else 0.0)

@@ -1,6 +1,5 @@
 """Recurrent networks that move a body in a closed loop, and what they are trained with (Huh & Todorov 2009)."""
 
-from ._checks import check_movement as check_movement
 from ._commands import CircleCommand as CircleCommand
 from ._commands import ReachCommand as ReachCommand
 from ._costate import costate_gradient as costate_gradient
@@ -12,7 +11,6 @@ from ._policy import RateCell as RateCell
 from ._policy import RecurrentPolicy as RecurrentPolicy
 from ._policy import pretrained as pretrained
 from ._schedule import ScheduledPolicy as ScheduledPolicy
-from ._started import Started as Started
 from ._training import CircleTask as CircleTask
 from ._training import ReachTask as ReachTask
 from ._training import Workspace as Workspace

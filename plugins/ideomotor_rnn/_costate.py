@@ -16,6 +16,7 @@ def costate_gradient(
     *,
     plant: AbstractPlant,
     x0: PyTree = None,
+    p0: PyTree = None,
     key: PRNGKeyArray | None = None,
 ) -> tuple[Float[Array, ""], PyTree]:
     """The cost of a movement and its gradient by the policy's arrays, by sweeping costates backwards.
@@ -27,14 +28,18 @@ def costate_gradient(
     is run from the end: Pontryagin's principle in discrete time (Huh & Todorov 2009, section III A), which is the same
     number as `jax.grad` of the cost through `rollout`, with each matrix in sight.
 
+    - `x0`, `p0`: the states of body and network at the start, by default their own.
     - `cost(feedback, excitation, params)`: the cost rate of an instant, 1/s.
     - `key`: draws the noise that `ideomotor.rollout` draws with it.
     """
     x0 = plant.default_state() if x0 is None else x0
     arrays, static = eqx.partition(policy, eqx.is_inexact_array)
     dts = jnp.diff(ts)
-    # As `rollout` splits its key: to see, to act, to move, at each time.
-    keys = None if key is None else jax.random.split(jax.random.fold_in(key, 1), (len(ts), 3))[:-1]
+    # As `rollout` draws its keys: to observe, to act and to move, in each step.
+    keys = None
+    if key is not None:
+        draw = jax.vmap(jax.random.fold_in, (None, 0))
+        keys = draw(jax.random.fold_in(key, 1), jnp.arange(3 * len(dts))).reshape(len(dts), 3)
 
     def advance(weights, q, dt, keys):
         policy = eqx.combine(weights, static)
@@ -45,7 +50,7 @@ def costate_gradient(
         paid = dt * cost(feedback, excitation, params)
         return (y, plant.step(x, excitation, dt, key=move)), paid
 
-    start = (policy.init(params), jax.tree.map(jnp.asarray, x0))
+    start = (policy.init(params) if p0 is None else p0, jax.tree.map(jnp.asarray, x0))
 
     def forward(q, inputs):
         new, paid = advance(arrays, q, *inputs)
@@ -62,6 +67,8 @@ def costate_gradient(
 
     nothing = jax.tree.map(jnp.zeros_like, (end, arrays))
     (first, gradient), _ = jax.lax.scan(backward, nothing, (qs, dts, keys), reverse=True)
-    # What the weights do to the state at the start; nothing, unless a policy's own state depends on them.
+    if p0 is not None:
+        return jnp.sum(paid), gradient
+    # A policy's own state at the start may depend on its weights.
     _, pull = jax.vjp(lambda weights: eqx.combine(weights, static).init(params), arrays)
     return jnp.sum(paid), jax.tree.map(jnp.add, gradient, pull(first[0])[0])

@@ -116,7 +116,7 @@ class ScheduledPolicy(AbstractFeedbackPrimitive[Schedule]):
         return self.primitive.default_feedback()
 
     def init(self, params: Schedule) -> ScheduledState:
-        return ScheduledState(jnp.zeros(()), self.primitive.init(self.command(params, jnp.zeros(()))))
+        return self.state(self.primitive.init(self.command(params, jnp.zeros(()))))
 
     def step(
         self,
@@ -130,6 +130,10 @@ class ScheduledPolicy(AbstractFeedbackPrimitive[Schedule]):
         command = self.command(params, state.time)
         inner, excitation = self.primitive.step(state.state, feedback, command, dt, key=key)
         return ScheduledState(state.time + dt, inner), excitation
+
+    def state(self, inner: PyTree) -> ScheduledState:
+        """The state at the start, with the policy in the state `inner`; for `p0` of `ideomotor.rollout`."""
+        return ScheduledState(jnp.zeros(()), inner)
 
     def command(self, params: Schedule, time: Float[ArrayLike, ""]) -> Any:
         """The command at a time (s after the start)."""

@@ -26,7 +26,6 @@ from ideomotor_rnn import (
     RateCell,
     ReachTask,
     RecurrentPolicy,
-    Started,
 )
 
 pytestmark = [pytest.mark.benchmark_suite, pytest.mark.usefixtures("one_processor")]
@@ -133,7 +132,7 @@ def test_rollout_against_a_bare_scan(units, trials, times, gradient):
     arrays, static = eqx.partition(policy, eqx.is_inexact_array)
 
     def through_rollout(policy, x0, activity, command):
-        movement = rollout(Started(policy, activity), command, ts, plant=plant, x0=x0)
+        movement = rollout(policy, command, ts, plant=plant, x0=x0, p0=activity)
         return command.movement_cost(movement)
 
     def bare(policy, x0, activity, command):

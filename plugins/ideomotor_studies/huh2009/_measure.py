@@ -12,7 +12,6 @@ from ideomotor_rnn import (
     ReachTask,
     RecurrentPolicy,
     ScheduledPolicy,
-    Started,
 )
 
 from ..kit.reaching import BETWEEN, DT, LEAD, tracked_path
@@ -38,8 +37,8 @@ def measure_reach(
 
     def reach(x0, activity, first, second, key):
         both = jax.tree.map(lambda a, b: jnp.stack([a, b]), first, second)
-        scheduled, schedule = ScheduledPolicy.steps(Started(policy, activity), both, HOLD)
-        seen = rollout(scheduled, schedule, ts, plant=plant, x0=x0, key=key).ys
+        scheduled, schedule = ScheduledPolicy.steps(policy, both, HOLD)
+        seen = rollout(scheduled, schedule, ts, plant=plant, x0=x0, p0=scheduled.state(activity), key=key).ys
         return seen["hand"], seen["hand_velocity"]
 
     hand, velocity = _batched(reach, trials, keys[1], noise, count)
@@ -87,7 +86,7 @@ def measure_circles(
     ts = np.arange(round((SETTLE + ROUND) / DT) + 1) * DT
 
     def draw(x0, activity, first, second, key):
-        seen = rollout(Started(policy, activity), second, ts, plant=plant, x0=x0, key=key).ys
+        seen = rollout(policy, second, ts, plant=plant, x0=x0, p0=activity, key=key).ys
         return seen["hand"], seen["hand_velocity"]
 
     hand, velocity = _batched(draw, trials, keys[1], noise, count)

@@ -19,7 +19,6 @@ from ideomotor_rnn import (
     ReachTask,
     RecurrentPolicy,
     ScheduledPolicy,
-    Started,
 )
 from ideomotor_rnn._batch import ManyPolicies, trials_last
 
@@ -36,8 +35,7 @@ def _one_by_one(task, policy, trials):
     def trial(x0, activity, first, second):
         both = jax.tree.map(lambda a, b: jnp.stack([a, b]), first, second)
         scheduled, schedule = ScheduledPolicy.steps(policy, both, task.hold)
-        scheduled = eqx.tree_at(lambda s: s.primitive, scheduled, Started(policy, activity))
-        movement = rollout(scheduled, schedule, ts, plant=task.plant, x0=x0)
+        movement = rollout(scheduled, schedule, ts, plant=task.plant, x0=x0, p0=scheduled.state(activity))
         told = jax.tree.map(
             lambda x: jnp.stack([x[0]] * first_steps + [x[1]] * (len(ts) - first_steps)), both
         )

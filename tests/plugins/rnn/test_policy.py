@@ -16,7 +16,6 @@ from ideomotor_rnn import (
     ReachCommand,
     RecurrentPolicy,
     ScheduledPolicy,
-    Started,
     pretrained,
 )
 
@@ -107,14 +106,16 @@ def test_config_and_checkpoint_round_trip(command, tmp_path):
     assert eqx.tree_equal(ideomotor.load(tmp_path / "policy"), policy)
 
 
-def test_started_starts_there():
-    policy, y = RecurrentPolicy(), jnp.arange(12.0)
-    np.testing.assert_array_equal(Started(policy, y).init(ReachCommand()), y)
-    batch = jax.vmap(
-        lambda y: (
-            ideomotor.rollout(Started(policy, y), ReachCommand(), jnp.arange(5) * 0.01, plant=MuscleArm()).us
+def test_movements_of_a_batch_start_from_activity_of_their_own():
+    policy = RecurrentPolicy()
+
+    def excitations(activity):
+        movement = ideomotor.rollout(
+            policy, ReachCommand(), jnp.arange(5) * 0.01, plant=MuscleArm(), p0=activity
         )
-    )(jax.random.uniform(jax.random.key(0), (3, 12)))
+        return movement.us
+
+    batch = jax.vmap(excitations)(policy.random_activity(jax.random.key(0), 3))
     assert batch.shape == (3, 5, 6) and not np.array_equal(batch[0], batch[1])
 
 

@@ -22,9 +22,7 @@ from ideomotor_rnn import (
     ReachCommand,
     ReachTask,
     RecurrentPolicy,
-    Started,
     Workspace,
-    check_movement,
     costate_gradient,
     cvar,
     minimise_frozen,
@@ -141,17 +139,17 @@ def test_costates_give_the_gradient_of_rollout(noisy, command):
         ts = jnp.arange(21) * 0.01
         key = jax.random.key(4) if noisy else None
 
-        started = Started(policy, jax.random.uniform(jax.random.key(1), (5,)))
+        activity = jax.random.uniform(jax.random.key(1), (5,))
 
         def total(policy):
-            movement = rollout(policy, command, ts, plant=plant, key=key)
+            movement = rollout(policy, command, ts, plant=plant, p0=activity, key=key)
             return command.movement_cost(movement)
 
         def rate(feedback, excitation, command):
             return command.cost(feedback["hand"], feedback["hand_velocity"], excitation)
 
-        value, gradient = costate_gradient(started, command, ts, rate, plant=plant, key=key)
-        wanted_value, wanted = eqx.filter_value_and_grad(total)(started)
+        value, gradient = costate_gradient(policy, command, ts, rate, plant=plant, p0=activity, key=key)
+        wanted_value, wanted = eqx.filter_value_and_grad(total)(policy)
         np.testing.assert_allclose(value, wanted_value, rtol=1e-12)
         for got, want in zip(jax.tree.leaves(gradient), jax.tree.leaves(wanted), strict=True):
             np.testing.assert_allclose(got, want, rtol=1e-8, atol=1e-12)
@@ -300,15 +298,6 @@ def test_circles_out_of_reach_are_refused():
     for radius, speed in ((0.0, 0.3), (0.07, 0.0), (-0.1, 0.3)):
         with pytest.raises(DataError, match="positive radius and a speed that is not zero"):
             circle([0.18, 0.36], radius, speed).check(plant)
-
-
-def test_a_movement_that_ran_away_is_named():
-    movement = rollout(RecurrentPolicy(), ReachCommand(), np.arange(10) * 0.01, plant=MuscleArm())
-    assert check_movement(movement) is movement
-    broken = eqx.tree_at(lambda m: m.xs.velocity, movement, movement.xs.velocity.at[4, 1].set(jnp.nan))
-    broken = eqx.tree_at(lambda m: m.us, broken, broken.us.at[6:, 0].set(jnp.inf))
-    with pytest.raises(DataError, match=r"xs\.velocity is not finite from step 4 \(0\.04 s\)"):
-        check_movement(broken)
 
 
 def test_a_diverging_training_stops_at_the_step_and_keeps_the_checkpoint(tmp_path):
