@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from ideomotor import new_folder, write_trajectory
+from ideomotor.errors import DataError
 from ideomotor_studies.kit import options
 
-_FAR = 1.0  # px of the sheet
+_SHOWN = 12  # drawings in an overview
 _picture = click.option(
     "--input", "source", required=True, metavar="IMAGE", help="A PNG, JPEG or .npy picture of one digit."
 )
@@ -29,27 +30,43 @@ _point = options.numbers(2)
     help="Seconds the drawing takes.",
 )
 def run_digits(source: str, out: Path | None, overwrite: bool, file: Path | None, duration: float) -> None:
-    """Read a movement from a picture of a digit and let the arm draw it.
+    """Read a movement from a picture of a digit and let the arm draw it, or all digits of a page.
 
     Any size, dark on light or light on dark, photographed or scanned. The folder gets a figure, an animation, the
     movement as CSV and NPZ, and the pipeline as YAML.
     """
     from ideomotor import load_pipeline, save_pipeline
+    from ideomotor_encoder_decoder import SeveralPiecesError
 
-    from .digits import PIPELINE, draw_digit, standard_pipeline
+    from .digits import PIPELINE, draw_digit, draw_page, overview, standard_pipeline
 
     out = out or Path(f"{Path(source).stem}-drawn")
     with new_folder(out, overwrite=overwrite) as folder:
         pipeline = standard_pipeline() if file is None else load_pipeline(file)
-        drawing = draw_digit(source, pipeline, duration=duration)
-        _write_drawing(drawing, folder)
+        files, others = "figure.png, movement.gif, trajectory.csv, trajectory.npz", 0
+        try:
+            drawings = [draw_digit(source, pipeline, duration=duration)]
+            _write_drawing(drawings[0], folder)
+        except SeveralPiecesError:
+            files = "overview.png, a folder for each digit"
+            drawings, others = draw_page(source, pipeline, duration=duration)
+            if not drawings:
+                raise DataError(
+                    f"None of the {others} pieces of writing in {source} looks like a digit."
+                ) from None
+            overview(drawings[:_SHOWN]).savefig(folder / "overview.png", dpi=110)
+            for i, drawing in enumerate(drawings, 1):
+                (folder / f"{i:03d}").mkdir()
+                _write_drawing(drawing, folder / f"{i:03d}")
         if file is None:
             (folder / "pipeline.yaml").write_text(PIPELINE.read_text())
         else:
             save_pipeline(pipeline, folder / "pipeline.yaml")
-    click.echo(
-        f"{_drawn(drawing)}\nWritten to {out}/: figure.png, movement.gif, trajectory.csv, trajectory.npz, pipeline.yaml"
-    )
+    for drawing in drawings:
+        click.echo(_drawn(drawing))
+    if others:
+        click.echo(f"{others} other pieces of writing do not look like digits.")
+    click.echo(f"Written to {out}/: {files}, pipeline.yaml")
 
 
 @click.command()
@@ -92,14 +109,19 @@ def _write_drawing(drawing: Any, folder: Path) -> None:
 
 
 def _drawn(drawing: Any) -> str:
+    from .digits import DOUBTFUL
+
     from_hand, from_ink = drawing.misses
     lag = 1000 * float(drawing.plant.pixel) * drawing.lag
     text = (
         f"{drawing.name}: drawn in {drawing.ts[-1]:.1f} s; on average, the hand is {lag:.1f} mm from where it should be, its "
         f"path {from_hand:.2f} px off the ink, and the ink {from_ink:.2f} px off the path."
     )
-    if from_hand > _FAR or from_ink > 2 * _FAR:
-        text += " That is far: is it a digit, and the only one in the picture?"
+    if drawing.misfit > DOUBTFUL:
+        text += (
+            f" It does not look like a digit: the reader's path misses the ink by {drawing.misfit:.1f} px of 40 (digits: "
+            f"below {DOUBTFUL}). Letters, and digits that lie or are mirrored, are not read."
+        )
     return text
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from tqdm import tqdm
 
 import ideomotor
 from ideomotor import Pipeline, Trajectory, load_pipeline, rollout
@@ -25,10 +26,13 @@ from ideomotor.capabilities import SupportsReach, SupportsSheet
 from ideomotor.errors import AssemblyError, DataError
 from ideomotor_arm import draw_arm
 from ideomotor_encoder_decoder import (
+    Refined,
     equal_time_distance,
     ink_distances,
     load_picture,
+    misfit,
     normalise_image,
+    read_digits,
     to_grey,
     warped_distance,
 )
@@ -36,6 +40,7 @@ from ideomotor_studies.kit import figures as style
 
 PIPELINE = Path(__file__).with_name("digits.yaml")
 """What `ideomotor run digits` runs."""
+DOUBTFUL = 0.5  # px of the sheet
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class DigitDrawing:
     - `misses`: how far the hand's path is from the ink, and the ink from it, in pixels of the sheet
       (`ideomotor_encoder_decoder.ink_distances`).
     - `lag`: mean distance between `wanted` and `hand`, in pixels of the sheet.
+    - `misfit`: between the ink and what the reader made of it before refinement, in pixels of the sheet; more than
+      `DOUBTFUL` is hardly a digit (`ideomotor_encoder_decoder.misfit`).
     """
 
     name: str
@@ -68,6 +75,7 @@ class DigitDrawing:
     movement: Trajectory
     misses: tuple[float, float]
     lag: float
+    misfit: float
 
 
 def examples() -> list[Path]:
@@ -95,8 +103,54 @@ def draw_digit(
     - `pipeline`: by default `standard_pipeline()`.
     - `duration`: of the movement, in seconds: the reader's own timing, stretched.
 
-    Raises a `DataError` where no digit can be found in the picture.
+    Raises a `DataError` where no digit can be found in the picture, and where there are several.
     """
+    name, grey = _named(picture, name)
+    return _drawing(name, grey, normalise_image(grey, name=name), pipeline, duration, samples)
+
+
+def draw_page(
+    picture: str | Path | np.ndarray,
+    pipeline: Pipeline | None = None,
+    *,
+    duration: float = 3.0,
+    samples: int = 301,
+    name: str | None = None,
+) -> tuple[list[DigitDrawing], int]:
+    """Draw all digits of a page, in reading order; the arguments are those of `draw_digit`.
+
+    Returns the drawings, and how many other pieces of writing do not look like digits. Raises a `DataError` where there is
+    no writing.
+    """
+    name, grey = _named(picture, name)
+    pieces = read_digits(grey, name=name)
+    pipeline = standard_pipeline() if pipeline is None else pipeline
+    drawings = []
+    for piece in tqdm(pieces, unit="piece", leave=False, delay=2, disable=None):
+        if _misfit(pipeline, piece.image) <= DOUBTFUL:
+            title = f"{name}, {len(drawings) + 1}"
+            drawings.append(_drawing(title, grey, piece, pipeline, duration, samples))
+    return drawings, len(pieces) - len(drawings)
+
+
+def _misfit(pipeline: Pipeline, image: np.ndarray) -> float:
+    """Of the movement as it was read, since a refined one lies on any ink."""
+    reader = pipeline.perception
+    reader = reader.perception if isinstance(reader, Refined) else reader
+    return misfit(np.asarray(_read(pipeline.primitive, reader, jnp.asarray(image))), image)
+
+
+@eqx.filter_jit
+def _read(primitive, reader, image):
+    return rollout(primitive, _stretched(reader(image), 1.0), np.linspace(0, 1, 101)).ys
+
+
+def _named(picture, name):
+    name = name or (Path(picture).name if isinstance(picture, str | Path) else "the array")
+    return name, to_grey(_load(Path(picture)) if isinstance(picture, str | Path) else picture, name)
+
+
+def _drawing(name, grey, normalised, pipeline, duration: float, samples: int) -> DigitDrawing:
     pipeline = standard_pipeline() if pipeline is None else pipeline
     plant: Any = pipeline.plant
     if not (isinstance(pipeline.plant, SupportsReach) and isinstance(pipeline.plant, SupportsSheet)):
@@ -104,9 +158,6 @@ def draw_digit(
             f"Drawing needs a plant with a sheet, such as `plant: {{use: sheet}}`, and this pipeline's plant is "
             f"{type(plant).__name__}."
         )
-    name = name or (Path(picture).name if isinstance(picture, str | Path) else "the array")
-    grey = to_grey(_load(Path(picture)) if isinstance(picture, str | Path) else picture, name)
-    normalised = normalise_image(grey, name=name)
     params = pipeline.params(jnp.asarray(normalised.image))
     # Time in units of the reader's own duration: all of the movement, whatever the duration asked for.
     params = _stretched(params, duration)
@@ -133,6 +184,7 @@ def draw_digit(
         movement=movement,
         misses=(to_ink, to_path),
         lag=float(np.linalg.norm(hand - np.asarray(wanted), axis=-1).mean()),
+        misfit=_misfit(pipeline, normalised.image),
     )
 
 

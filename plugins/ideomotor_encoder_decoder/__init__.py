@@ -7,6 +7,7 @@ from ._encoder_decoder import digit_reader as digit_reader
 from ._encoders import Convolutional as Convolutional
 from ._encoders import FullyConnected as FullyConnected
 from ._encoders import Located as Located
+from ._image import SeveralPiecesError as SeveralPiecesError
 from ._image import normalise_image as normalise_image
 from ._image import read_digits as read_digits
 from ._image import read_image as read_image

@@ -41,6 +41,10 @@ class DigitImage(NamedTuple):
         return self.scale * np.asarray(path) + np.asarray(self.offset)
 
 
+class SeveralPiecesError(DataError):
+    """More than one piece of writing where one digit is read."""
+
+
 def read_image(source: str | Path | np.ndarray) -> DigitImage:
     """Read one handwritten digit from a picture file (PNG, JPEG, …) or an array.
 
@@ -68,7 +72,7 @@ def normalise_image(picture: np.ndarray, *, name: str = "the picture") -> DigitI
         if len(groups) > 1 or (whole and factor > 1):  # a page of small writing may look like one thing
             count = len(_inked_pieces(_resized(grey, _PAGE)[0], name)[3].groups()) if factor > 1 else 0
             if (count := count if count > 1 else len(groups)) > 1:
-                raise DataError(
+                raise SeveralPiecesError(
                     f"{name} shows {count} separate pieces of writing, and one digit is read at a time; crop it to one, or "
                     f"read them all with read_digits."
                 )
@@ -276,7 +280,7 @@ class _Pieces(NamedTuple):
         for k in (i, j):
             rows, columns = self.boxes[k]
             inside = self.labels[rows, columns] == k + 1
-            edge = inside & ~ndimage.binary_erosion(inside)
+            edge = np.logical_and(inside, np.logical_not(ndimage.binary_erosion(inside)))
             points.append(np.argwhere(edge) + (rows.start, columns.start))
         return float(KDTree(points[0]).query(points[1])[0].min()) - 1
 

@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import ideomotor
 from ideomotor.cli import command
 from ideomotor.errors import AssemblyError, DataError
 from ideomotor_commands.digits import draw_digit, examples, standard_pipeline
 from ideomotor_encoder_decoder import load_picture
+from ideomotor_encoder_decoder.digits import varied_digits
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +175,24 @@ def test_measure_refuses_other_data(tmp_path):
     np.savez(tmp_path / "other.npz", pictures=np.zeros(3))
     result = CliRunner().invoke(command, ["measure", "digits", "--data", str(tmp_path / "other.npz")])
     assert result.exit_code == 1 and "images" in result.output and "Traceback" not in result.output
+
+
+def test_all_digits_of_a_page_are_drawn_and_other_writing_is_counted(tmp_path):
+    digits = varied_digits(2, seed=12, clean=True).images
+    page = np.full((200, 500), 235, np.uint8)
+    for i, digit in enumerate(digits):
+        page[40:160, 30 + 150 * i : 150 + 150 * i] -= (0.8 * np.kron(digit, np.ones((3, 3)))).astype(np.uint8)
+    picture = Image.fromarray(page)
+    ImageDraw.Draw(picture).line([(350, 40), (380, 150), (410, 70), (440, 150), (470, 40)], fill=30, width=9)
+    picture.save(tmp_path / "page.png")
+    result = CliRunner().invoke(
+        command, ["run", "digits", "--input", str(tmp_path / "page.png"), "--out", str(tmp_path / "out")]
+    )
+    assert result.exit_code == 0, result.output
+    assert "page.png, 2: drawn" in result.output and "1 other pieces of writing" in result.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "001",
+        "002",
+        "overview.png",
+        "pipeline.yaml",
+    ]

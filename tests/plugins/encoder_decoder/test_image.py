@@ -3,7 +3,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from ideomotor.errors import DataError
-from ideomotor_encoder_decoder import normalise_image, read_image, to_grey
+from ideomotor_encoder_decoder import normalise_image, read_digits, read_image, to_grey
 
 BOX = 28  # px, the longer side of the ink
 
@@ -61,6 +61,8 @@ def test_the_way_back_leads_to_the_same_pixels(plain):
         lambda a: (a / 255).astype(np.float64),
         lambda a: a > 127,
         lambda a: a.astype(np.uint16) * 257,
+        lambda a: a.astype(np.int64),
+        lambda a: a.astype(np.int32) * 16,
         lambda a: np.stack([a] * 3, -1),
         lambda a: np.stack([a] * 3 + [np.full_like(a, 255)], -1),
         lambda a: np.dstack([np.zeros((*a.shape, 3), np.uint8), 255 - a]),
@@ -68,7 +70,7 @@ def test_the_way_back_leads_to_the_same_pixels(plain):
         lambda a: (a.astype(float) * 0.2 + 140).astype(np.uint8),
         lambda a: np.pad(a, ((200, 700), (900, 100)), constant_values=255),
     ],
-    ids="negative float bool 16bit rgb rgba ink-in-alpha white-ink faint far".split(),
+    ids="negative float bool 16bit int64 12bit rgb rgba ink-in-alpha white-ink faint far".split(),
 )
 def test_other_kinds_of_picture_look_the_same(plain, change):
     assert agree(normalise_image(change(two())), plain) > 0.95
@@ -78,6 +80,34 @@ def test_large_and_small_pictures_look_the_same(plain):
     large, small = normalise_image(two(zoom=8)), normalise_image(two()[40:176:4, 50:148:4])
     assert agree(large, plain) > 0.97 and agree(small, plain) > 0.8
     np.testing.assert_allclose(large.scale, 8 * plain.scale, rtol=0.05)
+
+
+def test_small_digits_of_eight_pixels(plain):
+    """As those of scikit-learn: 8 × 8 numbers from 0 to 16, here means over blocks of the picture."""
+    ink = 255 - two()[50:170, 40:160].astype(float)
+    small = np.round(ink.reshape(8, 15, 8, 15).mean((1, 3)) / 255 * 16)
+    assert agree(normalise_image(small), plain) > 0.6
+    assert agree(normalise_image(small.astype(np.int64)), plain) > 0.6
+
+
+def test_all_digits_of_a_page_in_reading_order(plain):
+    page = np.full((700, 900), 255, np.uint8)
+    places = [(40, 30), (330, 60), (620, 20), (90, 400), (500, 420)]
+    for column, row in places:
+        page[row : row + 240, column : column + 200] = two()
+    found = read_digits(page)
+    assert len(found) == 5
+    for digit, place in zip(found, places, strict=True):
+        assert agree(digit, plain) > 0.95
+        middle = np.array(place) + [(LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2]
+        np.testing.assert_allclose(digit.to_original(np.array([19.5, 19.5])), middle, atol=2)
+
+
+def test_photographed_pages_are_counted(shared_data):
+    for name, least in (("graph-paper-ink-only", 12), ("page05", 200)):
+        with pytest.raises(DataError, match=r"shows \d+ separate pieces of writing") as caught:
+            read_image(shared_data / "wild" / "photos" / f"{name}.jpg")
+        assert int(str(caught.value).partition("shows ")[2].split()[0]) >= least
 
 
 def test_lamp_shadow_noise_and_squared_paper(plain):
@@ -128,7 +158,14 @@ def test_a_piece_of_the_digit_stays():
     [
         (np.full((60, 60), 200, np.uint8), "is blank"),
         (np.random.default_rng(0).normal(0.5, 0.05, (120, 120)).clip(0, 1), "No digit was found"),
-        (np.hstack([two(), two()]), "several digits side by side"),
+        (np.hstack([two(), two()]), "shows 2 separate pieces of writing"),
+        (np.vstack([two(), two()]), "shows 2 separate pieces of writing"),
+        (
+            np.hstack([two(zoom=2), np.pad(two(), ((240, 0), (0, 0)), constant_values=255)]),
+            "shows 2 separate",
+        ),
+        (np.vstack([np.hstack([two(), two(), two()])] * 3), "shows 9 separate pieces of writing"),
+        (two(points=[(20, 120), (60, 90), (100, 120), (140, 90), (180, 120)]), "times as wide as high"),
         (np.zeros((5, 40)), "at least 8 × 8"),
         (np.zeros((40, 40, 5)), "must hold numbers as"),
         (np.zeros(40), "must hold numbers as"),

@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 from click.testing import CliRunner
+from PIL import Image, ImageDraw
 
 import ideomotor
 from ideomotor_encoder_decoder import (
@@ -17,6 +18,7 @@ from ideomotor_encoder_decoder import (
     _train_digits,  # its presets are made small
     equal_time_distance,
     ink_distances,
+    misfit,
     normalise_image,
     read_image,
     warped_distance,
@@ -63,6 +65,29 @@ def test_real_handwriting(reader, shared_data):
     ours = [r.to_original(p) for r, p in zip(read, paths, strict=True)]
     warped = [warped_distance(a, b) for a, b in zip(ours, truth, strict=True)]
     assert np.median(warped) < 0.75 and np.mean(warped) < 0.9  # px of the 28-px image
+
+
+def test_letters_do_not_look_like_digits(reader):
+    """Strokes of a W, an M, an A and a K, beside generated digits."""
+    letters = [
+        [(60, 60), (80, 160), (100, 90), (120, 160), (140, 60)],
+        [(55, 160), (70, 60), (100, 130), (130, 60), (145, 160)],
+        [(60, 160), (100, 60), (140, 160), (125, 120), (75, 120)],
+        [(70, 60), (70, 160), (70, 110), (130, 60), (70, 110), (130, 160)],
+    ]
+    images = [normalise_image(_stroke(points)).image for points in letters]
+    ts = jnp.linspace(0, 3, 151)
+    doubts = [misfit(path, image) for path, image in zip(draw(reader, images, ts), images, strict=True)]
+    assert min(doubts) > 0.5
+    digits = varied_digits(100, seed=77, clean=True).images / 255
+    sure = [misfit(path, image) for path, image in zip(draw(reader, digits, ts), digits, strict=True)]
+    assert np.mean(np.array(sure) > 0.5) <= 0.05
+
+
+def _stroke(points):
+    picture = Image.new("L", (200, 220), 255)
+    ImageDraw.Draw(picture).line(points, fill=0, width=9, joint="curve")
+    return np.asarray(picture)
 
 
 def test_the_bundled_pictures_are_drawn_along_their_ink(reader):
