@@ -52,7 +52,7 @@ class TipKinematics:
 
     def tips(self, commands: Float[Array | np.ndarray, " actuators"]) -> Float[Array, "tips 2 3"]:
         """The inner and the outer end of each tip's axis, m."""
-        found = []
+        found, commands = [], jnp.asarray(commands)
         for links, ends in zip(self._chains, self._ends, strict=True):
             rotation, place = jnp.eye(3), jnp.zeros(3)
             for link in links:
