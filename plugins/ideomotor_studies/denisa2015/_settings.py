@@ -71,7 +71,7 @@ def table(results: dict[str, Any], preset: str, seed: int) -> tuple[Comparison, 
     for space in ("cartesian", "joint"):
         seeds = [value for key, value in results.items() if key.startswith(f"search-{space}-")]
         for what in ("levels", "nodes"):
-            values = " ".join(f"{s[what]}" for s in seeds)
+            values = " ".join(f"{s[what]:,}" for s in seeds)
             rows.add(f"{space}: {what}, each set of demonstrations", values, PAPER[space][what])
         for kind in ("flat", "hierarchical"):
             found = f"{min(s[kind]['found'] for s in seeds)} of 180"

@@ -100,7 +100,7 @@ def test_the_tiny_study_writes_all(study):
     out, text = study
     assert {f"figure{i}.png" for i in (3, 6, 8, 10, 11, 14)} == {p.name for p in (out / "figures").iterdir()}
     table = (out / "table.md").read_text(encoding="utf-8")
-    assert "| 4133 |" in table and "Protocol." in table and table in text
+    assert "| 4,133 |" in table and "Protocol." in table and table in text
     results = json.loads((out / "results.json").read_text())["stages"]
     for space in ("cartesian", "joint"):
         for kind in ("flat", "hierarchical"):

@@ -122,7 +122,7 @@ def test_a_grasp_model_comes_back_and_answers_in_the_world(folder, sets, tmp_pat
     )
     middle = to_world(grasps.frames[0], {name: np.asarray(array) for name, array in mean.items()})
     assert np.abs(found["contacts"].mean((0, 1)) - middle["contacts"].mean(0)).max() < 0.1
-    with pytest.raises(CheckpointError, match="no trained grasp model in .*reproduce veres2017"):
+    with pytest.raises(CheckpointError, match="holds no trained grasp model; .*reproduce veres2017"):
         load_grasp_model(tmp_path)
 
 
