@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from .errors import AssemblyError
-from .kinds import kind_of
+from .kinds import find, kind_of
 
 _T = TypeVar("_T")
 
@@ -302,32 +302,12 @@ def require(component: Any, capability: type[_T]) -> _T:
     return component
 
 
-_OF_KIND: dict[str, tuple[Any, ...]] = {
-    "plant": (
-        SupportsReach,
-        SupportsLinks,
-        SupportsMuscles,
-        SupportsGeometry,
-        SupportsPicture,
-        SupportsAnimation,
-        SupportsSheet,
-        SupportsSpace,
-        SupportsField,
-        SupportsForce,
-        SupportsTorque,
-        SupportsStop,
-    ),
-    "primitive": (SupportsVelocity, SupportsDuration, SupportsPhase),
-    "perception": (SupportsLatent, SupportsOutput),
-    "planner": (SupportsGraph,),
-}
-"""The capabilities that mean something for each kind of component."""
-
-
 def capabilities(component: Any) -> list[str]:
     """The names of the capabilities that a component has, of those of its kind."""
     kind = kind_of(component)
-    known = _OF_KIND.get(kind.name, ()) if kind is not None else ()
+    known = [
+        find(name if ":" in name else f"{__name__}:{name}") for name in (kind.capabilities if kind else ())
+    ]
     return [capability.__name__ for capability in known if isinstance(component, capability)]
 
 

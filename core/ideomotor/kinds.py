@@ -35,6 +35,8 @@ class Kind:
     - `slot`: whether a pipeline has a place for one.
     - `adapters`: for plain objects, tried in this order.
     - `flows`: a function from a component to a dictionary of what it takes and gives, for `ideomotor describe`.
+    - `capabilities`: what one may be able to do beyond its interface, as names of `ideomotor.capabilities` or
+      `"module:attribute"`.
     - `laws`: the conformance check, called with a component, `precision` and `differentiable`.
     - `example`: what the example of `ideomotor new-plugin` does; empty without templates `KIND.py` and `test_KIND.py`.
     """
@@ -46,6 +48,7 @@ class Kind:
     slot: bool = False
     adapters: tuple[Adapter, ...] = ()
     flows: str = ""
+    capabilities: tuple[str, ...] = ()
     laws: str = ""
     example: str = ""
 
@@ -61,6 +64,7 @@ KINDS: dict[str, Kind] = {
             slot=True,
             adapters=(Adapter("ideomotor._host:HostPerception", ("default_observation", "__call__")),),
             flows="ideomotor._flows:perception",
+            capabilities=("SupportsLatent", "SupportsOutput"),
             laws="ideomotor.testing:check_perception",
             example="where the light is in an image",
         ),
@@ -72,6 +76,7 @@ KINDS: dict[str, Kind] = {
             slot=True,
             adapters=(Adapter("ideomotor._host:HostPlanner", ("default_query", "__call__")),),
             flows="ideomotor._flows:planner",
+            capabilities=("SupportsGraph",),
             laws="ideomotor.testing:check_planner",
             example="a straight way with minimum jerk",
         ),
@@ -94,6 +99,7 @@ KINDS: dict[str, Kind] = {
                 ),
             ),
             flows="ideomotor._flows:primitive",
+            capabilities=("SupportsVelocity", "SupportsDuration", "SupportsPhase"),
             laws="ideomotor.testing:check_primitive",
             example="a straight reach with minimum jerk",
         ),
@@ -107,6 +113,20 @@ KINDS: dict[str, Kind] = {
                 Adapter("ideomotor._host:HostPlant", ("default_state", "default_command", "step", "observe")),
             ),
             flows="ideomotor._flows:plant",
+            capabilities=(
+                "SupportsReach",
+                "SupportsLinks",
+                "SupportsMuscles",
+                "SupportsGeometry",
+                "SupportsPicture",
+                "SupportsAnimation",
+                "SupportsSheet",
+                "SupportsSpace",
+                "SupportsField",
+                "SupportsForce",
+                "SupportsTorque",
+                "SupportsStop",
+            ),
             laws="ideomotor.testing:check_plant",
             example="a body pushed over a table",
         ),
