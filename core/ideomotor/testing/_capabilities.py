@@ -9,8 +9,7 @@ import numpy as np
 
 from .. import capabilities as c
 from .._structure import shapes_of
-from ._compare import is_float, not_finite, other_structure, other_values
-from ._errors import fail, one_line
+from ._compare import fail, is_float, not_finite, one_line, other_structure, other_values
 
 
 def check_capabilities(title: str, component: Any, tolerance: float) -> None:

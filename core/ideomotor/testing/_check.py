@@ -20,8 +20,7 @@ from ..kinds import KINDS, find, kind_of
 from ..registry import registry
 from ..spec import Component
 from ._capabilities import check_capabilities
-from ._compare import cast, not_finite, other_structure, other_values
-from ._errors import fail, one_line
+from ._compare import cast, fail, not_finite, one_line, other_structure, other_values
 from ._laws import Case, check_laws, defaults_accepted, pure
 
 _DT = 0.02  # s

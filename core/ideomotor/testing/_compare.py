@@ -1,6 +1,6 @@
-"""Trees of numbers compared and changed."""
+"""Trees of numbers compared and changed, and the sentence that says which check failed."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import equinox as eqx
 import jax
@@ -10,6 +10,7 @@ from jaxtyping import PyTree
 
 from .._quantity import leaf_quantities
 from .._structure import describe
+from ..errors import IdeomotorError
 
 
 def is_float(leaf: Any) -> bool:
@@ -125,3 +126,19 @@ def _dtype(leaf: Any):
 def _show(tree: PyTree) -> str:
     arrays, rest = eqx.partition(tree, lambda leaf: eqx.is_array_like(leaf) or isinstance(leaf, np.ndarray))
     return describe(arrays) if not jax.tree.leaves(rest) else repr(tree)
+
+
+class ConformanceError(IdeomotorError, AssertionError):
+    """A component breaks a rule that all components keep."""
+
+
+def fail(title: str, law: str, what: str, fix: str, cause: BaseException | None = None) -> NoReturn:
+    """Raise the one sentence: which component, which check, what was seen, what to do."""
+    what = " ".join(what.split())
+    raise ConformanceError(f"{title} fails the check {law!r}: {what}; {fix}.") from cause
+
+
+def one_line(error: BaseException) -> str:
+    """An exception in at most two hundred characters."""
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return text if len(text) <= 200 else text[:199] + "…"

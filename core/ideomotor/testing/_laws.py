@@ -11,8 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from ._compare import copied, is_float, not_finite, on_host, other_structure, other_values, shift
-from ._errors import fail, one_line
+from ._compare import (
+    copied,
+    fail,
+    is_float,
+    not_finite,
+    on_host,
+    one_line,
+    other_structure,
+    other_values,
+    shift,
+)
 
 
 @dataclasses.dataclass(frozen=True)
