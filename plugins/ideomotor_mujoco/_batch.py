@@ -99,6 +99,7 @@ def _in_threads(plant, commands, ts, starts, threads):
 
 def _in_mujoco(plant, commands, ts, starts, threads):
     """One call of `mujoco.batch` for each interval, all movements together."""
+    # Not a rollout: MuJoCo steps all movements in C without Python between them; the bits are those of a rollout.
     model = plant.robot.model
     xs = np.empty((len(starts), len(ts), starts.shape[1]))
     xs[:, 0] = starts

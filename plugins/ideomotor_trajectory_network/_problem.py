@@ -99,6 +99,7 @@ class ReachProblem(eqx.Module):
             new = self.advance(x, us[0], us[1], dt, unravel)
             return new, new
 
+        # Not a rollout: that holds commands over a step, and straight lines join these.
         _, xs = jax.lax.scan(body, x0, (commands[:-1], commands[1:]))
         return jax.vmap(lambda x: self.hand_state(unravel(x)))(jnp.concatenate([x0[None], xs]))
 
