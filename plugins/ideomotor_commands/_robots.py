@@ -14,7 +14,9 @@ from ideomotor_mujoco.grasping import GraspObject, PickingTask, Settings
 from ideomotor_studies.kit import options
 from ideomotor_studies.veres2017 import collect_all
 
-from . import grasping, writing
+from ._grasping import BY, hand_named
+from ._tasks import pick_up
+from ._writing import Row, measure, write_picture
 
 
 @click.command()
@@ -61,12 +63,12 @@ def run_write_digit(
 
 
 def _write_digit(source: str, robot: Any, duration: float, gif: bool, folder: Path) -> str:
-    digit = writing.write_digit(source, robot, duration=duration)
+    digit = write_picture(source, robot, None, duration=duration)
     write_trajectory(digit.writing.movement, folder)
-    writing.figure(digit).savefig(folder / "figure.png", dpi=110)
+    digit.figure().savefig(folder / "figure.png", dpi=110)
     Image.fromarray(np.round(255 * (1 - digit.ink)).astype(np.uint8)).save(folder / "written.png")
     if gif:
-        writing.animation(digit, folder / "writing.gif")
+        digit.animate(folder / "writing.gif")
     wrote = digit.writing
     return (
         f"{digit.name}: {digit.ink_to_path:.3f} px between ink and commanded path on average (40 px, 12 cm wide); force "
@@ -87,9 +89,7 @@ def measure_writing(count: int, seed: int, true_paths: bool) -> None:
     Distances are means in pixels of the 40 x 40 images. `robot` is the error of the arm alone, `reader` that of the
     network alone, `ink` what is left between paper and digit.
     """
-    rows = list(
-        options.bar(writing.measure(count, seed=seed, reader="none" if true_paths else None), total=count)
-    )
+    rows = list(options.bar(measure(count, seed=seed, reader="none" if true_paths else None), total=count))
     click.echo(
         f"{'digit':>6s}{'robot':>9s}{'reader':>9s}{'ink':>9s}{'missed':>9s}{'force':>9s}{'lift-offs':>11s}"
     )
@@ -104,7 +104,7 @@ def measure_writing(count: int, seed: int, true_paths: bool) -> None:
     )
 
 
-def _print(name: str, rows: list[writing.Row]) -> None:
+def _print(name: str, rows: list[Row]) -> None:
     robot, reader, ink, missed, force = np.mean([row[1:6] for row in rows], axis=0)
     lifted = sum(row.lift_offs for row in rows)
     click.echo(f"{name:>6s}{robot:9.3f}{reader:9.3f}{ink:9.3f}{missed:9.3f}{100 * force:7.1f} %{lifted:11d}")
@@ -145,7 +145,7 @@ def _print(name: str, rows: list[writing.Row]) -> None:
 )
 @click.option(
     "--by",
-    type=click.Choice(["network", "outline", "trial"]),
+    type=click.Choice(BY),
     help="Where the grasp comes from: the trained network, the outline in the picture, or trials in the simulator.  "
     "[default: network where there is one for this hand, else trial]",
 )
@@ -177,15 +177,13 @@ def run_grasp(
     """
     out = out or Path(f"{Path(name).stem.replace(' ', '-')}-grasped")
     with new_folder(out, overwrite=overwrite) as folder:
-        settings, gripper = Settings(held_while_closing=not free), grasping.hand_named(hand)
+        settings, gripper = Settings(held_while_closing=not free), hand_named(hand)
         thing = GraspObject(name, instance, mass=mass, friction=settings.friction, scale=scale)
         task = PickingTask(thing.settled(seed=seed, settings=settings), gripper, settings)
         task.scene.check_graspable()
-        found = grasping.pick_up_by(
-            task, by, samples=samples, seed=seed, say=click.echo, progress=options.bar
-        )
+        found = pick_up(task, by, samples=samples, seed=seed, say=click.echo, progress=options.bar)
         try:
-            files = grasping.write(found, folder, gif=gif)
+            files = found.write(folder, gif=gif)
         except OSError as error:
             raise DataError(
                 f"{out} cannot be written ({error.strerror or error}); nothing is left there: make room, or choose another folder."

@@ -1,4 +1,4 @@
-"""`ideomotor demo`, `run digits | reach | circle | optimal-reach`, `measure digits`; light to import."""
+"""`ideomotor demo`, `run digits | reach | circle | optimal-reach`, `measure digits | movement-database`; light to import."""
 
 import time
 from collections.abc import Callable
@@ -38,14 +38,14 @@ def run_digits(source: str, out: Path | None, overwrite: bool, file: Path | None
     from ideomotor import load_pipeline, save_pipeline
     from ideomotor_encoder_decoder import SeveralPiecesError
 
-    from .digits import PIPELINE, draw_digit, draw_page, overview, standard_pipeline
+    from ._digits import PIPELINE, draw, draw_page, overview, standard_pipeline
 
     out = out or Path(f"{Path(source).stem}-drawn")
     with new_folder(out, overwrite=overwrite) as folder:
         pipeline = standard_pipeline() if file is None else load_pipeline(file)
         files, others = "figure.png, movement.gif, trajectory.csv, trajectory.npz", 0
         try:
-            drawings = [draw_digit(source, pipeline, duration=duration)]
+            drawings = [draw(source, pipeline, duration=duration)]
             _write_drawing(drawings[0], folder)
         except SeveralPiecesError:
             files = "overview.png, a folder for each digit"
@@ -74,10 +74,12 @@ def run_digits(source: str, out: Path | None, overwrite: bool, file: Path | None
 @click.option("--overwrite/--keep", default=True, help="Whether to replace what an earlier demo wrote.")
 def demo(out: Path, overwrite: bool) -> None:
     """Draw the bundled pictures of digits with the arm, and say what was done."""
-    from .digits import PIPELINE, draw_digit, examples, overview, standard_pipeline
+    from ideomotor_encoder_decoder import example_pictures
+
+    from ._digits import PIPELINE, draw, overview, standard_pipeline
 
     started = time.perf_counter()
-    pictures = examples()
+    pictures = example_pictures()
     click.echo(
         f"{len(pictures)} pictures of digits go through one chain: a network reads the parameters of a dynamic\n"
         "movement primitive from each, and a torque-driven two-link arm draws the movement on a sheet of paper.\n"
@@ -86,7 +88,7 @@ def demo(out: Path, overwrite: bool) -> None:
     with new_folder(out, overwrite=overwrite) as folder:
         pipeline = standard_pipeline()
         for path in options.bar(pictures, unit="picture"):
-            drawings.append(draw_digit(path, pipeline))
+            drawings.append(draw(path, pipeline))
             (folder / path.stem).mkdir()
             _write_drawing(drawings[-1], folder / path.stem)
         overview(drawings).savefig(folder / "overview.png", dpi=110)
@@ -101,15 +103,13 @@ def demo(out: Path, overwrite: bool) -> None:
 
 
 def _write_drawing(drawing: Any, folder: Path) -> None:
-    from .digits import animation, figure
-
-    figure(drawing).savefig(folder / "figure.png", dpi=110)
-    animation(drawing, folder / "movement.gif")
+    drawing.figure().savefig(folder / "figure.png", dpi=110)
+    drawing.animate(folder / "movement.gif")
     write_trajectory(drawing.movement, folder)
 
 
 def _drawn(drawing: Any) -> str:
-    from .digits import DOUBTFUL
+    from ._digits import DOUBTFUL
 
     from_hand, from_ink = drawing.misses
     lag = 1000 * float(drawing.plant.pixel) * drawing.lag
@@ -241,7 +241,7 @@ def measure_digits(data: Path, count: int, seed: int) -> None:
 
     from ideomotor_encoder_decoder.digits import load_pairs
 
-    from .digits import measure
+    from ._digits import measure
 
     pairs = load_pairs(data)
     chosen = np.random.default_rng(seed).permutation(len(pairs.images))[:count]
@@ -249,3 +249,36 @@ def measure_digits(data: Path, count: int, seed: int) -> None:
     click.echo(f"{'':10s}{'equal times':>14s}{'time warped':>14s}{'ink to path':>14s}{'path to ink':>14s}")
     for name, means in measure(pairs.images[chosen], pairs.paths[chosen].astype(float), options.bar).items():
         click.echo(f"{name:10s}" + "".join(f"{mean:14.3f}" for mean in means))
+
+
+@click.command("movement-database")
+@options.path(
+    "--data", required=True, help="Demonstrations as NPZ (data or ys, with offsets), CSV or a recording."
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    default=95.2,
+    show_default=True,
+    help="Samples per second, if the file has no times.",
+)
+@click.option(
+    "--columns", default="0,1,2", show_default=True, metavar="A,B,…", help="Columns of the position (m)."
+)
+@click.option("--count", type=click.IntRange(min=1), help="How many to leave out.  [default: each once]")
+def measure_movements(data: Path, rate: float, columns: str, count: int | None) -> None:
+    """Leave each recorded demonstration out, find its movement among the others, and compare the two."""
+    from ideomotor_studies.kit import recorded
+
+    made = recorded.read(data, rate, tuple(word.strip() for word in columns.split(",")))
+    found = recorded.leave_one_out(
+        made, count=None if count is None else min(count, len(made)), progress=options.bar
+    )
+    click.echo(f"{found['left_out']} of {len(made)} demonstrations left out, one at a time (median, worst):")
+    rows = [(name, what, "m") for name, what in recorded.SHOWN]
+    for name, what, unit in [*rows[:4], ("peak", "peak speed over the demonstrated", "times"), *rows[4:]]:
+        click.echo(f"  {what}: {found[f'{name}_median']:.4f}, {found[f'{name}_worst']:.4f} {unit}")
+    click.echo(
+        f"  nearer than the straight line {found['better_than_straight_line']} times, than the nearest other "
+        f"{found['better_than_nearest']} times"
+    )

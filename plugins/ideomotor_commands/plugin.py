@@ -15,7 +15,7 @@ _COMMANDS = (
     ("grasp collect", "_robots:collect", "grasps that held, with pictures, from simulation", "mujoco"),
     ("measure digits", "_run:measure_digits", "how well the digit reader reads images with known paths", ""),
     ("measure writing", "_robots:measure_writing", "how well the KUKA arm writes digits with known paths", "mujoco"),
-    ("measure movement-database", "_measure:measure_movements",
+    ("measure movement-database", "_run:measure_movements",
      "leave recorded demonstrations out, and find them among the others", "database"),
 )  # fmt: skip
 

@@ -20,6 +20,7 @@ from ._losses import trajectory_loss as trajectory_loss
 from ._losses import warped_distance as warped_distance
 from ._mixture import Mixture as Mixture
 from ._mixture import mixture_loss as mixture_loss
+from ._picture import example_pictures as example_pictures
 from ._picture import load_picture as load_picture
 from ._picture import to_grey as to_grey
 from ._refined import Refined as Refined

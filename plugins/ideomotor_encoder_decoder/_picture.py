@@ -13,6 +13,12 @@ _SCALES = (1, 16, 255, 1023, 4095, 65535)
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # none of them runs a program
 
 
+def example_pictures() -> list[Path]:
+    """The photographed and drawn pictures of digits that come with the digit reader, as files."""
+    folder = Path(__file__).with_name("examples")
+    return sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
+
+
 def load_picture(path: Path) -> np.ndarray:
     """The pixels of a file, turned upright; raises a `DataError` that says what is wrong with it."""
     if not path.exists():

@@ -13,8 +13,9 @@ from PIL import Image, ImageDraw
 import ideomotor
 from ideomotor.cli import command
 from ideomotor.errors import AssemblyError, DataError
-from ideomotor_commands.digits import draw_digit, examples, standard_pipeline
-from ideomotor_encoder_decoder import load_picture
+from ideomotor_commands import draw_digit
+from ideomotor_commands._digits import standard_pipeline  # what `ideomotor run digits` runs
+from ideomotor_encoder_decoder import example_pictures, load_picture
 from ideomotor_encoder_decoder.digits import varied_digits
 
 
@@ -23,7 +24,7 @@ def pipeline():
     return standard_pipeline()
 
 
-@pytest.mark.parametrize("path", examples(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", example_pictures(), ids=lambda path: path.stem)
 def test_bundled_pictures_are_drawn_on_their_ink(path, pipeline):
     drawing = draw_digit(path, pipeline)
     from_hand, from_ink = drawing.misses
@@ -37,13 +38,13 @@ def test_bundled_pictures_are_drawn_on_their_ink(path, pipeline):
 
 
 def test_light_on_dark_gives_the_same_movement(pipeline):
-    picture = load_picture(examples()[1])
+    picture = load_picture(example_pictures()[1])
     plain, inverted = draw_digit(picture, pipeline), draw_digit(255 - picture, pipeline)
     assert np.abs(plain.wanted - inverted.wanted).mean() < 1.0
 
 
 def test_the_movement_takes_as_long_as_asked(pipeline):
-    path = examples()[0]
+    path = example_pictures()[0]
     quick, slow = draw_digit(path, pipeline, duration=2.0), draw_digit(path, pipeline, duration=4.0)
     assert quick.ts[-1] == 2.0 and slow.ts[-1] == 4.0
     np.testing.assert_allclose(quick.wanted, slow.wanted, atol=1e-3)
@@ -51,7 +52,7 @@ def test_the_movement_takes_as_long_as_asked(pipeline):
 
 def test_path_in_the_picture_is_the_path_on_the_sheet(pipeline):
     """An affine map without rotation leads from one to the other."""
-    drawing = draw_digit(examples()[2], pipeline)
+    drawing = draw_digit(example_pictures()[2], pipeline)
     design = np.c_[drawing.wanted, np.ones(len(drawing.ts))]
     solution, *_ = np.linalg.lstsq(design, drawing.path, rcond=None)
     np.testing.assert_allclose(design @ solution, drawing.path, atol=1e-2)
@@ -61,7 +62,7 @@ def test_path_in_the_picture_is_the_path_on_the_sheet(pipeline):
 
 def test_run_writes_what_it_says(tmp_path):
     out = tmp_path / "drawn"
-    args = ["run", "digits", "--input", str(examples()[0]), "--out", str(out)]
+    args = ["run", "digits", "--input", str(example_pictures()[0]), "--out", str(out)]
     result = CliRunner().invoke(command, args)
     assert result.exit_code == 0, result.output
     names = {path.name for path in out.iterdir()}
@@ -87,7 +88,7 @@ def test_a_bad_picture_is_one_sentence_and_leaves_nothing(bad, tmp_path):
     if bad == "empty":
         source.touch()
     elif bad == "truncated":
-        data = examples()[0].read_bytes()
+        data = example_pictures()[0].read_bytes()
         source.write_bytes(data[: len(data) // 2])
     elif bad == "blank":
         Image.new("L", (200, 200), 255).save(source)
@@ -101,7 +102,7 @@ def test_a_bad_picture_is_one_sentence_and_leaves_nothing(bad, tmp_path):
 
 
 def test_a_saved_array_is_a_picture(pipeline, tmp_path):
-    picture = load_picture(examples()[1])
+    picture = load_picture(example_pictures()[1])
     np.save(tmp_path / "two.npy", picture)
     np.testing.assert_array_equal(
         draw_digit(tmp_path / "two.npy", pipeline).wanted, draw_digit(picture, pipeline).wanted
@@ -119,7 +120,7 @@ def test_an_array_without_a_digit_is_refused(pipeline):
 def test_a_pipeline_without_an_arm_says_what_is_missing():
     bare = ideomotor.Pipeline(ideomotor.make("digit-reader"), ideomotor.make("dmp"))
     with pytest.raises(AssemblyError, match="plant"):
-        draw_digit(examples()[0], bare)
+        draw_digit(example_pictures()[0], bare)
 
 
 def test_gradient_from_the_movement_of_the_arm_back_to_the_pixels():

@@ -14,16 +14,9 @@ from ideomotor.errors import DataError
 
 pytest.importorskip("mujoco")
 
-from ideomotor_commands.grasping import (
-    assemble,
-    hand_named,
-    pick_up,
-    pick_up_by,
-    pick_up_by_trial,
-    report,
-    strip,
-    write_pipeline,
-)  # noqa: E402
+from ideomotor_commands import pick_up  # noqa: E402
+from ideomotor_commands._grasp_report import report, strip, write_pipeline  # noqa: E402 (what `run grasp` writes)
+from ideomotor_commands._grasping import PickedUp, assemble, by_trial, hand_named  # noqa: E402
 from ideomotor_mujoco.grasping import GraspObject, PickingTask, parallel_jaw  # noqa: E402
 
 
@@ -95,7 +88,7 @@ def test_a_trained_network_and_a_mesh_are_written_beside_the_pipeline(tmp_path, 
 
 def test_a_grasp_by_trial_is_held_by_the_whole_movement():
     task = PickingTask(GraspObject("jar", 1).settled())
-    found = pick_up_by_trial(task, seed=1)
+    found = pick_up(task, "trial", seed=1)
     assert found.outcome.reason == "held" and found.outcome.lifted > 0.28
     assert "held" in found.notes[0] and "trial in the simulator" in report(found)
     assert len(strip(found).subfigs) == 2
@@ -104,11 +97,11 @@ def test_a_grasp_by_trial_is_held_by_the_whole_movement():
 def test_without_a_network_it_says_so_and_tries():
     said = []
     task = PickingTask(GraspObject("tin can").settled(), parallel_jaw())
-    found = pick_up_by(task, seed=1, say=said.append)
+    found = pick_up(task, seed=1, say=said.append)
     assert found.outcome.reason == "held" and found.how == "trial in the simulator"
     assert "predicts 3 finger tips, and this hand has 2. So grasps are tried" in said[0]
     with pytest.raises(DataError, match="this hand has 2"):
-        pick_up_by(task, "network")
+        pick_up(task, "network")
 
 
 @pytest.mark.parametrize("colours", [False, True])
@@ -125,12 +118,12 @@ def test_the_pipeline_shows_a_trained_network_what_it_was_trained_on(colours):
 def test_what_cannot_be_held_is_refused():
     task = PickingTask(GraspObject("mug", mass=200.0).settled())
     with pytest.raises(DataError, match=r"None of 12 grasps of mug held \(.*start collision"):
-        pick_up_by_trial(task, trials=12)
+        by_trial(task, trials=12)
     under_the_table = PickingTask(GraspObject("mug", pose=(0, 0, -1.0, 1, 0, 0, 0)))
     with pytest.raises(
         DataError, match=r"mug: no grasp could be reached in 2 views of 1 samples each \(View 2: None"
     ):
-        pick_up(under_the_table, samples=1, views=2)
+        pick_up(under_the_table, "outline", samples=1, views=2)
 
 
 def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path):
@@ -171,13 +164,13 @@ def test_a_hand_of_ones_own_is_a_model_and_names(tmp_path):
 
 def test_a_disk_that_fills_leaves_nothing_half_written(tmp_path, monkeypatch):
     out = tmp_path / "out"
-    monkeypatch.setattr("ideomotor_commands.grasping.pick_up_by", lambda *_, **__: None)
+    monkeypatch.setattr("ideomotor_commands._grasping.pick_up_by", lambda *_, **__: PickedUp(*[None] * 8))
 
     def full(found, folder, *, gif):
         (folder / "trajectory.csv").write_text("half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("ideomotor_commands.grasping.write", full)
+    monkeypatch.setattr("ideomotor_commands._grasp_report.write", full)
     said, code = run("--object", "mug", "--out", out)
     assert code != 0 and "cannot be written (No space left on device); nothing is left there" in said
     assert not list(tmp_path.iterdir())

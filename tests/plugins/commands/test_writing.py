@@ -10,12 +10,13 @@ from PIL import Image
 import ideomotor
 from ideomotor.cli import command
 from ideomotor.errors import DataError
-from ideomotor_commands.digits import examples
+from ideomotor_commands import write_digit, write_path
+from ideomotor_encoder_decoder import example_pictures
 from ideomotor_encoder_decoder.digits import synthetic_digits
 
 pytest.importorskip("mujoco")
 
-from ideomotor_commands.writing import distance_to_path, measure, script, write, write_digit
+from ideomotor_commands._writing import distance_to_path, measure, script  # what `measure writing` uses
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def robot():
 
 @pytest.fixture(scope="module")
 def digit(robot):
-    return write_digit(examples()[0], robot)
+    return write_digit(example_pictures()[0], robot)
 
 
 def test_distance_to_a_path_of_two_lines():
@@ -51,7 +52,7 @@ def test_script_lifts_the_pen_between_strokes():
 def test_two_strokes_leave_a_gap(robot):
     path = np.stack([np.linspace(10, 30, 101), np.full(101, 20.0)], -1)
     pen = np.abs(np.arange(101) - 50) > 10
-    writing = write(robot, path, np.linspace(0, 2, 101), pen=pen)
+    writing = write_path(robot, path, np.linspace(0, 2, 101), pen=pen)
     columns = writing.pen[writing.down, 0]
     assert not np.any((columns > 18.3) & (columns < 21.7))
     assert columns.min() < 10.2 and columns.max() > 29.8
@@ -92,9 +93,9 @@ def test_true_paths_leave_the_robots_error_alone(robot):
 def test_bad_input(robot):
     path = np.full((5, 2), 20.0)
     with pytest.raises(DataError, match="equally spaced"):
-        write(robot, path, np.array([0.0, 0.1, 0.2, 0.5, 0.6]))
+        write_path(robot, path, np.array([0.0, 0.1, 0.2, 0.5, 0.6]))
     with pytest.raises(DataError, match="strokes=True"):
-        write(ideomotor.make("writing-robot"), path, np.linspace(0, 1, 5))
+        write_path(ideomotor.make("writing-robot"), path, np.linspace(0, 1, 5))
     with pytest.raises(DataError, match="blank"):
         write_digit(np.ones((40, 40)), robot)
 
@@ -103,7 +104,7 @@ def test_the_command(tmp_path, monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "off")
     out = tmp_path / "out"
     result = CliRunner().invoke(
-        command, ["run", "write-digit", "--input", str(examples()[2]), "--out", str(out)]
+        command, ["run", "write-digit", "--input", str(example_pictures()[2]), "--out", str(out)]
     )
     assert result.exit_code == 0, result.output
     names = {path.name for path in out.iterdir()}

@@ -1,13 +1,7 @@
-"""A picture of a digit becomes a movement that an arm executes: the framework's main job on real input.
-
-drawing = draw_digit("photo.jpg")
-figure(drawing).savefig("figure.png")
-animation(drawing, Path("movement.gif"))
-"""
+"""A picture of a digit becomes a movement that an arm executes: the framework's main job on real input."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +71,31 @@ class DigitDrawing:
     lag: float
     misfit: float
 
+    def figure(self) -> Figure:
+        """The picture with the path over it, the arm in several poses, and the movement over time."""
+        fig = style.new_figure(13, 4.4)
+        left, middle, right = fig.subplots(1, 3, width_ratios=(1, 1.25, 1.1))
+        _show_path(left, self)
+        left.set_title("picture, and the movement read from it")
+        _show_arm(middle, self, poses=4)
+        middle.set_title("the arm that draws it")
+        _show_time(right, self)
+        return fig
 
-def examples() -> list[Path]:
-    """The pictures that come with the digit reader."""
-    folder = Path(str(files("ideomotor_encoder_decoder"))) / "examples"
-    return sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
+    def animate(self, path: Path | str, *, frames: int = 40) -> None:
+        """Write a GIF of the arm drawing the digit, in real time."""
+        fig = style.new_figure(4.8, 4.8, dpi=80)
+        axes = fig.subplots()
+        _sheet(axes, self)
+        _frame_arm(axes, self)
+        (ink,) = axes.plot([], [], color=style.RED, linewidth=3, zorder=5)
+
+        def draw(step: int) -> list:
+            ink.set_data(*self.hand[: step + 1].T)
+            return draw_arm(axes, self.plant, self.angles[step], color="0.35", linewidth=8)
+
+        steps = np.linspace(0, len(self.ts) - 1, frames).astype(int).tolist()
+        style.write_gif(Path(path), fig, steps, draw, float(self.ts[-1] - self.ts[0]), pause=1.2)
 
 
 def standard_pipeline() -> Pipeline:
@@ -89,22 +103,15 @@ def standard_pipeline() -> Pipeline:
     return load_pipeline(PIPELINE)
 
 
-def draw_digit(
-    picture: str | Path | np.ndarray,
+def draw(
+    picture: Any,
     pipeline: Pipeline | None = None,
     *,
     duration: float = 3.0,
     samples: int = 301,
     name: str | None = None,
 ) -> DigitDrawing:
-    """Read a movement from a picture of a digit and let the arm draw it.
-
-    - `picture`: a PNG, JPEG or `.npy` file, or an array; any size, dark on light or light on dark.
-    - `pipeline`: by default `standard_pipeline()`.
-    - `duration`: of the movement, in seconds: the reader's own timing, stretched.
-
-    Raises a `DataError` where no digit can be found in the picture, and where there are several.
-    """
+    """What `ideomotor_commands.draw_digit` does."""
     name, grey = _named(picture, name)
     return _drawing(name, grey, normalise_image(grey, name=name), pipeline, duration, samples)
 
@@ -117,7 +124,7 @@ def draw_page(
     samples: int = 301,
     name: str | None = None,
 ) -> tuple[list[DigitDrawing], int]:
-    """Draw all digits of a page, in reading order; the arguments are those of `draw_digit`.
+    """Draw all digits of a page, in reading order; the arguments are those of `ideomotor_commands.draw_digit`.
 
     Returns the drawings, and how many other pieces of writing do not look like digits. Raises a `DataError` where there is
     no writing.
@@ -205,18 +212,6 @@ def _stretched(params, duration: float):
     return eqx.tree_at(lambda p: p.tau, params, jnp.asarray(duration, params.tau.dtype))
 
 
-def figure(drawing: DigitDrawing) -> Figure:
-    """The picture with the path over it, the arm in several poses, and the movement over time."""
-    fig = style.new_figure(13, 4.4)
-    left, middle, right = fig.subplots(1, 3, width_ratios=(1, 1.25, 1.1))
-    _show_path(left, drawing)
-    left.set_title("picture, and the movement read from it")
-    _show_arm(middle, drawing, poses=4)
-    middle.set_title("the arm that draws it")
-    _show_time(right, drawing)
-    return fig
-
-
 def _show_path(axes: Axes, drawing: DigitDrawing) -> None:
     """The picture in grey with the path over it, from dark to bright as time goes on."""
     picture = drawing.picture
@@ -285,22 +280,6 @@ def _show_time(axes: Axes, drawing: DigitDrawing) -> None:
     axes.legend(frameon=False, loc="best")
     style.plain(axes)
     axes.set_title("the movement over time")
-
-
-def animation(drawing: DigitDrawing, path: Path, *, frames: int = 40) -> None:
-    """Write a GIF of the arm drawing the digit, in real time."""
-    fig = style.new_figure(4.8, 4.8, dpi=80)
-    axes = fig.subplots()
-    _sheet(axes, drawing)
-    _frame_arm(axes, drawing)
-    (ink,) = axes.plot([], [], color=style.RED, linewidth=3, zorder=5)
-
-    def draw(step: int) -> list:
-        ink.set_data(*drawing.hand[: step + 1].T)
-        return draw_arm(axes, drawing.plant, drawing.angles[step], color="0.35", linewidth=8)
-
-    steps = np.linspace(0, len(drawing.ts) - 1, frames).astype(int).tolist()
-    style.write_gif(path, fig, steps, draw, float(drawing.ts[-1] - drawing.ts[0]), pause=1.2)
 
 
 def overview(drawings: Sequence[DigitDrawing]) -> Figure:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 import ideomotor
 from ideomotor import AbstractFeedforwardPrimitive, Trajectory, rollout
+from ideomotor.common.profiles import minimum_jerk
 from ideomotor.errors import DataError
 from ideomotor_encoder_decoder import load_picture, normalise_image, to_grey
 from ideomotor_encoder_decoder.digits import synthetic_digits
@@ -97,8 +98,7 @@ def script(
     def hold(point, down, seconds):
         return [(*point, down)] * round(seconds / dt)
 
-    s = np.linspace(0, 1, round(_HOVER / dt))[:, None]
-    s = 10 * s**3 - 15 * s**4 + 6 * s**5
+    s = minimum_jerk(np.linspace(0, 1, round(_HOVER / dt))[:, None])
     commands = [(*point, 0.0) for point in start + s * (path[0] - start)]
     written, last = [False] * len(commands), False
     for point, down in zip(path, pen, strict=True):
@@ -122,14 +122,7 @@ def write(
     pen: Bool[np.ndarray, " time"] | None = None,
     threshold: float = 0.05,
 ) -> Writing:
-    """Let a robot write a path, from the lifted pen to the lifted pen.
-
-    - `robot`: a plant like `ideomotor.make("writing-robot", strokes=True)`.
-    - `path`: px of the sheet (column, row); `ts`: its times, equally spaced, s; `pen`: see `script`.
-    - `threshold`: the contact force above which ink flows, N.
-
-    Raises a `SimulationError` that holds what was written until then.
-    """
+    """What `ideomotor_commands.write_path` does."""
     path, ts = np.asarray(path, float), np.asarray(ts, float)
     dt = float(ts[-1] - ts[0]) / (len(ts) - 1)
     if not np.allclose(np.diff(ts), dt, rtol=1e-3):
@@ -182,25 +175,70 @@ class WrittenDigit:
         """Where ink flowed, px of the picture, `(samples, 2)`."""
         return self.to_original(self.writing.pen[self.writing.down])
 
+    def figure(self) -> Figure:
+        """The picture, the movement read from it, the ink on the sheet, and the force over time."""
+        fig = style.new_figure(15, 3.9)
+        axes = fig.subplots(1, 4, width_ratios=(1, 1, 1, 1.5))
+        axes[0].imshow(self.picture, cmap="gray", vmin=0, vmax=1)
+        axes[0].set_title("picture")
+        axes[1].imshow(self.image, cmap="gray_r", vmin=0, vmax=1.6)
+        axes[1].plot(*self.path.T, color=style.RED, linewidth=2)
+        axes[1].plot(*self.path[0], "o", color=style.RED)
+        axes[1].set_title("movement read from it")
+        side = self.image.shape[0]
+        axes[2].imshow(self.ink, cmap="Blues", extent=(-0.5, side - 0.5, side - 0.5, -0.5), vmin=0, vmax=1.1)
+        axes[2].plot(*self.path.T, color=style.RED, linewidth=0.8)
+        axes[2].set_title(f"ink on the sheet ({self.ink_to_path:.3f} px off)")
+        style.bare(*axes[:3])
+        writing = self.writing
+        axes[3].axhline(writing.set_force, color=style.GREY, linewidth=1)
+        axes[3].plot(writing.ts, writing.force, color=style.BLUE)
+        edges = writing.ts[np.flatnonzero(np.diff(writing.writing.astype(int)))]
+        for start, end in zip(edges[::2], edges[1::2], strict=False):
+            axes[3].axvspan(start, end, color=style.GREY, alpha=0.2, linewidth=0)
+        axes[3].set_ylim(0, max(1.5 * writing.set_force, 1.1 * float(writing.force.max())))
+        axes[3].set_xlabel("time (s); grey while a stroke is written")
+        axes[3].set_ylabel("contact force (N)")
+        axes[3].set_title(f"force, {100 * writing.force_error:.1f} % RMS off")
+        return fig
 
-def write_digit(
-    picture: str | Path | np.ndarray,
-    robot: Any = None,
-    reader: Any = None,
+    def animate(self, path: Path | str, *, width: int = 480, height: int = 360) -> None:
+        """The robot at work as a GIF, with the sheet as it fills in a corner."""
+        writing, robot = self.writing, self.writing.robot
+        sheet = robot.mj_model.body("sheet").pos
+        camera = {
+            "lookat": tuple(sheet + (-0.15, 0, 0.18)),
+            "distance": 1.15,
+            "azimuth": 125.0,
+            "elevation": -25.0,
+        }
+        size = height // 3
+
+        def with_sheet(picture: np.ndarray, sample: int) -> np.ndarray:
+            scale = max(1, size // self.image.shape[0])
+            down = writing.down & (np.arange(len(writing.ts)) <= sample)
+            ink = draw_ink(writing.pen, down, shape=self.image.shape[:2], scale=scale)[..., None]
+            shown = np.round(ink * (31, 58, 147) + (1 - ink) * 252).astype(np.uint8)
+            picture = picture.copy()
+            picture[6 : 10 + len(shown), 6 : 10 + len(shown)] = 90
+            picture[8 : 8 + len(shown), 8 : 8 + len(shown)] = shown
+            return picture
+
+        robot.animate(
+            writing.movement, path, fps=12.5, overlay=with_sheet, camera=camera, width=width, height=height
+        )
+
+
+def write_picture(
+    picture: Any,
+    robot: Any,
+    reader: Any,
     *,
     duration: float = 3.0,
     rate: float = 100.0,
     name: str | None = None,
 ) -> WrittenDigit:
-    """Read a movement from a picture of a digit and let a KUKA arm write it with a pen.
-
-    - `picture`: a PNG or JPEG file, or an array; any size, dark on light or light on dark.
-    - `robot`: by default `ideomotor.make("writing-robot", strokes=True)`.
-    - `reader`: an image (40, 40) to a DMP's parameters; by default the shipped digit reader, refined on the picture.
-    - `duration`: of the movement read, s; `rate`: commands per second.
-
-    Raises a `DataError` where no digit can be found in the picture.
-    """
+    """What `ideomotor_commands.write_digit` does."""
     robot = ideomotor.make("writing-robot", strokes=True) if robot is None else robot
     reader = ideomotor.make("refined", ideomotor.make("digit-reader")) if reader is None else reader
     name = name or (Path(picture).name if isinstance(picture, str | Path) else "the array")
@@ -263,7 +301,7 @@ class Row(NamedTuple):
 def measure(count: int, *, seed: int = 0, robot: Any = None, reader: Any = None) -> Iterator[Row]:
     """Write synthetic digits (Pahič et al. 2018, section V), equally many of each, and compare the ink with their paths.
 
-    - `reader`: as for `write_digit`; the string `"none"` gives the robot the true paths instead of reading them.
+    - `reader`: as for `ideomotor_commands.write_digit`; the string `"none"` gives the robot the true paths instead of reading them.
     """
     robot = ideomotor.make("writing-robot", strokes=True) if robot is None else robot
     if reader is None:
@@ -276,7 +314,7 @@ def measure(count: int, *, seed: int = 0, robot: Any = None, reader: Any = None)
             ink, path = writing.pen[writing.down], truth
             own = float(distance_to_path(ink, path).mean())
         else:
-            digit = write_digit(image, robot, reader)
+            digit = write_picture(image, robot, reader)
             writing, ink, path = digit.writing, digit.ink_in_picture, digit.to_original(digit.path)
             own = float(distance_to_path(ink, path).mean())
         yield Row(
@@ -288,58 +326,3 @@ def measure(count: int, *, seed: int = 0, robot: Any = None, reader: Any = None)
             writing.force_error,
             writing.lift_offs,
         )
-
-
-def figure(digit: WrittenDigit) -> Figure:
-    """The picture, the movement read from it, the ink on the sheet, and the force over time."""
-    fig = style.new_figure(15, 3.9)
-    axes = fig.subplots(1, 4, width_ratios=(1, 1, 1, 1.5))
-    axes[0].imshow(digit.picture, cmap="gray", vmin=0, vmax=1)
-    axes[0].set_title("picture")
-    axes[1].imshow(digit.image, cmap="gray_r", vmin=0, vmax=1.6)
-    axes[1].plot(*digit.path.T, color=style.RED, linewidth=2)
-    axes[1].plot(*digit.path[0], "o", color=style.RED)
-    axes[1].set_title("movement read from it")
-    side = digit.image.shape[0]
-    axes[2].imshow(digit.ink, cmap="Blues", extent=(-0.5, side - 0.5, side - 0.5, -0.5), vmin=0, vmax=1.1)
-    axes[2].plot(*digit.path.T, color=style.RED, linewidth=0.8)
-    axes[2].set_title(f"ink on the sheet ({digit.ink_to_path:.3f} px off)")
-    style.bare(*axes[:3])
-    writing = digit.writing
-    axes[3].axhline(writing.set_force, color=style.GREY, linewidth=1)
-    axes[3].plot(writing.ts, writing.force, color=style.BLUE)
-    edges = writing.ts[np.flatnonzero(np.diff(writing.writing.astype(int)))]
-    for start, end in zip(edges[::2], edges[1::2], strict=False):
-        axes[3].axvspan(start, end, color=style.GREY, alpha=0.2, linewidth=0)
-    axes[3].set_ylim(0, max(1.5 * writing.set_force, 1.1 * float(writing.force.max())))
-    axes[3].set_xlabel("time (s); grey while a stroke is written")
-    axes[3].set_ylabel("contact force (N)")
-    axes[3].set_title(f"force, {100 * writing.force_error:.1f} % RMS off")
-    return fig
-
-
-def animation(digit: WrittenDigit, path: Path, *, width: int = 480, height: int = 360) -> None:
-    """The robot at work as a GIF, with the sheet as it fills in a corner."""
-    writing, robot = digit.writing, digit.writing.robot
-    sheet = robot.mj_model.body("sheet").pos
-    camera = {
-        "lookat": tuple(sheet + (-0.15, 0, 0.18)),
-        "distance": 1.15,
-        "azimuth": 125.0,
-        "elevation": -25.0,
-    }
-    size = height // 3
-
-    def with_sheet(picture: np.ndarray, sample: int) -> np.ndarray:
-        scale = max(1, size // digit.image.shape[0])
-        down = writing.down & (np.arange(len(writing.ts)) <= sample)
-        ink = draw_ink(writing.pen, down, shape=digit.image.shape[:2], scale=scale)[..., None]
-        shown = np.round(ink * (31, 58, 147) + (1 - ink) * 252).astype(np.uint8)
-        picture = picture.copy()
-        picture[6 : 10 + len(shown), 6 : 10 + len(shown)] = 90
-        picture[8 : 8 + len(shown), 8 : 8 + len(shown)] = shown
-        return picture
-
-    robot.animate(
-        writing.movement, path, fps=12.5, overlay=with_sheet, camera=camera, width=width, height=height
-    )
