@@ -28,7 +28,7 @@ from .interfaces import (
     AbstractPlant,
     AbstractPrimitive,
 )
-from .kinds import KINDS, find
+from .kinds import KINDS, Kind, find
 from .spec import Component
 
 
@@ -191,7 +191,7 @@ def is_host(component: Any) -> bool:
 
 
 def plain_object(component: Any) -> Any:
-    """The plain object in a `Host*` adapter; anything else as it is."""
+    """The plain object in an adapter that `host` made; anything else as it is."""
     return component.component if isinstance(component, AbstractHost) else component
 
 
@@ -207,6 +207,30 @@ def can_fit(primitive: AbstractPrimitive) -> bool:
     return type(primitive).fit is not AbstractPrimitive.fit
 
 
+def host(component: Any, kind: str | None = None) -> Any:
+    """A plain object (a simulator, a database, a robot) as a component that runs on the host.
+
+        plant = ideomotor.host(MySimulator())
+        ideomotor.rollout(primitive, params, ts, plant=plant)
+
+    Outside of `jit` and `vmap` its methods are called with NumPy arrays, inside through a callback; a gradient through it is refused.
+    A method may take a keyword `key` if it samples: it gets an integer seed, or `None`. `make` and YAML files wrap by themselves.
+
+    - `kind`: `"perception"`, `"planner"`, `"primitive"` or `"plant"`; by default the one whose methods the object has.
+
+    Raises an `AssemblyError` that names what is missing if it has those of none.
+    """
+    for one in [KINDS[kind]] if kind else KINDS.values():
+        if (adapter := _adapter(component, one)) is not None:
+            return adapter(component)
+    needed = "; ".join(
+        f"{one.name}: {_methods(one)}" for one in KINDS.values() if one.adapters and kind in (None, one.name)
+    )
+    raise AssemblyError(
+        f"{type(component).__name__} has the methods of no kind of component (needed for a {needed})."
+    )
+
+
 def adapt(made: Any, record: Component) -> Any:
     """Return a component as it is if it has its interface, or a plain object wrapped in an adapter of its kind."""
     kind = KINDS[record.kind]
@@ -217,17 +241,27 @@ def adapt(made: Any, record: Component) -> Any:
         raise AssemblyError(
             f"{kind.name} {record.name!r} is an Equinox module and not an {interface.__name__}; derive it from that."
         )
-    for adapter in kind.adapters:
-        if all(callable(getattr(made, method, None)) for method in adapter.methods):
-            return find(adapter.factory)(made)
-    labels = [f" ({adapter.label})" if adapter.label else "" for adapter in kind.adapters]
-    wanted = " or ".join(
-        ", ".join(adapter.methods) + label for adapter, label in zip(kind.adapters, labels, strict=True)
-    )
+    if (adapter := _adapter(made, kind)) is not None:
+        return adapter(made)
     there = [name for name in dir(type(made)) if not name.startswith("_")]
     raise AssemblyError(
-        f"{kind.name} {record.name!r} ({type(made).__name__}) lacks methods of its interface: needed {wanted}; "
+        f"{kind.name} {record.name!r} ({type(made).__name__}) lacks methods of its interface: needed {_methods(kind)}; "
         f"found {', '.join(there) or 'none'}."
+    )
+
+
+def _adapter(plain: Any, kind: Kind) -> Any:
+    """The class that adapts a plain object as this kind, or None if a method is missing."""
+    for adapter in kind.adapters:
+        if all(callable(getattr(plain, method, None)) for method in adapter.methods):
+            return find(adapter.factory)
+    return None
+
+
+def _methods(kind: Kind) -> str:
+    labels = [f" ({adapter.label})" if adapter.label else "" for adapter in kind.adapters]
+    return " or ".join(
+        ", ".join(adapter.methods) + label for adapter, label in zip(kind.adapters, labels, strict=True)
     )
 
 

@@ -172,7 +172,7 @@ def check_kinds(parts: dict[str, Any]) -> None:
         elif isinstance(part, eqx.Module) or part is None:
             got = type(part).__name__
         else:
-            got = f"{type(part).__name__}; wrap a NumPy object in its adapter, such as ideomotor.HostPlant"
+            got = f"{type(part).__name__}; wrap a plain object with ideomotor.host"
         raise AssemblyError(f"The {slot} of a pipeline must be an {interface.__name__}, not {got}.")
 
 

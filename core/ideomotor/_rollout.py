@@ -21,7 +21,7 @@ from jaxtyping import ArrayLike, Float, PRNGKeyArray, PyTree
 from ._host import class_name, is_host
 from ._structure import any_traced, check_fits, numbers_to_arrays
 from ._trajectory import Trajectory, check_times
-from .common.trees import NotFinite, first_not_finite, is_floating
+from .common.trees import first_not_finite, is_floating
 from .errors import AssemblyError, DataError, SimulationError
 from .interfaces import (
     AbstractFeedbackPrimitive,
@@ -479,13 +479,9 @@ def _check_parts(primitive, plant) -> None:
     ):
         if not isinstance(part, interface) and not (part is None and role == "plant"):
             made = f"; make it: {part.__name__}(…)" if isinstance(part, type) else ""
-            adapters = {
-                "plant": "HostPlant",
-                "primitive": "HostFeedforwardPrimitive or HostFeedbackPrimitive",
-            }
             raise AssemblyError(
                 f"A {role} must be an {interface.__name__}, not {part!r:.60}"
-                f"{made or f'; wrap a NumPy object in its adapter, ideomotor.{adapters[role]}'}."
+                f"{made or '; wrap a plain object with ideomotor.host'}."
             )
     if not isinstance(primitive, AbstractFeedforwardPrimitive | AbstractFeedbackPrimitive):
         raise AssemblyError(
@@ -516,7 +512,7 @@ def _by_name(movement: Trajectory) -> dict[str, Any]:
     return {name: getattr(movement, name) for name in ("xs", "us", "ys", "ps")}
 
 
-def _diverged(found: NotFinite, t, start) -> SimulationError:
+def _diverged(found: Any, t, start) -> SimulationError:
     name = re.sub(r"^\['(\w+)'\]", r"\1", found.place)
     if t == start:
         return SimulationError(

@@ -68,16 +68,6 @@ class SupportsLinks(Capability, Protocol):
 
 
 @runtime_checkable
-class SupportsMuscles(Capability, Protocol):
-    """An arm that is moved by muscles."""
-
-    @property
-    def paths(self) -> Any:
-        """The muscles' paths; `paths.moment_arms(angle)` has shape `(*axes, muscles, joints)`, in m."""
-        ...
-
-
-@runtime_checkable
 class SupportsGeometry(Capability, Protocol):
     """Bodies that can be shown in space."""
 
@@ -87,15 +77,6 @@ class SupportsGeometry(Capability, Protocol):
 
     def poses(self, states: Any, /) -> Any:
         """Position (m) and quaternion (w first) of each body, shape `(*time, bodies, 7)`."""
-        ...
-
-
-@runtime_checkable
-class SupportsPicture(Capability, Protocol):
-    """A picture of one instant."""
-
-    def render(self, state: Any, /) -> Any:
-        """The picture of a state, shape `(height, width, 3)`, uint8."""
         ...
 
 
@@ -132,34 +113,11 @@ class SupportsSpace(Capability, Protocol):
 
 
 @runtime_checkable
-class SupportsField(Capability, Protocol):
-    """A plant in a force field."""
-
-    @property
-    def strength(self) -> Any:
-        """The strength of the field; zero is no field."""
-        ...
-
-
-@runtime_checkable
 class SupportsForce(Capability, Protocol):
     """A plant that an outer force can push at the hand."""
 
     def force_response(self, state: Any, force: Any, /) -> Any:
         """What a force on the hand (N) adds to the time derivative of the state."""
-        ...
-
-
-@runtime_checkable
-class SupportsTorque(Capability, Protocol):
-    """An arm that outer torques can push at the joints."""
-
-    def torque_response(self, state: Any, torque: Any, /) -> Any:
-        """What joint torques (N m) add to the time derivative of the state."""
-        ...
-
-    def jacobian(self, angle: Any, /) -> Any:
-        """Derivative of the hand's position by the joint angles, shape `(*axes, 2, joints)`, in m/rad."""
         ...
 
 
@@ -184,26 +142,6 @@ class SupportsVelocity(Capability, Protocol):
         ...
 
 
-@runtime_checkable
-class SupportsDuration(Capability, Protocol):
-    """A primitive whose movements take a time of their own."""
-
-    @property
-    def duration(self) -> Any:
-        """Seconds; None where the parameters decide."""
-        ...
-
-
-@runtime_checkable
-class SupportsPhase(Capability, Protocol):
-    """A primitive with a canonical system, x(t) = exp(-alpha_x t / tau)."""
-
-    @property
-    def alpha_x(self) -> Any:
-        """The rate at which the phase decays."""
-        ...
-
-
 # ── perceptions ──
 
 
@@ -221,71 +159,6 @@ class SupportsLatent(Capability, Protocol):
 
     def to_params(self, output: Any, /) -> Any:
         """Parameters of a movement from a vector of outputs."""
-        ...
-
-
-@runtime_checkable
-class SupportsOutput(Capability, Protocol):
-    """A perception that knows the primitive whose parameters it gives."""
-
-    @property
-    def output(self) -> Any:
-        """The primitive."""
-        ...
-
-
-# ── planners and what they plan in ──
-
-
-@runtime_checkable
-class SupportsGraph(Capability, Protocol):
-    """A planner over a transition graph, which can be shown."""
-
-    @property
-    def graph(self) -> Any:
-        """The graph."""
-        ...
-
-    def find(self, start: Any, goal: Any, /) -> Any:
-        """The path through the graph."""
-        ...
-
-    def movement(self, path: Any, start: Any, goal: Any, /) -> Any:
-        """The `Trajectory` along a path, between the ends that were asked for."""
-        ...
-
-
-@runtime_checkable
-class SupportsPlanner(Capability, Protocol):
-    """A store of movements that can be planned in."""
-
-    def planner(self) -> Any:
-        """A planner over what is stored."""
-        ...
-
-
-# ── stages: where params that are no movement, such as grasps, are shown and tried ──
-
-
-@runtime_checkable
-class SupportsTrial(Capability, Protocol):
-    """A stage on which parameters are tried in a simulation."""
-
-    def simulate(self, params: Any, /) -> Any:
-        """What came of it: a `Trajectory`, or a dictionary with `text`, `ts` and `poses`."""
-        ...
-
-    def marks(self, params: Any, /) -> Any:
-        """What is drawn of the parameters: `contacts` and `normals`, each `(points, 3)`, in m."""
-        ...
-
-
-@runtime_checkable
-class SupportsView(Capability, Protocol):
-    """A stage that shows itself as a perception sees it."""
-
-    def observation(self, pixels: int, /) -> Any:
-        """The picture, with `pixels` a side."""
         ...
 
 

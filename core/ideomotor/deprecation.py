@@ -58,7 +58,7 @@ def renamed_arguments(*, removed: str, **names: str) -> Callable[[_F], _F]:
     return decorate
 
 
-def old_arguments(factory: Callable[..., Any]) -> Mapping[str, str]:
+def _old_arguments(factory: Callable[..., Any]) -> Mapping[str, str]:
     """The renamed arguments that a class or function still accepts, old to new."""
     made_by = factory.__init__ if isinstance(factory, type) else factory
     return getattr(made_by, "_renamed", {})

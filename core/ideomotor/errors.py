@@ -1,7 +1,6 @@
 """The errors Ideomotor raises on its own account; each message names the value, the location and the fix."""
 
 import difflib
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -42,16 +41,6 @@ class SimulationError(IdeomotorError, RuntimeError):
 
 class TrainingError(IdeomotorError, RuntimeError):
     """Training cannot go on."""
-
-
-def hide_credentials(text: str) -> str:
-    """A text with the user, password and query options of the addresses in it replaced by `***`.
-
-    >>> hide_credentials("no answer from bolt://ann:secret@graphs:7687?token=x")
-    'no answer from bolt://***@graphs:7687?***'
-    """
-    text = re.sub(r"(\w://)[^\s/@]*@", r"\1***@", re.sub(r"(\w:///?)[^\s/@]+:[^\s@]*@", r"\1***@", text))
-    return re.sub(r"(\w://[^\s?'\"]*\?)[^\s'\")]+", r"\1***", text)
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ import importlib.util
 import itertools
 import multiprocessing
 import os
+import re
 import shutil
 import tempfile
 import uuid
@@ -19,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DataError, hide_credentials
+from .errors import DataError
 
 _OBJECTS = 256 * 2**20  # bytes; Ray would take a third of the memory for its object store
 
 
 @dataclasses.dataclass(frozen=True)
-class Shared:
+class _Shared:
     """A ticket for arrays that all workers see: `get()` gives them in any worker, `key` tells them from others.
 
     What was stored for them is freed when the ticket is no longer held here.
@@ -46,7 +47,7 @@ class AbstractPool(abc.ABC):
         """
 
     @abc.abstractmethod
-    def share(self, arrays: Mapping[str, np.ndarray]) -> Shared:
+    def share(self, arrays: Mapping[str, np.ndarray]) -> _Shared:
         """A ticket that gives the arrays in any worker; they are sent once, not copied, and read only."""
 
     @abc.abstractmethod
@@ -60,20 +61,20 @@ class AbstractPool(abc.ABC):
         self.close()
 
 
-class SerialPool(AbstractPool):
+class _SerialPool(AbstractPool):
     """No workers: everything in this process."""
 
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
         return map(function, items)
 
-    def share(self, arrays: Mapping[str, np.ndarray]) -> Shared:
-        return Shared(uuid.uuid4().hex, functools.partial(dict, arrays))
+    def share(self, arrays: Mapping[str, np.ndarray]) -> _Shared:
+        return _Shared(uuid.uuid4().hex, functools.partial(dict, arrays))
 
     def close(self) -> None:
         pass
 
 
-class LocalPool(AbstractPool):
+class _LocalPool(AbstractPool):
     """Processes on this machine, started at the first `map`; by default as many as it has cores."""
 
     def __init__(self, workers: int | None = None):
@@ -88,7 +89,7 @@ class LocalPool(AbstractPool):
         submit = functools.partial(self._executor.submit, function)
         return _ahead(submit, Future.result, items, 2 * (self.workers or os.cpu_count() or 1))
 
-    def share(self, arrays: Mapping[str, np.ndarray]) -> Shared:
+    def share(self, arrays: Mapping[str, np.ndarray]) -> _Shared:
         """A ticket for files that the workers map into memory; they go when the ticket does."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="ideomotor-", ignore_cleanup_errors=True)
@@ -97,7 +98,7 @@ class LocalPool(AbstractPool):
         folder.mkdir()
         for name, array in arrays.items():
             np.save(folder / f"{name}.npy", np.asarray(array, order="C"), allow_pickle=False)
-        ticket = Shared(key, functools.partial(_mapped, str(folder)))
+        ticket = _Shared(key, functools.partial(_mapped, str(folder)))
         weakref.finalize(ticket, shutil.rmtree, folder, ignore_errors=True)
         return ticket
 
@@ -120,7 +121,7 @@ def _mapped(folder: str) -> dict[str, np.ndarray]:
     return {path.stem: one(path) for path in Path(folder).iterdir()}
 
 
-class RayPool(AbstractPool):
+class _RayPool(AbstractPool):
     """The workers of a Ray cluster.
 
     - `address`: as Ray takes it: `"ray://host:10001"`, `"host:6379"`, `"auto"`, or `"local"` to start one on this machine.
@@ -134,7 +135,7 @@ class RayPool(AbstractPool):
         except ImportError as error:
             raise DataError("Workers on Ray require ray: pip install 'ideomotor[ray]'.") from error
         if address.startswith("ray://") and importlib.util.find_spec("grpc") is None:
-            raise DataError(f"{hide_credentials(address)} requires Ray's client: pip install 'ray[client]'.")
+            raise DataError(f"{_hide_credentials(address)} requires Ray's client: pip install 'ray[client]'.")
         options: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": "error"}
         if address == "local":
             options |= {
@@ -148,8 +149,8 @@ class RayPool(AbstractPool):
                 ray.init(**options)
             except Exception as error:  # Ray raises bare ones too
                 raise DataError(
-                    f"Ray cannot be reached at {hide_credentials(address)!r} "
-                    f"({hide_credentials(' '.join(str(error).split()))[:200]}); start it, or leave the address out for processes "
+                    f"Ray cannot be reached at {_hide_credentials(address)!r} "
+                    f"({_hide_credentials(' '.join(str(error).split()))[:200]}); start it, or leave the address out for processes "
                     f"on this machine."
                 ) from None  # the cause would show the address with its password
 
@@ -157,9 +158,9 @@ class RayPool(AbstractPool):
         cpus = int(self._ray.cluster_resources().get("CPU", 1))
         return _ahead(self._ray.remote(function).remote, self._ray.get, items, 2 * max(1, cpus))
 
-    def share(self, arrays: Mapping[str, np.ndarray]) -> Shared:
+    def share(self, arrays: Mapping[str, np.ndarray]) -> _Shared:
         """A ticket for arrays in Ray's object store."""
-        return Shared(uuid.uuid4().hex, functools.partial(_fetched, [self._ray.put(dict(arrays))]))
+        return _Shared(uuid.uuid4().hex, functools.partial(_fetched, [self._ray.put(dict(arrays))]))
 
     def close(self) -> None:
         if self._ours:
@@ -186,10 +187,27 @@ def _fetched(reference: list) -> dict[str, np.ndarray]:
     return ray.get(reference[0])
 
 
+def _hide_credentials(text: str) -> str:
+    """A text with the user, password and query options of the addresses in it replaced by `***`.
+
+    >>> _hide_credentials("no answer from bolt://ann:secret@graphs:7687?token=x")
+    'no answer from bolt://***@graphs:7687?***'
+    """
+    text = re.sub(r"(\w://)[^\s/@]*@", r"\1***@", re.sub(r"(\w:///?)[^\s/@]+:[^\s@]*@", r"\1***@", text))
+    return re.sub(r"(\w://[^\s?'\"]*\?)[^\s'\")]+", r"\1***", text)
+
+
 def make_pool(workers: int | None = 1, address: str | None = None) -> AbstractPool:
-    """Workers: those of the Ray cluster at `address` if it is given, else processes here (none for `workers=1`)."""
+    """Workers for `build_tree(map=pool.map)`, `MovementDatabase(pool=)` and work of your own.
+
+    - `workers`: how many processes; with 1, everything runs in this process, with `None` as many as the machine has cores.
+    - `address`: of a Ray cluster, whose workers are used instead: `"ray://host:10001"`, `"host:6379"`, `"auto"`, or `"local"` to
+      start one on this machine.
+
+    Raises a `DataError` for fewer than one worker, without Ray, and for a cluster that cannot be reached.
+    """
     if workers is not None and workers < 1:
         raise DataError(f"workers = {workers}; there must be at least one.")
     if address:
-        return RayPool(address, workers)
-    return SerialPool() if workers == 1 else LocalPool(workers)
+        return _RayPool(address, workers)
+    return _SerialPool() if workers == 1 else _LocalPool(workers)

@@ -21,10 +21,10 @@ from typing import Any
 import pluggy
 
 from ._light import import_light
-from .deprecation import old_arguments
+from .deprecation import _old_arguments
 from .errors import ConfigError, PluginError, UnknownNameError, did_you_mean
 from .kinds import KINDS, find
-from .spec import ENTRY_POINT_GROUP, PROJECT, Component, Hooks, hookimpl
+from .spec import _ENTRY_POINT_GROUP, _PROJECT, Component, _Hooks, hookimpl
 
 _HOOK = "ideomotor_components"
 _NOTEBOOK = "registered by hand"
@@ -49,19 +49,19 @@ class Registry:
     """The components of all active plug-ins, by name."""
 
     def __init__(self, entry_points: Iterable[importlib.metadata.EntryPoint] | None = None):
-        self._manager = pluggy.PluginManager(PROJECT)
-        self._manager.add_hookspecs(Hooks)
+        self._manager = pluggy.PluginManager(_PROJECT)
+        self._manager.add_hookspecs(_Hooks)
         self._components: dict[str, Component] = {}
         self._source: dict[str, Plugin] = {}
         self._objects: dict[str, Callable[..., Any]] = {}
         self.plugins: list[Plugin] = []
         if entry_points is None:
-            entry_points = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+            entry_points = importlib.metadata.entry_points(group=_ENTRY_POINT_GROUP)
         chosen = os.environ.get("IDEOMOTOR_PLUGINS")
         names = None if chosen is None else {name.strip() for name in chosen.split(",") if name.strip()}
         # First-party plug-ins first, so that of two that want a name it is the newcomer that is told.
         ordered = sorted(
-            set(entry_points), key=lambda ep: (_distribution(ep)[0] != PROJECT, ep.name, ep.value)
+            set(entry_points), key=lambda ep: (_distribution(ep)[0] != _PROJECT, ep.name, ep.value)
         )
         known = {entry_point.name for entry_point in ordered}
         for name in sorted((names or set()) - known):
@@ -240,7 +240,7 @@ class Registry:
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
             return
         for name in names:
-            if name not in known and name not in old_arguments(factory):
+            if name not in known and name not in _old_arguments(factory):
                 hint = did_you_mean(str(name), known)
                 raise ConfigError(f"{component.name!r} takes no argument {name!r}.{hint}")
 
@@ -354,16 +354,16 @@ def _headers(dist) -> dict[str, list[str]]:
 def _incompatible(entry_point) -> str:
     """Why the plug-in's own `Requires-Dist: ideomotor…` does not admit this core, or an empty string."""
     dist = getattr(entry_point, "dist", None)
-    if dist is None or _distribution(entry_point)[0] == PROJECT:
+    if dist is None or _distribution(entry_point)[0] == _PROJECT:
         return ""
-    lines = [line for line in _headers(dist).get("Requires-Dist", ()) if line.lower().startswith(PROJECT)]
+    lines = [line for line in _headers(dist).get("Requires-Dist", ()) if line.lower().startswith(_PROJECT)]
     if not lines:
         return ""
     from packaging.requirements import InvalidRequirement, Requirement  # 40 ms, and only strangers need it
     from packaging.version import Version
 
     try:
-        here = importlib.metadata.version(PROJECT)
+        here = importlib.metadata.version(_PROJECT)
     except importlib.metadata.PackageNotFoundError:
         return ""
     for line in lines:
@@ -372,14 +372,14 @@ def _incompatible(entry_point) -> str:
         except InvalidRequirement:
             continue
         wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-        named = requirement.name.lower() == PROJECT and wanted
+        named = requirement.name.lower() == _PROJECT and wanted
         if named and not requirement.specifier.contains(here, prereleases=True):
             lowest = [
                 Version(s.version.rstrip(".*"))
                 for s in requirement.specifier
                 if s.operator in (">=", ">", "~=", "==")
             ]
-            update = PROJECT if any(v > Version(here) for v in lowest) else _distribution(entry_point)[0]
+            update = _PROJECT if any(v > Version(here) for v in lowest) else _distribution(entry_point)[0]
             return f"it requires ideomotor{requirement.specifier}, and {here} is installed; update {update}"
     return ""
 

@@ -21,13 +21,13 @@ from dataclasses import dataclass
 
 import pluggy
 
-from .kinds import KINDS
+from . import kinds as _kinds
 
-PROJECT = "ideomotor"
-ENTRY_POINT_GROUP = "ideomotor.plugins"
+_PROJECT = "ideomotor"
+_ENTRY_POINT_GROUP = "ideomotor.plugins"
 
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+_hookspec = pluggy.HookspecMarker(_PROJECT)
+hookimpl = pluggy.HookimplMarker(_PROJECT)
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -54,8 +54,10 @@ class Component:
     extra: str | None = None
 
     def __post_init__(self):
-        if self.kind not in KINDS:
-            raise ValueError(f"Component {self.name!r}: kind {self.kind!r} is not one of {', '.join(KINDS)}.")
+        if self.kind not in _kinds.KINDS:
+            raise ValueError(
+                f"Component {self.name!r}: kind {self.kind!r} is not one of {', '.join(_kinds.KINDS)}."
+            )
         words = self.name.split(" ") if self.kind == "command" else [self.name]
         if not all(_NAME.fullmatch(word) for word in words):
             raise ValueError(
@@ -68,10 +70,10 @@ class Component:
             )
 
 
-class Hooks:
+class _Hooks:
     """The hooks of Ideomotor. There is one."""
 
-    @hookspec
+    @_hookspec
     def ideomotor_components(self) -> "list[Component]":  # pyright: ignore[reportReturnType]
         """Return the components this plug-in offers.
 

@@ -1,8 +1,9 @@
 """Finding the period of a demonstration."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from ideomotor.common.solvers import golden_section
 from ideomotor.errors import DataError
 
 _UNEXPLAINED, _MISMATCH = 0.1, 0.3
@@ -32,7 +33,7 @@ def find_period(ts: np.ndarray, ys: np.ndarray, harmonics: int) -> float:
         # The error of a period shrinks with the square of the time over which it is seen.
         off, end = period**2 / end / (4 * max(1, harmonics)), min(length, 4 * end)
         unexplained = _unexplained(*_some(ts, ys, end), harmonics)
-        period = golden_section(unexplained, period - off, period + off)
+        period = _golden_section(unexplained, period - off, period + off)
     if unexplained(period) > _UNEXPLAINED or _mismatch(ts, ys, period) > _MISMATCH:
         raise DataError(
             f"No period was found in the demonstration of {length:g} s: it does not repeat itself or close "
@@ -53,7 +54,7 @@ def _shortest(unexplained, length, shortest, harmonics) -> float:
     least = [i for i in least if errors[i] <= max(4 * errors.min(), _UNEXPLAINED)]
     least = sorted(sorted(least, key=lambda i: errors[i])[:_TRIED])
     found = [
-        golden_section(
+        _golden_section(
             unexplained, periods[max(i - 1, 0)], periods[min(i + 1, len(periods) - 1)], tolerance=1e-7
         )
         for i in least
@@ -98,3 +99,25 @@ def _mismatch(ts: np.ndarray, ys: np.ndarray, period: float) -> float:
     inside = again <= ts[-1] * (1 + 1e-9)
     later = np.stack([np.interp(again[inside], ts, y) for y in ys.T], axis=1)
     return float(np.sqrt(np.mean(np.sum((later - ys[inside]) ** 2, axis=1)) / np.mean(np.sum(ys**2, axis=1))))
+
+
+def _golden_section(
+    function: Callable[[float], float], low: float, high: float, *, tolerance: float = 1e-9
+) -> float:
+    """Where a function of one number is least between `low` and `high`; it must fall and then rise.
+
+    - `tolerance`: width of the last interval, relative to `high`.
+    """
+    ratio = (5**0.5 - 1) / 2
+    a, b = high - ratio * (high - low), low + ratio * (high - low)
+    at_a, at_b = function(a), function(b)
+    while high - low > tolerance * abs(high):
+        if at_a <= at_b:
+            high, b, at_b = b, a, at_a
+            a = high - ratio * (high - low)
+            at_a = function(a)
+        else:
+            low, a, at_a = a, b, at_b
+            b = low + ratio * (high - low)
+            at_b = function(b)
+    return (low + high) / 2

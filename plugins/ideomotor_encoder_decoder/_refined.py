@@ -8,7 +8,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 import ideomotor
-from ideomotor import AbstractFeedforwardPrimitive, AbstractPerception, positive_numbers, quantity
+from ideomotor import AbstractFeedforwardPrimitive, AbstractPerception, leaf_quantities, quantity
 
 _POINTS = 100
 _FAR = 4.0  # px
@@ -58,7 +58,8 @@ class Refined(AbstractPerception):
     ) -> PyTree:
         predicted = self.perception(observation, key=key)
         flat, rebuild = ravel_pytree(predicted)
-        free = ~np.asarray(positive_numbers(predicted))
+        sizes = [np.size(leaf) for leaf in jax.tree.leaves(predicted)]
+        free = ~np.repeat([q.positive for q in leaf_quantities(predicted)], sizes)
         ts = self.duration * jnp.linspace(0, 1, _POINTS)
 
         def draw(change):

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -8,7 +8,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, ArrayLike, Float
 
 from ideomotor import AbstractODEPlant, quantity
-from ideomotor.capabilities import SupportsField, SupportsLinks, SupportsReach
+from ideomotor.capabilities import Capability, SupportsLinks, SupportsReach
 from ideomotor.errors import DataError
 
 
@@ -17,6 +17,16 @@ def mass(samples: int) -> np.ndarray:
     found = np.diag(np.full(samples, 2 / 3)) + np.eye(samples, k=1) / 6 + np.eye(samples, k=-1) / 6
     found[0, 0] = found[-1, -1] = 1 / 3
     return found
+
+
+@runtime_checkable
+class _SupportsField(Capability, Protocol):
+    """A plant in a force field."""
+
+    @property
+    def strength(self) -> Any:
+        """The strength of the field; zero is no field."""
+        ...
 
 
 class ReachProblem(eqx.Module):
@@ -65,7 +75,7 @@ class ReachProblem(eqx.Module):
 
     def in_field(self, strength: Float[Array, ""]) -> "ReachProblem":
         """The same problem in a field of another strength; a plant without a field stays as it is."""
-        if not isinstance(self.plant, SupportsField):
+        if not isinstance(self.plant, _SupportsField):
             return self
         strength = jnp.asarray(strength, self.plant.strength.dtype)
         return eqx.tree_at(lambda problem: problem.plant.strength, self, strength)
@@ -145,7 +155,7 @@ def check_reaches(problem: ReachProblem, start, target, field, duration) -> tupl
         raise DataError(
             f"duration[{bad}] is {duration[bad]:g} s; a movement must last longer than zero seconds."
         )
-    if field.any() and not isinstance(problem.plant, SupportsField):
+    if field.any() and not isinstance(problem.plant, _SupportsField):
         bad = int((field != 0).argmax())
         raise DataError(
             f"field[{bad}] is {field[bad]:g}, and {type(problem.plant).__name__} has no field; wrap it, as in "

@@ -14,7 +14,7 @@ import pytest
 import ideomotor
 from ideomotor import capabilities as c
 from ideomotor.errors import AssemblyError
-from ideomotor.testing import ConformanceError, check, check_plant
+from ideomotor.testing import ConformanceError, check
 
 from ._parts import NumpySpring, Spring, Waves
 
@@ -36,7 +36,7 @@ class Reaching(NumpySpring):
 
 @pytest.fixture
 def plant():
-    return ideomotor.HostPlant(Reaching())
+    return ideomotor.host(Reaching())
 
 
 def test_adapters_pass_on_the_public_attributes_of_the_plain_object(plant):
@@ -52,7 +52,7 @@ def test_adapters_pass_on_the_public_attributes_of_the_plain_object(plant):
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
 def test_adapters_can_be_copied_and_sent_to_workers(plant, copied):
     again = copied(plant)
-    assert isinstance(again, ideomotor.HostPlant) and c.capabilities(again) == c.capabilities(plant)
+    assert type(again) is type(plant) and c.capabilities(again) == c.capabilities(plant)
     assert hash(plant) == hash(plant) and jax.tree.leaves(again) == []
     np.testing.assert_array_equal(
         jax.jit(lambda x: again.observe(x))(plant.default_state())["position"], [0, 0]
@@ -60,14 +60,14 @@ def test_adapters_can_be_copied_and_sent_to_workers(plant, copied):
 
 
 def test_an_adapter_that_holds_nothing_yet_has_no_attributes():
-    empty = object.__new__(ideomotor.HostPlant)
+    empty = object.__new__(type(ideomotor.host(Reaching())))
     for name in ("component", "render", "_component"):
         assert not hasattr(empty, name)
 
 
 def test_a_capability_wants_methods_that_can_be_called():
     assert not isinstance(SimpleNamespace(at=3), c.SupportsReach)
-    assert isinstance(SimpleNamespace(strength=None), c.SupportsField)
+    assert isinstance(SimpleNamespace(space=None), c.SupportsSpace)
     assert not isinstance(SimpleNamespace(lengths=[1.0]), c.SupportsLinks)
 
 
@@ -154,7 +154,7 @@ def test_a_capability_that_does_not_do_what_it_says_is_found(changes, words):
 
 def test_shapes_and_poses_are_checked():
     with pytest.raises(ConformanceError, match=r"SupportsGeometry.*poses have shape \(2, 2, 1, 7\)"):
-        check_plant(Reaching(), precision="float64")
+        check(Reaching(), kind="plant", precision="float64")
 
 
 def test_a_velocity_that_is_not_the_derivative_is_found():

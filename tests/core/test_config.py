@@ -123,7 +123,7 @@ def test_a_name_alone_is_a_config():
 
 def test_numpy_components():
     made = from_config({"use": "numpy-spring", "stiffness": 9.0})
-    assert isinstance(made, ideomotor.HostPlant) and made.component.stiffness == 9.0
+    assert isinstance(ideomotor.plain_object(made), NumpySpring) and made.component.stiffness == 9.0
     assert to_config(made) == {"use": "numpy-spring", "stiffness": 9.0}
 
 

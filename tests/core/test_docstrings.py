@@ -44,7 +44,7 @@ def test_a_method_without_words_of_its_own_has_those_of_its_interface():
     from ideomotor_arm import TwoLinkArm
 
     assert TwoLinkArm.step.__doc__ and inspect.getdoc(TwoLinkArm.default_command)
-    from ideomotor import HostPlant
+    from ideomotor._host import HostPlant  # an adapter, whose methods are described by the interface
 
     assert HostPlant.default_command.__doc__ is None
     assert inspect.getdoc(HostPlant.default_command) == inspect.getdoc(AbstractPlant.default_command)

@@ -46,11 +46,11 @@ PAIRS = {
         ideomotor.make("recurrent-policy"),
         ideomotor.make("noisy", plant=ideomotor.make("muscle-arm")),
     ),
-    "host plant": (NoisyPull(), ideomotor.HostPlant(NumpyNoise())),
-    "host plant, feedforward": (Waves(), ideomotor.HostPlant(NumpyNoise())),
-    "host primitive": (ideomotor.HostFeedbackPrimitive(NumpyPull()), Spring()),
-    "host feedforward": (ideomotor.HostFeedforwardPrimitive(NumpyWaves()), Jitter()),
-    "host feedforward alone": (ideomotor.HostFeedforwardPrimitive(NumpyWaves()), None),
+    "host plant": (NoisyPull(), ideomotor.host(NumpyNoise())),
+    "host plant, feedforward": (Waves(), ideomotor.host(NumpyNoise())),
+    "host primitive": (ideomotor.host(NumpyPull()), Spring()),
+    "host feedforward": (ideomotor.host(NumpyWaves()), Jitter()),
+    "host feedforward alone": (ideomotor.host(NumpyWaves()), None),
 }
 
 
@@ -331,13 +331,13 @@ class Breaks(NumpySpring):
     "error", [KeyboardInterrupt(), ConnectionError("lost"), SimulationError("stuck")], ids=repr
 )
 def test_what_was_recorded_is_kept_with_any_exception_of_a_host_plant(error):
-    whole = rollout(Pull(), Pull().default_params(), TS, plant=ideomotor.HostPlant(NumpySpring()))
+    whole = rollout(Pull(), Pull().default_params(), TS, plant=ideomotor.host(NumpySpring()))
     with pytest.raises(type(error)) as caught:
-        rollout(Pull(), Pull().default_params(), TS, plant=ideomotor.HostPlant(Breaks(error)))
+        rollout(Pull(), Pull().default_params(), TS, plant=ideomotor.host(Breaks(error)))
     assert_same(caught.value.movement, whole[:5])
     # And the movement continues from there.
     start = caught.value.movement[-1]
-    rest = rollout(Pull(), Pull().default_params(), TS, plant=ideomotor.HostPlant(NumpySpring()), start=start)
+    rest = rollout(Pull(), Pull().default_params(), TS, plant=ideomotor.host(NumpySpring()), start=start)
     assert_same(rest, whole[4:])
 
 
@@ -348,7 +348,7 @@ def test_a_host_plant_stops_where_a_number_is_not_finite():
             return {"position": seen["position"] * (np.nan if state[0, 0] > 0.01 else 1)}
 
     with pytest.raises(SimulationError, match=r"diverged: us\[0\] is nan at 0\.\d+ s") as caught:
-        rollout(Pull(), Pull().default_params(), TS, plant=ideomotor.HostPlant(Lost()))
+        rollout(Pull(), Pull().default_params(), TS, plant=ideomotor.host(Lost()))
     assert len(caught.value.movement) > 1
 
 
@@ -365,6 +365,6 @@ def test_parts_of_another_kind_are_refused_in_a_sentence():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert "A plant must be an AbstractPlant, not <__main__.Robot" in lines[0]
-    assert "wrap a NumPy object in its adapter, ideomotor.HostPlant" in lines[0]
-    assert "ideomotor.HostFeedforwardPrimitive or HostFeedbackPrimitive" in lines[1]
+    assert "wrap a plain object with ideomotor.host" in lines[0]
+    assert "A primitive must be" in lines[1] and "ideomotor.host" in lines[1]
     assert "make it: DMP(…)" in lines[2] and "A primitive must be an AbstractPrimitive" in lines[3]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import ideomotor
-from ideomotor import HostFeedforwardPrimitive, HostPerception, HostPlanner, HostPlant, Pipeline
+from ideomotor import Pipeline, host
 from ideomotor._pipeline import check_kinds
 from ideomotor.errors import AssemblyError, DataError
 
@@ -124,9 +124,7 @@ def test_compiles_once():
 
 
 def test_host_parts_run_without_tracing():
-    pipeline = Pipeline(
-        HostPerception(NumpyLook()), HostFeedforwardPrimitive(NumpyWaves()), HostPlant(NumpySpring())
-    )
+    pipeline = Pipeline(host(NumpyLook()), host(NumpyWaves()), host(NumpySpring()))
     image = np.arange(4.0).reshape(2, 2)
     movement = pipeline(image, np.linspace(0.0, 1.0, 11))
     assert movement.xs.dtype == np.float64
@@ -135,7 +133,7 @@ def test_host_parts_run_without_tracing():
 
 
 def test_host_planner_whose_plans_differ_in_length():
-    pipeline = Pipeline(None, Waves(), planner=HostPlanner(NumpyLine()))
+    pipeline = Pipeline(None, Waves(), planner=host(NumpyLine()))
     for goal in ([1.0, 0.0], [6.0, 8.0]):
         movement = pipeline((np.zeros(2), np.array(goal)), TS)
         assert movement.ys.shape == (11, 2)
@@ -278,12 +276,12 @@ def test_integer_commands_are_refused():
 def test_a_planner_needs_a_primitive_that_imitates():
     text = refused(Ask(), Pull(), Spring(), planner=Line())
     assert "Line gives a trajectory, and Pull cannot imitate one: it has no `fit`" in text
-    text = refused(None, HostFeedforwardPrimitive(NumpyWaves()), planner=Line())
+    text = refused(None, host(NumpyWaves()), planner=Line())
     assert "NumpyWaves cannot imitate one" in text
 
 
 def test_host_parts_are_named_by_their_own_class():
-    text = refused(HostPerception(NumpyLook()), HostFeedforwardPrimitive(NumpyWaves(3)))
+    text = refused(host(NumpyLook()), host(NumpyWaves(3)))
     assert text.startswith("NumpyLook does not fit NumpyWaves: it has shape (2, 2) where (2, 3) is needed")
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import ideomotor
-from ideomotor._quantity import iter_leaf_quantities
+from ideomotor._quantity import Quantity, iter_leaf_quantities
 
 from ._parts import Look, Spring, Wave
 
@@ -13,7 +13,7 @@ from ._parts import Look, Spring, Wave
 def test_a_quantity_is_kept_beside_the_field():
     found = ideomotor.quantities(Spring)
     assert found == ideomotor.quantities(Spring())
-    assert found["mass"] == ideomotor.Quantity("kg", (None, None), "")
+    assert found["mass"] == Quantity("kg", (None, None), "")
     assert "solver" not in found
     assert ideomotor.quantities(Wave)["amplitude"].bounds == (-1.0, 1.0)
     assert ideomotor.quantities(3.0) == {}
@@ -106,6 +106,6 @@ def test_leaves_take_the_quantity_of_the_nearest_field():
 
 
 def test_leaves_without_fields():
-    assert ideomotor.leaf_quantities([1.0, (2.0, jnp.ones(2))]) == [ideomotor.Quantity()] * 3
-    assert ideomotor.leaf_quantities(jnp.ones(2)) == [ideomotor.Quantity()]
+    assert ideomotor.leaf_quantities([1.0, (2.0, jnp.ones(2))]) == [Quantity()] * 3
+    assert ideomotor.leaf_quantities(jnp.ones(2)) == [Quantity()]
     assert len(ideomotor.leaf_quantities(Look())) == 1

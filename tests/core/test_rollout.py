@@ -191,7 +191,7 @@ def test_noise_is_standard_normal_over_many_keys():
 
 
 def test_a_jax_primitive_moves_a_host_plant_in_an_ordinary_loop_that_replays_bit_for_bit():
-    plant = ideomotor.HostPlant(NumpySpring())
+    plant = ideomotor.host(NumpySpring())
     movement = rollout(Pull(), {"target": jnp.array([0.3, 0.1])}, np.linspace(0.0, 1.0, 21), plant=plant)
     assert isinstance(movement.xs, np.ndarray) and movement.xs.dtype == np.float64
     assert isinstance(movement.ys["position"], np.ndarray) and movement.ys["position"].dtype == np.float64
@@ -201,7 +201,7 @@ def test_a_jax_primitive_moves_a_host_plant_in_an_ordinary_loop_that_replays_bit
 
 
 def test_host_loop_agrees_with_the_scan():
-    plant, primitive = ideomotor.HostPlant(NumpySpring()), ideomotor.HostFeedbackPrimitive(NumpyPull())
+    plant, primitive = ideomotor.host(NumpySpring()), ideomotor.host(NumpyPull())
     params = np.array([0.5, -0.5])
     ts = np.linspace(0.0, 1.0, 11)
     eager = rollout(primitive, params, ts, plant=plant)
@@ -214,9 +214,9 @@ def test_host_loop_agrees_with_the_scan():
 
 def test_host_primitive_moves_a_jax_plant():
     params, ts = np.array([[0.5, -0.5], [0.1, 0.2]]), np.linspace(0.0, 1.0, 11)
-    movement = rollout(ideomotor.HostFeedforwardPrimitive(NumpyWaves()), params, ts, plant=Spring())
+    movement = rollout(ideomotor.host(NumpyWaves()), params, ts, plant=Spring())
     np.testing.assert_allclose(movement.us, NumpyWaves().trajectory(params, ts), rtol=1e-12)
-    alone = rollout(ideomotor.HostFeedforwardPrimitive(NumpyWaves()), params, ts)
+    alone = rollout(ideomotor.host(NumpyWaves()), params, ts)
     assert alone.ys.dtype == np.float64
     np.testing.assert_array_equal(alone.ys, NumpyWaves().trajectory(params, ts))
 
@@ -231,7 +231,7 @@ def test_buffers_that_the_simulator_reuses_are_copied():
             self.buffer[:] = state[0]
             return {"position": self.buffer}
 
-    movement = rollout(Pull(), Pull().default_params(), TS, plant=ideomotor.HostPlant(Reuses()))
+    movement = rollout(Pull(), Pull().default_params(), TS, plant=ideomotor.host(Reuses()))
     np.testing.assert_array_equal(movement.ys["position"], movement.xs[:, 0])
 
 

@@ -221,7 +221,7 @@ def test_a_pipeline_and_a_host_component_can_be_saved(tmp_path):
 
     ideomotor.save(ideomotor.make("numpy-spring", stiffness=9.0), tmp_path / "plain")
     plant = ideomotor.load(tmp_path / "plain")
-    assert isinstance(plant, ideomotor.HostPlant) and plant.component.stiffness == 9.0
+    assert isinstance(ideomotor.plain_object(plant), NumpySpring) and plant.component.stiffness == 9.0
 
 
 def test_save_pipeline_uses_the_same_folders(tmp_path):

@@ -15,10 +15,6 @@ from ideomotor.errors import IdeomotorError
 from ideomotor.testing import (
     ConformanceError,
     check,
-    check_perception,
-    check_planner,
-    check_plant,
-    check_primitive,
     isolated_registry,
 )
 
@@ -72,10 +68,10 @@ class AlwaysEqual:
         return hash(True)
 
 
-def refused(component, law, words="", checker=check, **kwargs) -> str:
+def refused(component, law, words="", **kwargs) -> str:
     kwargs = {"precision": "float32", **kwargs}
     with pytest.raises(ConformanceError) as caught:
-        checker(component, **kwargs)
+        check(component, **kwargs)
     text = str(caught.value)
     assert f"fails the check {law!r}" in text, text
     assert words in text, text
@@ -96,19 +92,19 @@ def test_sound_sampling_plant_passes():
 
 
 @pytest.mark.parametrize(
-    ("checker", "plain"),
+    ("kind", "plain"),
     [
-        (check_plant, NumpySpring),
-        (check_primitive, NumpyWaves),
-        (check_primitive, NumpyPull),
-        (check_perception, NumpyLook),
-        (check_planner, NumpyLine),
+        ("plant", NumpySpring),
+        ("primitive", NumpyWaves),
+        ("primitive", NumpyPull),
+        ("perception", NumpyLook),
+        ("planner", NumpyLine),
     ],
 )
-def test_sound_numpy_components_pass(checker, plain):
-    checker(plain(), precision="float32")
+def test_sound_numpy_components_pass(kind, plain):
+    check(plain(), kind=kind, precision="float32")
     if plain is NumpySpring:
-        checker(plain(), precision="float64")
+        check(plain(), kind=kind, precision="float64")
 
 
 def test_names_are_made_and_brought_back_from_config_and_disk():
@@ -118,13 +114,13 @@ def test_names_are_made_and_brought_back_from_config_and_disk():
         registry.register("plant", "numpy-spring", NumpySpring)
         check("good", precision="float32")
         check("look", precision="float32")
-        check_plant("numpy-spring", precision="float32")
+        check("numpy-spring", precision="float32")
 
 
 def test_what_cannot_be_checked_is_said():
     with pytest.raises(TypeError, match="one of the kinds perception, planner, primitive, plant, or"):
         check(3.0)
-    with pytest.raises(TypeError, match="a NumPy class goes to the check of its kind, such as check_plant"):
+    with pytest.raises(TypeError, match="for a plain object, name its kind"):
         check(NumpySpring())
     with pytest.raises(ValueError, match="precision must be 'float32', 'float64' or 'both', not 'double'"):
         check(Good(), precision="double")
@@ -182,7 +178,7 @@ def test_writing_to_inputs():
             return new
 
     # Twice with fresh copies gives the same, so that only the look at the inputs finds it.
-    refused(Writes(), "inputs left alone", checker=check_plant)
+    refused(Writes(), "inputs left alone", kind="plant")
 
 
 def test_nan_at_the_defaults():
@@ -454,7 +450,7 @@ def test_plans_that_are_no_trajectories():
 
     refused(Backwards(), "gives a trajectory", "trajectory.ts must increase")
     refused(Bare(), "gives a trajectory", "it gave a ")
-    refused(HostBackwards(), "gives a trajectory", "must increase", checker=check_planner)
+    refused(HostBackwards(), "gives a trajectory", "must increase", kind="planner")
 
 
 def test_registered_components_that_do_not_come_back():
@@ -548,11 +544,11 @@ class Robot:
 
 def test_a_robot_is_not_moved_unasked():
     robot = Robot()
-    for call in (lambda: check_plant(robot), lambda: check(ideomotor.HostPlant(robot))):
+    for call in (lambda: check(robot, kind="plant"), lambda: check(ideomotor.host(robot))):
         with pytest.raises(ConformanceError, match="not moved unasked.*hardware=True"):
             call()
     assert (robot.moved, robot.stopped) == (0, 0)
-    check(ideomotor.HostPlant(robot), hardware=True)
+    check(ideomotor.host(robot), hardware=True)
     assert (robot.moved, robot.stopped) == (1, 1)
 
 
@@ -560,5 +556,5 @@ def test_a_robot_that_breaks_a_rule_is_stopped_all_the_same():
     robot = Robot()
     robot.step = lambda state, command, dt: np.zeros(3)
     with pytest.raises(ConformanceError, match="state keeps its structure"):
-        check_plant(robot, hardware=True)
+        check(robot, kind="plant", hardware=True)
     assert robot.stopped == 1

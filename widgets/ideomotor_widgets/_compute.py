@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 import ideomotor
-from ideomotor import Quantity
 from ideomotor.capabilities import SupportsLatent, SupportsVelocity
 from ideomotor.errors import DataError
 
@@ -25,7 +24,7 @@ class Tree:
         self.types = [np.asarray(leaf).dtype for _, leaf in found]
         self.values = {name: np.array(leaf) for name, (_, leaf) in zip(self.names, found, strict=True)}
         meaning = ideomotor.leaf_quantities(tree)
-        self.quantities: dict[str, Quantity] = dict(zip(self.names, meaning, strict=True))
+        self.quantities: dict[str, Any] = dict(zip(self.names, meaning, strict=True))
 
     def build(self) -> Any:
         """The tree with the values as they are now."""

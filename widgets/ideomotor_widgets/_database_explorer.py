@@ -6,9 +6,9 @@ import ipywidgets
 import numpy as np
 
 import ideomotor
-from ideomotor.capabilities import SupportsGraph, SupportsPlanner
 from ideomotor.errors import AssemblyError, DataError
 
+from ._asked import SupportsGraph, SupportsPlanner
 from ._canvas import Canvas, view_of
 from ._elements import row
 from ._layers import Layers

@@ -6,14 +6,13 @@ import numpy as np
 
 import ideomotor
 from ideomotor.capabilities import (
-    SupportsDuration,
     SupportsGeometry,
     SupportsLinks,
-    SupportsMuscles,
     SupportsReach,
 )
 from ideomotor.errors import DataError
 
+from ._asked import SupportsDuration, SupportsMuscles
 from ._canvas import view_of
 from ._layers import Layers
 from ._scene import Scene

@@ -5,9 +5,9 @@ import ipywidgets
 import numpy as np
 
 import ideomotor
-from ideomotor.capabilities import SupportsOutput, SupportsTrial, SupportsView
 from ideomotor.errors import AssemblyError, DataError
 
+from ._asked import SupportsOutput, SupportsTrial, SupportsView
 from ._canvas import Canvas, Canvas3D, view_of
 from ._drawn import at_rest, own_duration
 from ._elements import row

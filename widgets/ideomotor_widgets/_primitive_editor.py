@@ -4,9 +4,9 @@ import ipywidgets
 import numpy as np
 
 import ideomotor
-from ideomotor.capabilities import SupportsPhase
 from ideomotor.errors import AssemblyError, IdeomotorError
 
+from ._asked import SupportsPhase
 from ._canvas import Canvas, view_of
 from ._drawn import own_duration
 from ._elements import Bars, row

@@ -8,12 +8,6 @@ from .. import errors
 from .._save import load
 
 
-def pretrained_names(package: str) -> list[str]:
-    """The names of the trained components that come with a package."""
-    folder = Path(str(files(package))) / "checkpoints"
-    return sorted(child.name for child in folder.iterdir() if child.is_dir()) if folder.is_dir() else []
-
-
 def load_pretrained(package: str, name: str, *, kind: str | None = None) -> Any:
     """A trained component that comes with a package, by the name of its folder.
 
@@ -21,9 +15,10 @@ def load_pretrained(package: str, name: str, *, kind: str | None = None) -> Any:
 
     Raises an `UnknownNameError` for another name and a `CheckpointError` for a folder that cannot be loaded.
     """
-    known = pretrained_names(package)
+    folder = Path(str(files(package))) / "checkpoints"
+    known = sorted(child.name for child in folder.iterdir() if child.is_dir()) if folder.is_dir() else []
     if name not in known:
         raise errors.UnknownNameError(
             f"{package} comes with no trained {name!r}.{errors.did_you_mean(name, known)}"
         )
-    return load(Path(str(files(package))) / "checkpoints" / name, kind=kind)
+    return load(folder / name, kind=kind)

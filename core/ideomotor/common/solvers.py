@@ -1,4 +1,4 @@
-"""Small solvers: nonlinear least squares on Optimistix, one damped step for loops of one's own, golden section."""
+"""Small solvers: nonlinear least squares on Optimistix, one damped step for loops of one's own."""
 
 from collections.abc import Callable
 from typing import Any
@@ -46,25 +46,3 @@ def damped_step(
     normal = jacobian.T @ jacobian
     normal = normal + xp.eye(len(normal), dtype=normal.dtype) * damping
     return -xp.linalg.solve(normal, jacobian.T @ residual)
-
-
-def golden_section(
-    function: Callable[[float], float], low: float, high: float, *, tolerance: float = 1e-9
-) -> float:
-    """Where a function of one number is least between `low` and `high`; it must fall and then rise.
-
-    - `tolerance`: width of the last interval, relative to `high`.
-    """
-    ratio = (5**0.5 - 1) / 2
-    a, b = high - ratio * (high - low), low + ratio * (high - low)
-    at_a, at_b = function(a), function(b)
-    while high - low > tolerance * abs(high):
-        if at_a <= at_b:
-            high, b, at_b = b, a, at_a
-            a = high - ratio * (high - low)
-            at_a = function(a)
-        else:
-            low, a, at_a = a, b, at_b
-            b = low + ratio * (high - low)
-            at_b = function(b)
-    return (low + high) / 2

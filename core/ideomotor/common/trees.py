@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 
-class NotFinite(NamedTuple):
+class _NotFinite(NamedTuple):
     """A number that is NaN or infinite: the name of its leaf, its place in the leaf, and what it is."""
 
     name: str
@@ -31,14 +31,14 @@ def named_leaves(tree: PyTree) -> list[tuple[str, Any]]:
     return [(jtu.keystr(path), leaf) for path, leaf in jtu.tree_flatten_with_path(tree)[0]]
 
 
-def dtype_of(leaf: Any) -> Any:
+def _dtype_of(leaf: Any) -> Any:
     """The dtype of an array, a JAX scalar or a Python number."""
     return leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype
 
 
 def is_floating(leaf: Any) -> bool:
     """Whether a leaf holds floating-point numbers (bfloat16 among them)."""
-    return jnp.issubdtype(dtype_of(leaf), jnp.floating)
+    return jnp.issubdtype(_dtype_of(leaf), jnp.floating)
 
 
 def floating_dtype(*leaves: Any) -> Any:
@@ -47,11 +47,11 @@ def floating_dtype(*leaves: Any) -> Any:
     >>> floating_dtype(np.zeros(2, np.float32), np.arange(3)).name, floating_dtype(np.arange(3)).name
     ('float32', 'float32')
     """
-    floating = [jax.dtypes.canonicalize_dtype(dtype_of(leaf)) for leaf in leaves if is_floating(leaf)]
+    floating = [jax.dtypes.canonicalize_dtype(_dtype_of(leaf)) for leaf in leaves if is_floating(leaf)]
     return jnp.result_type(*floating) if floating else jnp.result_type(float)
 
 
-def first_not_finite(tree: PyTree, *, earliest: bool = False) -> NotFinite | None:
+def first_not_finite(tree: PyTree, *, earliest: bool = False) -> _NotFinite | None:
     """The first number that is NaN or infinite, or `None`; leaves that JAX traces are passed over.
 
     - `earliest`: leaves lead with time, and the one with the smallest leading index counts, of whatever leaf.
@@ -66,7 +66,7 @@ def first_not_finite(tree: PyTree, *, earliest: bool = False) -> NotFinite | Non
             continue
         index = tuple(int(i) for i in np.unravel_index(int(np.argmin(good)), good.shape))
         if found is None or index[:1] < found.where[:1]:
-            found = NotFinite(name, index, float(values[index]))
+            found = _NotFinite(name, index, float(values[index]))
         if not earliest:
             break
     return found

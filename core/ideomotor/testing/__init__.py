@@ -11,9 +11,5 @@ A failing check raises a `ConformanceError` that names the component, the check,
 """
 
 from ._check import check as check
-from ._check import check_perception as check_perception
-from ._check import check_planner as check_planner
-from ._check import check_plant as check_plant
-from ._check import check_primitive as check_primitive
 from ._compare import ConformanceError as ConformanceError
 from ._registry import isolated_registry as isolated_registry

@@ -75,17 +75,14 @@ def _space(plant: Any, _: float) -> str:
     return "" if plant.space in ("hand", "joint") else f"space is {plant.space!r}, and not 'hand' or 'joint'"
 
 
-def _response(name: str, axes: Callable[[Any], int]) -> Callable[[Any, float], str]:
-    def law(plant: Any, tolerance: float) -> str:
-        respond, state = getattr(plant, name), plant.default_state()
-        push = jnp.asarray(np.linspace(1.0, 2.0, axes(plant)), _dtype(state))
-        one, two, none = (respond(state, s * push) for s in (1.0, 2.0, 0.0))
-        problem = other_structure(state, one, dtypes=False)
-        problem = problem or other_values(jax.tree.map(lambda x: 2 * x, one), two, tolerance=tolerance)
-        problem = problem or other_values(jax.tree.map(jnp.zeros_like, one), none, tolerance=tolerance)
-        return problem and f"{name} is not linear in the push, of the structure of a state: {problem}"
-
-    return law
+def _force(plant: Any, tolerance: float) -> str:
+    state = plant.default_state()
+    force = jnp.asarray([1.0, 2.0], _dtype(state))
+    one, two, none = (plant.force_response(state, s * force) for s in (1.0, 2.0, 0.0))
+    problem = other_structure(state, one, dtypes=False)
+    problem = problem or other_values(jax.tree.map(lambda x: 2 * x, one), two, tolerance=tolerance)
+    problem = problem or other_values(jax.tree.map(jnp.zeros_like, one), none, tolerance=tolerance)
+    return problem and f"force_response is not linear in the force, of the structure of a state: {problem}"
 
 
 def _velocity(primitive: Any, tolerance: float) -> str:
@@ -129,8 +126,7 @@ _LAWS: dict[type, Callable[[Any, float], str]] = {
     c.SupportsGeometry: _geometry,
     c.SupportsSheet: _sheet,
     c.SupportsSpace: _space,
-    c.SupportsForce: _response("force_response", lambda plant: 2),
-    c.SupportsTorque: _response("torque_response", lambda plant: len(plant.lengths)),
+    c.SupportsForce: _force,
     c.SupportsVelocity: _velocity,
     c.SupportsLatent: _latent,
 }

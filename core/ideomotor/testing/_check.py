@@ -27,16 +27,26 @@ _DT = 0.02  # s
 
 
 def check(
-    component: Any, *, precision: str = "both", differentiable: bool = True, hardware: bool = False
+    component: Any,
+    *,
+    kind: str | None = None,
+    precision: str = "both",
+    differentiable: bool = True,
+    hardware: bool = False,
 ) -> None:
     """Check a component, or what a registered name makes without arguments, by the rules of its kind.
 
     Every kind: the defaults it publishes are accepted; a call is pure and leaves its inputs alone; outputs
     are finite; jit = eager; vmap = loop; same key same result; the gradient is finite and equals finite
     differences (in float64), or is refused by a sentence that says it has no gradient; what is registered
-    survives a round trip through its config and through disk; its `ideomotor.capabilities` do what they say. The
-    functions for one kind say what is added.
+    survives a round trip through its config and through disk; its `ideomotor.capabilities` do what they say.
 
+    A plan is a trajectory with increasing times and outputs that lead with time (a planner on the host is not called inside
+    `jit`). All leaves of a feedforward primitive's movement lead with time, for any number of times; state and command of a
+    feedback primitive, and state and feedback of a plant, keep their structure and dtypes from step to step. If a primitive can
+    imitate, `fit` gives finite parameters of the structure of `default_params`.
+
+    - `kind`: `"perception"`, `"planner"`, `"primitive"` or `"plant"`; needed for a plain object, which has the interface of none.
     - `precision`: arrays of the component and its inputs are cast to this; `"both"` checks one after the
       other.
     - `differentiable`: `False` for a component that has no gradient and refuses it.
@@ -45,19 +55,22 @@ def check(
 
     Raises a `ConformanceError` that names the component, the check, what was seen and what to do.
     """
-    kind = KINDS[registry().get(component).kind] if isinstance(component, str) else kind_of(component)
-    if kind is None or not kind.laws:
-        known = ", ".join(kind.name for kind in KINDS.values() if kind.laws)
+    if kind is None:
+        found = KINDS[registry().get(component).kind] if isinstance(component, str) else kind_of(component)
+    else:
+        found = KINDS.get(kind)
+    if found is None or not found.laws:
+        known = ", ".join(name for name, one in KINDS.items() if one.laws)
         raise TypeError(
-            f"check takes a component of one of the kinds {known}, or the registered name of one, not {component!r}; "
-            f"a NumPy class goes to the check of its kind, such as check_plant."
+            f"check takes a component of one of the kinds {known}, or the registered name of one, not "
+            f"{component!r}{'' if kind is None else f' of kind {kind!r}'}; for a plain object, name its kind: check(…, "
+            f'kind="plant").'
         )
     options = {"hardware": True} if hardware else {}
-    find(kind.laws)(component, precision=precision, differentiable=differentiable, **options)
+    find(found.laws)(component, precision=precision, differentiable=differentiable, **options)
 
 
 def check_perception(perception: Any, *, precision: str = "both", differentiable: bool = True) -> None:
-    """Check a perception: see `check`."""
     for made, title, dtype in _made(perception, "perception", precision):
         inputs = _inputs(made, made.default_observation(), dtype)
         case = _case(
@@ -68,11 +81,6 @@ def check_perception(perception: Any, *, precision: str = "both", differentiable
 
 
 def check_planner(planner: Any, *, precision: str = "both", differentiable: bool = True) -> None:
-    """Check a planner: see `check`.
-
-    The plan is a trajectory with increasing times and outputs that lead with time. A planner on the host is
-    not called inside `jit`.
-    """
     for made, title, dtype in _made(planner, "planner", precision):
         inputs = _inputs(made, made.default_query(), dtype)
         case = _case(
@@ -97,12 +105,6 @@ def check_planner(planner: Any, *, precision: str = "both", differentiable: bool
 
 
 def check_primitive(primitive: Any, *, precision: str = "both", differentiable: bool = True) -> None:
-    """Check a primitive: see `check`.
-
-    Feedforward: all leaves of the movement lead with time, for any number of times. Feedback: state and
-    command keep their structure and dtypes from step to step. If it can imitate, `fit` gives finite
-    parameters of the structure of `default_params`.
-    """
     for made, title, dtype in _made(primitive, "primitive", precision):
         feedforward = isinstance(made, AbstractFeedforwardPrimitive)
         function = _movement if feedforward else _two_steps
@@ -127,10 +129,7 @@ def check_primitive(primitive: Any, *, precision: str = "both", differentiable: 
 def check_plant(
     plant: Any, *, precision: str = "both", differentiable: bool = True, hardware: bool = False
 ) -> None:
-    """Check a plant: see `check`. State and feedback keep their structure, shapes and dtypes over a step.
-
-    What moves something real (`SupportsStop`) is only called as often as that needs, and only with `hardware=True`.
-    """
+    # What moves something real is only called as often as that needs.
     for made, title, dtype in _made(plant, "plant", precision):
         if isinstance(made, SupportsStop):
             _check_robot(made, title, dtype, hardware)

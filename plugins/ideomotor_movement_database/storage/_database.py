@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ideomotor import Trajectory
+from ideomotor import Trajectory, make_pool
 from ideomotor.errors import DataError
-from ideomotor.pool import AbstractPool, SerialPool, Shared
+from ideomotor.pool import AbstractPool
 
 from .._demonstrations import Demonstration, Demonstrations, Speeds
 from .._planner import MovementGraph, Prepared
@@ -164,7 +164,7 @@ class MovementDatabase:
             )
         if not len(starts):
             return []
-        snapshot, workers = self._snapshot(), pool or self.pool or SerialPool()
+        snapshot, workers = self._snapshot(), pool or self.pool or make_pool()
         shared = workers.share(_to_arrays(snapshot))
         parts = np.array_split(np.arange(len(starts)), min(_PARTS, len(starts)))
         jobs = [_Job(shared, search, options, starts[part], goals[part]) for part in parts]
@@ -290,7 +290,7 @@ def _store(graph: str | AbstractGraphStore, path: Path) -> AbstractGraphStore:
 
 @dataclasses.dataclass(frozen=True)
 class _Job:
-    shared: Shared
+    shared: Any
     search: AbstractSearch
     options: dict[str, Any]
     starts: np.ndarray

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -16,7 +17,7 @@ pytest.importorskip("mujoco")
 
 from ideomotor_commands import pick_up  # noqa: E402
 from ideomotor_commands._grasp_report import report, strip, write_pipeline  # noqa: E402 (what `run grasp` writes)
-from ideomotor_commands._grasping import PickedUp, assemble, by_trial, hand_named  # noqa: E402
+from ideomotor_commands._grasping import assemble, by_trial, hand_named  # noqa: E402
 from ideomotor_mujoco.grasping import GraspObject, PickingTask, parallel_jaw  # noqa: E402
 
 
@@ -164,13 +165,13 @@ def test_a_hand_of_ones_own_is_a_model_and_names(tmp_path):
 
 def test_a_disk_that_fills_leaves_nothing_half_written(tmp_path, monkeypatch):
     out = tmp_path / "out"
-    monkeypatch.setattr("ideomotor_commands._grasping.pick_up_by", lambda *_, **__: PickedUp(*[None] * 8))
 
-    def full(found, folder, *, gif):
+    def full(folder, *, gif):
         (folder / "trajectory.csv").write_text("half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("ideomotor_commands._grasp_report.write", full)
+    found = SimpleNamespace(write=full)
+    monkeypatch.setattr("ideomotor_commands._grasping.pick_up_by", lambda *_, **__: found)
     said, code = run("--object", "mug", "--out", out)
     assert code != 0 and "cannot be written (No space left on device); nothing is left there" in said
     assert not list(tmp_path.iterdir())

@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import ideomotor
-from ideomotor import HostFeedforwardPrimitive, Pipeline, Trajectory
+from ideomotor import Pipeline, Trajectory, host
 from ideomotor.errors import AssemblyError, DataError
 
 pytest.importorskip("mujoco")
@@ -65,7 +65,7 @@ def through(task, perception, planner):
     """A pipeline whose primitive repeats the plan."""
     plant = ideomotor.make("picking-scene", task=task)
     dof = len(plant.default_command())
-    return Pipeline(perception, HostFeedforwardPrimitive(Replayed(dof)), plant=plant, planner=planner)
+    return Pipeline(perception, host(Replayed(dof)), plant=plant, planner=planner)
 
 
 @pytest.fixture(scope="module")

@@ -144,9 +144,9 @@ def test_modes_say_what_actuators_they_need(links):
 
 
 def ideomotor_plant(plant):
-    from ideomotor import HostPlant
+    from ideomotor import host
 
-    return HostPlant(plant)
+    return host(plant)
 
 
 POSED = lwr4(mode=CartesianPose())

@@ -6,7 +6,7 @@ import yaml
 from click.testing import CliRunner
 
 import ideomotor
-from ideomotor import HostPlant
+from ideomotor import host
 from ideomotor.cli import command
 from ideomotor.config import from_config, to_config
 from ideomotor.errors import DataError, SimulationError
@@ -40,9 +40,9 @@ def test_a_step_depends_on_state_and_command_alone(arm):
 
 def test_a_replay_is_bit_equal_from_any_state_on_the_way(arm, play):
     commands = waves(1, arm.default_command())[0]
-    movement = play(commands, TS, plant=HostPlant(arm))
-    np.testing.assert_array_equal(play(commands, TS, plant=HostPlant(arm)).xs, movement.xs)
-    rest = play(commands[10:], TS[10:], plant=HostPlant(arm), x0=movement.xs[10])
+    movement = play(commands, TS, plant=host(arm))
+    np.testing.assert_array_equal(play(commands, TS, plant=host(arm)).xs, movement.xs)
+    rest = play(commands[10:], TS[10:], plant=host(arm), x0=movement.xs[10])
     np.testing.assert_array_equal(rest.xs, movement.xs[10:])
     np.testing.assert_array_equal(rest.ys["contact"]["shelf"], movement.ys["contact"]["shelf"][10:])
 
@@ -59,9 +59,9 @@ def test_a_batch_is_bit_equal_to_one_by_one(mode, play):
     plant = lwr4(mode=mode)
     commands = waves(3, plant.default_command(), 0.3 if isinstance(mode, JointPosition) else 5.0)
     starts = np.stack([plant.at_joints(np.asarray(plant.rest) + 0.1 * i) for i in range(3)])
-    batch = rollout_batch(HostPlant(plant), commands, TS, x0=starts, threads=2)
+    batch = rollout_batch(host(plant), commands, TS, x0=starts, threads=2)
     for i in range(3):
-        alone = play(commands[i], TS, plant=HostPlant(plant), x0=starts[i])
+        alone = play(commands[i], TS, plant=host(plant), x0=starts[i])
         np.testing.assert_array_equal(batch.xs[i], alone.xs)
         np.testing.assert_array_equal(batch.ys["tip"][i], alone.ys["tip"])
     assert rollout_batch(plant, commands, TS, observe=False).ys is None
@@ -81,7 +81,7 @@ def test_a_batch_that_diverges_says_which(links):
 
 
 def test_configurations_come_back(arm):
-    config = to_config(HostPlant(arm))
+    config = to_config(host(arm))
     assert config["use"] == "mujoco" and config["mode"] == {"use": "joint-position"}
     again = from_config(yaml.safe_load(yaml.safe_dump(config)), kind="plant")
     u = arm.default_command() + 0.05
@@ -118,7 +118,7 @@ def test_a_pipeline_file_is_played_and_shown(links, tmp_path, monkeypatch):
 
 
 def test_what_was_recorded_before_a_divergence_is_kept(links, play, tmp_path, monkeypatch):
-    plant = HostPlant(MujocoPlant(links()))
+    plant = host(MujocoPlant(links()))
     commands = np.zeros((31, 2))
     commands[12:, 0] = 5e9
     with pytest.raises(

@@ -1,7 +1,7 @@
 import pytest
 
 import ideomotor
-from ideomotor.testing import check, check_perception
+from ideomotor.testing import check
 
 
 @pytest.mark.parametrize("name", ["conditions-network", "trajectory-decoder"])
@@ -14,6 +14,4 @@ def test_an_inversion_conforms():
     decoder = ideomotor.make(
         "trajectory-decoder", latent=3, hidden=(8,), basis=ideomotor.make("time-splines", count=5)
     )
-    check_perception(
-        ideomotor.make("trajectory-inversion", conditions=conditions, decoder=decoder, samples=9)
-    )
+    check(ideomotor.make("trajectory-inversion", conditions=conditions, decoder=decoder, samples=9))
