@@ -23,7 +23,7 @@ from ideomotor_mujoco.grasping import (
     parallel_jaw,
     three_finger_hand,
 )
-from ideomotor_studies.veres2017 import GraspModel, load_grasp_model
+from ideomotor_studies.veres2017._models import GraspModel, load_grasp_model
 
 _DURATION = 1.6  # s, of each phase
 _HOLD = 0.6  # s, after the lift

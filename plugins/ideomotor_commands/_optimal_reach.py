@@ -8,7 +8,7 @@ import numpy as np
 from ideomotor import Pipeline, load, rollout, save_pipeline
 from ideomotor.errors import DataError
 from ideomotor_arm import draw_arm
-from ideomotor_studies.berniker2015 import reach_problem
+from ideomotor_studies.berniker2015._train import reach_problem
 from ideomotor_studies.kit.figures import BLACK, BLUE, GREY, RED, new_figure, plain
 from ideomotor_trajectory_network import optimal_reaches, pretrained, split_function
 

@@ -9,16 +9,9 @@ import numpy as np
 from ideomotor import Trajectory, new_folder, write_trajectory
 from ideomotor.errors import DataError
 from ideomotor_mujoco import rollout_batch
-from ideomotor_studies.denisa2015 import (
-    SCENE,
-    commands_at,
-    demonstrations,
-    joints,
-    place,
-    planner_of,
-    robot,
-    show_scene,
-)
+from ideomotor_studies.denisa2015._data import demonstrations, planner_of
+from ideomotor_studies.denisa2015._figures import show_scene
+from ideomotor_studies.denisa2015._robot import SCENE, commands_at, joints, place, robot
 from ideomotor_studies.kit import options
 from ideomotor_studies.kit.figures import BLUE, ORANGE, RED, new_figure
 

@@ -12,7 +12,7 @@ from ideomotor import new_folder, write_trajectory
 from ideomotor.errors import DataError, SimulationError
 from ideomotor_mujoco.grasping import GraspObject, PickingTask, Settings
 from ideomotor_studies.kit import options
-from ideomotor_studies.veres2017 import collect_all
+from ideomotor_studies.veres2017._data import collect_all
 
 from ._grasping import BY, hand_named
 from ._tasks import pick_up

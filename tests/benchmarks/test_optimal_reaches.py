@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ideomotor
-from ideomotor_studies.berniker2015 import CONSTANTS
+from ideomotor_studies.berniker2015._settings import CONSTANTS  # the constants of the study
 from ideomotor_trajectory_network import ReachProblem, euler_lagrange, optimal_reaches, sample_reaches
 
 pytestmark = pytest.mark.benchmark_suite

@@ -26,6 +26,18 @@ from ..kit.reaching import (
 )
 
 
+def figure(number: int, policy: RecurrentPolicy, plant: Any, *, seed: int | None = 0) -> Figure:
+    """A figure of the paper: 6 (reaching and tracking, with a reaching policy), 7 or 8 (circles, and a figure of eight, with a policy
+    that draws circles).
+
+    - `policy`: such as `ideomotor_rnn.pretrained("reach")` or `("circle")`; `plant`: such as `MuscleArm()`.
+    - `seed`: of the noise; with None there is none.
+
+    Raises a `KeyError` for another number.
+    """
+    return {6: figure_6, 7: figure_7, 8: figure_8}[number](policy, plant, seed=seed)
+
+
 def figure_6(policy: RecurrentPolicy, plant: Any, *, seed: int | None = 0, hold: float = 1.0) -> Figure:
     """Reaching to four targets one after the other, and tracking a target that moves."""
     key = None if seed is None else jax.random.key(seed)

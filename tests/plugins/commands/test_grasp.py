@@ -108,7 +108,7 @@ def test_without_a_network_it_says_so_and_tries():
 @pytest.mark.parametrize("colours", [False, True])
 def test_the_pipeline_shows_a_trained_network_what_it_was_trained_on(colours):
     from ideomotor_mujoco.grasping import Camera
-    from ideomotor_studies.veres2017 import GraspModel
+    from ideomotor_studies.veres2017._models import GraspModel  # what `run grasp` loads
 
     view = Camera().photograph(GraspObject("teapot").settled(), np.array([0.5, 0.6, -0.5]))
     model = GraspModel(None, "camera", 64, colours, Camera(), "")

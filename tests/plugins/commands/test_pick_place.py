@@ -9,7 +9,7 @@ from ideomotor.cli import command
 pytest.importorskip("mujoco")
 pytest.importorskip("sklearn")
 
-from ideomotor_studies.denisa2015 import SCENE
+from ideomotor_studies.denisa2015._robot import SCENE  # of `run pick-place`
 
 
 def _invoke(*arguments):

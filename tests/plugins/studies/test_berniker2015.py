@@ -11,10 +11,10 @@ from ideomotor.errors import IdeomotorError, UnknownNameError
 from ideomotor_studies import reproduce
 
 # Stages of a study have no public face of their own.
-from ideomotor_studies.berniker2015 import CONSTANTS, _measures, reach_problem
-from ideomotor_studies.berniker2015._settings import PRESETS, table
+from ideomotor_studies.berniker2015 import _measures
+from ideomotor_studies.berniker2015._settings import CONSTANTS, PRESETS, table
 from ideomotor_studies.berniker2015._study import Study
-from ideomotor_studies.berniker2015._train import train_one
+from ideomotor_studies.berniker2015._train import reach_problem, train_one
 from ideomotor_studies.kit import Run
 from ideomotor_trajectory_network import optimal_reaches, pretrained, sample_reaches
 

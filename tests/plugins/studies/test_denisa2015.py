@@ -15,10 +15,10 @@ pytest.importorskip("mujoco")
 pytest.importorskip("sklearn")
 
 from ideomotor_studies import reproduce
-from ideomotor_studies.denisa2015 import SCENE, joints, place, robot
+from ideomotor_studies.denisa2015 import joints, robot
 
 # Batches of movements on the robot are a stage's own.
-from ideomotor_studies.denisa2015._robot import execute
+from ideomotor_studies.denisa2015._robot import SCENE, execute, place
 from ideomotor_studies.kit import Run, recorded
 
 

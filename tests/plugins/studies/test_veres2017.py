@@ -13,12 +13,18 @@ import jax.numpy as jnp  # noqa: E402
 
 from ideomotor.errors import CheckpointError, DataError, IdeomotorError  # noqa: E402
 from ideomotor_mujoco.grasping import View, WristPlacement, collect, to_frame, to_world  # noqa: E402
-from ideomotor_studies.veres2017 import GraspModel, collect_all, load_grasp_model  # noqa: E402
 
 # Stages of the study have no public face of their own, and the smallest preset takes minutes.
-from ideomotor_studies.veres2017._data import digest, gather, jobs, yield_table  # noqa: E402
+from ideomotor_studies.veres2017._data import collect_all, digest, gather, jobs, yield_table  # noqa: E402
 from ideomotor_studies.veres2017._judge import BRIEF, TRIES, baselines, lift, propose  # noqa: E402
-from ideomotor_studies.veres2017._models import KINDS, build, constant_likelihood, save_grasp_model  # noqa: E402
+from ideomotor_studies.veres2017._models import (
+    KINDS,
+    GraspModel,
+    build,
+    constant_likelihood,
+    load_grasp_model,
+    save_grasp_model,
+)  # noqa: E402
 from ideomotor_studies.veres2017._report import summary, table_1, table_2, table_3  # noqa: E402
 from ideomotor_studies.veres2017._settings import PRESETS  # noqa: E402
 from ideomotor_studies.veres2017._study import _baselines, _lifted  # noqa: E402
