@@ -20,14 +20,26 @@ def write_bytes(path: Path | str, data: bytes) -> Path:
 
     A link is followed; a new file gets the permissions that the user's umask leaves, an old one keeps its own.
     """
-    target = Path(path).resolve()
-    make_folder(target.parent)
-    temporary = _hidden_beside(target)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
+    with new_file(path, overwrite=True) as temporary:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-            file.flush()
+    return Path(path)
+
+
+@contextlib.contextmanager
+def new_file(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
+    """A name to write a file to, which gets its own name only when the block ends well; see `write_bytes`."""
+    target = Path(path).resolve()
+    if target.exists() and not overwrite:
+        raise IdeomotorError(
+            f"The file {path} exists; choose another, or overwrite it (overwrite=True, --overwrite)."
+        )
+    make_folder(target.parent)
+    temporary = _hidden_beside(target)
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         if target.exists():
             shutil.copymode(target, temporary)
@@ -36,7 +48,6 @@ def write_bytes(path: Path | str, data: bytes) -> Path:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    return Path(path)
 
 
 def write_text(path: Path | str, text: str) -> Path:

@@ -125,6 +125,7 @@ KINDS: dict[str, Kind] = {
             laws="ideomotor.testing._check:check_plant",
             example="a body pushed over a table",
         ),
+        Kind("format"),
         Kind("part"),
         Kind("command"),
     )

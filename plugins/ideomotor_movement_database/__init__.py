@@ -8,6 +8,7 @@ from ._generalise import routes as routes
 from ._joining import Timing as Timing
 from ._joining import imitate as imitate
 from ._planner import MovementGraph as MovementGraph
+from ._read import read_demonstrations as read_demonstrations
 from ._scene import ShelfScene as ShelfScene
 from ._scene import shelf_demonstrations as shelf_demonstrations
 from .graph._build_tree import build_tree as build_tree
@@ -21,6 +22,5 @@ from .graph._search import Flat as Flat
 from .graph._search import Hierarchical as Hierarchical
 from .graph._tree import MovementTree as MovementTree
 from .graph._tree import TreeSettings as TreeSettings
-from .readers._read import read_demonstrations as read_demonstrations
 from .storage._bolt import BoltStore as BoltStore
 from .storage._database import MovementDatabase as MovementDatabase

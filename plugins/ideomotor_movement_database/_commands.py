@@ -151,7 +151,7 @@ def ingest(
     """
     from tqdm import tqdm
 
-    from .readers._read import read_demonstrations
+    from ._read import read_demonstrations
 
     options = {"space": space, "rate": rate, "topic": topic, "time": time, "time_unit": time_unit}
     options["columns"] = tuple(word.strip() for word in columns.split(",")) if columns else ()

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ideomotor import Trajectory, as_numbers, check_demonstration
+from ideomotor.common.rotations import unwrap
 from ideomotor.errors import DataError
 
 SPACES = ("cartesian", "joint", "pose")
@@ -272,22 +273,16 @@ def _pose(name: str, ys: np.ndarray) -> np.ndarray:
 
 def _unwrapped(name: str, ys: np.ndarray) -> tuple[np.ndarray, list[int]]:
     """Joint angles without the jumps of a recorder that keeps them within one turn, and the joints that had some."""
-    steps = np.diff(ys, axis=0)
-    turns = np.round(steps / (2 * np.pi))
-    # No joint moves by nearly a whole turn from one sample to the next.
-    turns[np.abs(steps - 2 * np.pi * turns) > 1.0] = 0.0
-    if np.any(np.abs(steps - 2 * np.pi * turns) > np.pi):
-        i, j = np.argwhere(np.abs(steps - 2 * np.pi * turns) > np.pi)[0]
+    unwrapped = unwrap(ys)
+    steps = np.abs(np.diff(unwrapped, axis=0))
+    if np.any(steps > np.pi):
+        i, j = np.argwhere(steps > np.pi)[0]
         warnings.warn(
-            f"Demonstration {name!r}: joint {j} jumps by {abs(steps[i, j]):.3g} rad between samples {i} and {i + 1}; "
+            f"Demonstration {name!r}: joint {j} jumps by {abs(ys[i + 1, j] - ys[i, j]):.3g} rad between samples {i} and {i + 1}; "
             f"samples may be missing there.",
             stacklevel=5,
         )
-    if not turns.any():
-        return ys, []
-    return ys - 2 * np.pi * np.pad(np.cumsum(turns, axis=0), ((1, 0), (0, 0))), np.flatnonzero(
-        turns.any(0)
-    ).tolist()
+    return unwrapped, np.flatnonzero(np.any(unwrapped != ys, axis=0)).tolist()
 
 
 def _metric(item: Demonstration) -> np.ndarray:

@@ -124,6 +124,19 @@ def continuous(qs: Float[_A, "time 4"]) -> Float[_A, "time 4"]:
     return xp.concatenate([qs[:1], qs[1:] * signs[:, None].astype(qs.dtype)])
 
 
+def unwrap(angles: Float[np.ndarray, "time *dof"], turn: float = 2 * np.pi) -> Float[np.ndarray, "time *dof"]:
+    """Joint angles without the jumps of a recorder that keeps them within one turn; for NumPy arrays.
+
+    A step is a jump where it is within one rad of whole turns: no joint moves by nearly a turn from one sample to the next.
+    """
+    steps = np.diff(angles, axis=0)
+    turns = np.round(steps / turn)
+    turns[np.abs(steps - turn * turns) > turn / (2 * np.pi)] = 0.0
+    if not turns.any():
+        return angles
+    return angles - turn * np.concatenate([np.zeros_like(angles[:1]), np.cumsum(turns, axis=0)])
+
+
 def slerp(
     start: Float[_A, "*#batch 4"],
     end: Float[_A, "*#batch 4"],

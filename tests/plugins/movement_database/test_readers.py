@@ -161,9 +161,9 @@ def test_integer_stamps_in_an_npz_are_exact(tmp_path):
 
 
 BAD = {
-    "text": ("t,x,note\n0,1,a\n1,2,b\n", "column 3: 'a' is not a number; choose the columns"),
-    "empty cell": ("t,x\n0,1\n1,\n", "line 3, column 2 is empty"),
-    "infinite": ("t,x\n0,1\n1,inf\n", "inf is not a finite number"),
+    "text": ("t,x,note\n0,1,a\n1,2,b\n", "note of sample 1: 'a' is not a number; .* choose the columns"),
+    "empty cell": ("t,x\n0,1\n1,\n", r"line 3, column 2 \(x\) is empty"),
+    "infinite": ("t,x\n0,1\n1,inf\n", "inf is not a finite number; repair it"),
     "infinite time": ("t,x\n0,1\ninf,1\n", "time that is not finite"),
     "times of words": ("t,x\nnow,1\nthen,2\n", "'now' of sample 1 is not a number or a date"),
     "back in time": ("t,x\n0,1\n2,1\n1,3\n", "times must increase"),
@@ -172,8 +172,8 @@ BAD = {
     "quoted lines": ('t,x\n0,"1\n2"\n', "quoted cell|has 1 columns"),
     "two of a name": ("t,x,x\n0,1,2\n1,2,3\n", None),
     "null bytes": ("t,x\n0,1\0\n", "is not a text file"),
-    "spoilt first line": ("# ideomotor {not json\nt,x\n0,1\n1,2\n", "line 1, is not what an export writes"),
-    "deep first line": ("# ideomotor " + "[" * 100_000 + "\nt,x\n0,1\n1,2\n", "line 1, is not what an export writes"),
+    "spoilt first line": ("# ideomotor {not json\nt,x\n0,1\n1,2\n", "line 1, is not what Ideomotor writes"),
+    "deep first line": ("# ideomotor " + "[" * 100_000 + "\nt,x\n0,1\n1,2\n", "line 1, is not what Ideomotor writes"),
     "halves of stamps": ("secs,nsecs,x\n1.5,0,1\n2.5,0,2\n", "must be whole numbers"),
     "huge integers": ("t,x\n" + "9" * 400 + ",1\n" + "9" * 401 + ",2\n", "not finite|not a number"),
     "one number": ("7\n", "one column"),
@@ -267,8 +267,8 @@ def test_a_file_name_that_is_not_utf8(tmp_path):
     "text, options, wanted",
     [
         ("", {}, "has no rows"),
-        ("t,x\n0,1\n1,one\n", {}, r"line 3, column 2: 'one' is not a number"),
-        ("t,x\n0,1\n1,nan\n", {}, r"line 3, column 2: nan is not a finite number"),
+        ("t,x\n0,1\n1,one\n", {}, r"line 3, column 2 \(x\): 'one' is not a number"),
+        ("t,x\n0,1\n1,nan\n", {}, r"line 3, column 2 \(x\): nan is not a finite number"),
         ("t,x\n0,1\n# ok\n1,1,2\n", {}, "line 4, has 3 columns, and the first row has 2"),
         ("t,x\n0,1\n0,2\n", {}, r"times must increase, and ts\[1\] = 0 follows ts\[0\] = 0"),
         ("t,x\n0,1\n", {}, r"has 1 sample\(s\); a movement has at least two"),
@@ -311,9 +311,10 @@ def test_names_that_repeat_in_an_npz_are_numbered(tmp_path):
 @pytest.mark.parametrize(
     "arrays, options, wanted",
     [
-        ({"x": YS}, {}, r"has no array ys \(or data\) of shape \(time, dof\); it has x"),
+        ({"x": YS}, {}, "has no times"),
+        ({"x": YS[0, 0]}, {}, "has no arrays that lead with time; it has x"),
         ({"ys": YS}, {}, "has no times"),
-        ({"ys": YS[0]}, {"rate": 1.0}, r"ys has shape \(2,\)"),
+        ({"ys": YS[0, 0]}, {"rate": 1.0}, r"ys has shape \(\)"),
         ({"ys": YS, "ts": [0.0, 1.0]}, {}, r"ts has shape \(2,\), and ys has 3 samples"),
         ({"ys": YS.astype(str)}, {"rate": 1.0}, "must be numbers"),
         ({"ys": YS, "offsets": [0, 2]}, {"rate": 1.0}, "from 0 up to the number of samples, 3"),
@@ -321,7 +322,7 @@ def test_names_that_repeat_in_an_npz_are_numbered(tmp_path):
         ({"ys": YS, "offsets": [0, 3], "name": ["a", "b"]}, {"rate": 1.0}, "1 demonstrations and 2 names"),
         ({"ys": YS}, {"rate": 1.0, "columns": ("2",)}, "has the columns 0 to 1"),
         ({"ys": YS, "metadata": ["[1]"]}, {"rate": 1.0}, "metadata must be JSON objects"),
-        ({"ys": np.array([[0.0], [np.inf]])}, {"rate": 1.0}, r"ys\[1, 0\] is not a finite number"),
+        ({"ys": np.array([[0.0], [np.inf]])}, {"rate": 1.0}, "ys of sample 2: 'inf' is not a finite number"),
     ],
 )
 def test_what_is_wrong_in_an_npz(tmp_path, arrays, options, wanted):
@@ -344,9 +345,12 @@ def test_objects_in_an_npz_are_never_unpickled(tmp_path):
 def test_files_that_are_not_there_or_not_known(tmp_path):
     with pytest.raises(DataError, match="There is no file"):
         read_demonstrations(tmp_path / "no.csv")
-    with pytest.raises(DataError, match="a.xls ends in .xls; demonstrations are read from .csv"):
+    with pytest.raises(
+        DataError,
+        match="a.xls ends in .xls and has the content of no format of recordings; they are read from .csv",
+    ):
         read_demonstrations(write(tmp_path, "", "a.xls"))
-    with pytest.raises(DataError, match="folder without metadata.yaml and without .mcap"):
+    with pytest.raises(DataError, match="The folder .* is no recording"):
         read_demonstrations(tmp_path)
 
 
@@ -466,7 +470,7 @@ def test_what_is_wrong_in_a_recording(record_bag, tmp_path):
         read_demonstrations(path)
     [found] = read_demonstrations(path, topic="/other")
     assert found.metadata["topic"] == "/other"
-    with pytest.raises(DataError, match="no joint states on '/othr'. Did you mean '/other'"):
+    with pytest.raises(DataError, match="no topic '/othr'. Did you mean '/other'"):
         read_demonstrations(path, topic="/othr")
     with pytest.raises(DataError, match="no message on /arm has positions of elbow; there are those of a, b"):
         read_demonstrations(path, topic="/arm", columns=("elbow",))
@@ -479,5 +483,5 @@ def test_what_is_wrong_in_a_recording(record_bag, tmp_path):
 
 
 def test_a_recording_of_something_else(record_bag):
-    with pytest.raises(DataError, match=r"holds no sensor_msgs/msg/JointState messages; it holds /chatter"):
+    with pytest.raises(DataError, match="holds no joint states, poses or positions; it holds /chatter"):
         read_demonstrations(record_bag([("/chatter", 0, START, None, None)]))

@@ -20,8 +20,10 @@ _EPOCH = {
 }  # the years 2001 to 2096
 
 
-def seconds(where: str, stamps: Any, unit: str | None) -> np.ndarray:
-    """Seconds, of numbers, of words as a table has them, or of dates; clock times start at zero.
+def seconds(where: str, stamps: Any, unit: str | None) -> tuple[np.ndarray, int]:
+    """Seconds, of numbers, of words as a table has them, or of dates; and when they start, in ns since 1970, else 0.
+
+    Clock times start at zero.
 
     `unit`: a key of `UNITS`; where it is None, clock times tell it, and seconds are taken if they are plausible. Raises
     `DataError` where they are not, or where something is no time.
@@ -41,8 +43,18 @@ def seconds(where: str, stamps: Any, unit: str | None) -> np.ndarray:
     clock = next((name for name, (low, high) in _EPOCH.items() if low <= first < high), None)
     scale = UNITS[unit.lower()] if unit else UNITS[clock or "s"]
     times = (values - values[0]).astype(np.float64) / scale
-    if clock is None and not (unit and first / scale > 1e8):
-        times = times + float(values[0]) / scale
+    start = 0
+    if clock is not None or (unit and first / scale > 1e8):
+        ns = 1e9 / scale
+        start = (
+            int(values[0]) * round(ns)
+            if values.dtype.kind in "iu" and ns >= 1
+            else round(float(values[0]) * ns)
+        )
+    elif values.dtype.kind in "iu":
+        times = values.astype(np.float64) / scale
+    else:
+        times = values / scale  # and not the difference plus the first, which rounds twice
     if unit is None and clock is None and len(times) > 1:
         step, length = float(np.median(np.abs(np.diff(times)))), float(abs(times[-1] - times[0]))
         guess = next(
@@ -53,7 +65,7 @@ def seconds(where: str, stamps: Any, unit: str | None) -> np.ndarray:
                 f"{where}: steps of {step:.4g} s, {length:.4g} s in all, look like {guess}; say the unit: "
                 f"time_unit='{guess}' (--time-unit {guess}), or 's' if they are seconds."
             )
-    return times
+    return times, start
 
 
 def _numbers(where: str, words: list[str]) -> np.ndarray:

@@ -1,1 +1,0 @@
-"""Demonstrations from files."""

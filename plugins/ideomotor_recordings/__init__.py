@@ -1,0 +1,1 @@
+"""Recordings in and out: tables, bags, LeRobot sets, HDF5, motion capture."""
