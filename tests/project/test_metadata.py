@@ -39,7 +39,7 @@ def lower_bounds() -> dict[str, str]:
     extras = PROJECT["optional-dependencies"]
     wanted = [
         *PROJECT["dependencies"],
-        *(r for e in ("widgets", "mujoco", "database", "grasp", "test") for r in extras[e]),
+        *(r for e in ("widgets", "mujoco", "database", "recordings", "grasp", "test") for r in extras[e]),
     ]
     found = {}
     for requirement in map(Requirement, wanted):
