@@ -9,8 +9,6 @@ import numpy as np
 from ideomotor import Channel, Recording
 from ideomotor.errors import DataError
 
-MARK = "ideomotor"
-
 
 def described(recording: Recording, channels: Iterable[Channel] | None = None) -> dict[str, Any]:
     """Name, start, metadata, and what each channel is."""

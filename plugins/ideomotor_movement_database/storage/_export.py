@@ -2,14 +2,13 @@
 
 import csv
 import json
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ideomotor import new_folder
+from ideomotor import new_folder, unique_name
 from ideomotor.errors import DataError
 
 from .._demonstrations import Demonstrations
@@ -89,12 +88,7 @@ def _write_demonstrations(folder: Path, demonstrations: Demonstrations) -> None:
     else:
         columns = ["x [m]", "y [m]", "z [m]", "qw", "qx", "qy", "qz"]
     for item in demonstrations:
-        stem = re.sub(r"[^\w.-]+", "_", item.name).strip(".")[:80] or "demonstration"
-        name, number = stem, 1
-        while name.lower() in used:
-            number += 1
-            name = f"{stem}-{number}"
-        used.add(name.lower())
+        name = unique_name(item.name, used)
         about = json.dumps({"name": item.name, "space": item.space, "metadata": dict(item.metadata)})
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             file.write(f"# ideomotor {about}\n")
