@@ -12,6 +12,7 @@ from ideomotor import new_folder, write_trajectory
 from ideomotor.errors import DataError, SimulationError
 from ideomotor_mujoco.grasping import GraspObject, PickingTask, Settings
 from ideomotor_studies.kit import options
+from ideomotor_studies.kit.run import keep_results
 from ideomotor_studies.veres2017._data import collect_all
 
 from ._grasping import BY, hand_named
@@ -97,10 +98,12 @@ def measure_writing(count: int, seed: int, true_paths: bool) -> None:
         _print(str(label), [row for row in rows if row.label == label])
     _print("all", rows)
     ink = np.array([row.ink for row in rows])
+    worst, lift_offs = max(row.force for row in rows), sum(row.lift_offs for row in rows)
+    keep_results("writing", ink=float(ink.mean()), force_percent=float(100 * worst), lift_offs=int(lift_offs))
     click.echo(
         f"\n{len(rows)} digits: ink {ink.mean():.3f} px from the digit on average (worst {ink.max():.3f}; bar 0.8), force "
-        f"within {100 * max(row.force for row in rows):.1f} % RMS of its set point in the worst (bar 10 %), "
-        f"{sum(row.lift_offs for row in rows)} lift-offs (bar 0)."
+        f"within {100 * worst:.1f} % RMS of its set point in the worst (bar 10 %), "
+        f"{lift_offs} lift-offs (bar 0)."
     )
 
 

@@ -10,6 +10,7 @@ import click
 from ideomotor import new_folder, write_trajectory
 from ideomotor.errors import DataError
 from ideomotor_studies.kit import options
+from ideomotor_studies.kit.run import keep_results
 
 _SHOWN = 12  # drawings in an overview
 _picture = click.option(
@@ -249,6 +250,7 @@ def measure_digits(data: Path, count: int, seed: int) -> None:
     click.echo(f"{'':10s}{'equal times':>14s}{'time warped':>14s}{'ink to path':>14s}{'path to ink':>14s}")
     for name, means in measure(pairs.images[chosen], pairs.paths[chosen].astype(float), options.bar).items():
         click.echo(f"{name:10s}" + "".join(f"{mean:14.3f}" for mean in means))
+        keep_results(name, means=[float(mean) for mean in means])
 
 
 @click.command("movement-database")

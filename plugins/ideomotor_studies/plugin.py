@@ -4,6 +4,7 @@ from ideomotor.spec import Component, hookimpl
 
 _COMMANDS = (
     # name, function, summary, extra
+    ("evidence", "evidence._command:evidence", "every claim, the command that measures it, and its age", ""),
     ("reproduce berniker2015", "berniker2015._study:study.command",
      "Berniker & Kording 2015: trajectory functions by deep networks", ""),
     ("reproduce denisa2015", "denisa2015._study:study.command",

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from ideomotor_dmp import DMP, DMPParams
+from ideomotor_studies.kit.run import keep_results
 
 pytestmark = [pytest.mark.benchmark_suite, pytest.mark.filterwarnings("ignore")]
 SAMPLES, DOF, BASIS, TAU = 300, 2, 25, 3.0
@@ -43,6 +44,7 @@ def report(title, times, ours):
     print(f"\n{title}")
     for name, value in sorted(times.items(), key=lambda item: item[1]):
         print(f"  {name:42s} {value:12.3f} ms   {value / times[ours]:10.2f} x")
+    keep_results(title, **{name: value / times[ours] for name, value in times.items()})
 
 
 def movements(batch, fixed=False):

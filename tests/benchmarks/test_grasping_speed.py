@@ -18,6 +18,7 @@ from ideomotor_mujoco.grasping import (  # noqa: E402
     PickingScene,
     WristPlacement,
 )
+from ideomotor_studies.kit.run import keep_results  # noqa: E402
 from ideomotor_studies.veres2017._data import jobs  # noqa: E402 (what the study collects)
 from ideomotor_studies.veres2017._settings import PRESETS  # noqa: E402
 
@@ -37,13 +38,14 @@ def test_placing_and_choosing():
         placing = min(placing, (time.process_time() - start) / len(contacts))
     error = 1000 * float(np.median(placed.error[:, 0]))
     print(f"\n  placing a grasp {1000 * placing:.1f} CPU ms, tips off by {error:.3f} mm (median)")
+    keep_results("placing", ms=1000 * placing)
     for check in ("collision", "closing"):
         start = time.process_time()
         for ways in zip(placed.wrist, placed.shape, placed.error, strict=True):
             scene.choose(*ways, start_check=check)
-        print(
-            f"  choosing a start, {check}: {1000 * (time.process_time() - start) / len(contacts):.1f} CPU ms"
-        )
+        choosing = 1000 * (time.process_time() - start) / len(contacts)
+        print(f"  choosing a start, {check}: {choosing:.1f} CPU ms")
+        keep_results("choosing", **{f"{check}_ms": choosing})
     assert placing <= 0.003 and error <= 1.0
 
 
@@ -58,4 +60,5 @@ def test_collecting():
     print(
         f"\n  {held} grasps of {len(chosen) - 1} objects in {seconds:.1f} CPU s: {held / seconds:.1f} per CPU s"
     )
+    keep_results("collecting", per_s=held / seconds)
     assert held / seconds > 5  # aimed at 10

@@ -71,9 +71,10 @@ def own_movements(study) -> Figure:
 
 def optimised(study) -> Figure:
     """Figure 5: test reaches and commands after optimising, through the arm and through a learned model of it."""
-    fig = new_figure(14, 7.4)
-    grid = fig.subplots(2, 3, width_ratios=(1, 1, 1))
-    for row, name in zip(grid, ("optimised", "optimised-forward-model"), strict=True):
+    names = [name for name in ("optimised", "optimised-forward-model") if name in study.run.results]
+    fig = new_figure(14, 3.7 * len(names))
+    grid = fig.subplots(len(names), 3, width_ratios=(1, 1, 1), squeeze=False)
+    for row, name in zip(grid, names, strict=True):
         _tests(study, name, *row[:2])
         _speed(study, name, row[2])
     return fig

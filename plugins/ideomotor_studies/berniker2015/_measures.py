@@ -88,6 +88,7 @@ def judged(
         "validation": error(function, validation),
         "test": [error(function, some) for some in tests],
         "end": by_field(end_errors(moved.states, test.target)),
+        "end_from_optimal": by_field(end_errors(moved.states, test.states[:, -1, :2])),
     }
 
 

@@ -146,6 +146,8 @@ def optimised_forward(study) -> dict[str, Any]:
         study.trainer(own=True),
         rounds=study.preset.forward_rounds,
         count=study.preset.self_count,
+        commands=study.preset.commands,
+        versions=study.preset.versions,
         seed=study.seed,
     )
     return _kept(study, "optimised-forward-model", function, {"rounds": study.preset.forward_rounds})

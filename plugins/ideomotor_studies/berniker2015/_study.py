@@ -3,11 +3,13 @@
 import copy
 import dataclasses
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import click
 import jax
 import numpy as np
+import optax
 
 import ideomotor
 from ideomotor import Pipeline
@@ -50,12 +52,21 @@ REPEATED = ("network", "self-trained", "optimised", "optimised-forward-model")  
         type=click.Choice(list(CONSTANTS)),
         default="figures",
         show_default=True,
-        help="Φ and c as printed, or those that fit the figures.",
+        help="Φ and c as printed; c as printed with Φ per cm²; or those that fit the figures.",
+    ),
+    click.option(
+        "--stage",
+        "stages",
+        type=click.Choice(list(STAGES)),
+        multiple=True,
+        help="Stage of the study; may be repeated.  [default: all, and the figures]",
     ),
     decisive=("constants",),
     line=line,
 )
-def study(run: Run, sizes: Preset, *, seed: int, constants: str = "figures") -> None:
+def study(
+    run: Run, sizes: Preset, *, seed: int, constants: str = "figures", stages: Sequence[str] = ()
+) -> None:
     """Repeat Berniker & Kording 2015: trajectory functions by deep networks.
 
     Makes optimal reaches, trains the linear and the deep trajectory function, lets a network teach itself from motor
@@ -64,10 +75,14 @@ def study(run: Run, sizes: Preset, *, seed: int, constants: str = "figures") -> 
     """
     study = Study(sizes, chosen("setting", constants, CONSTANTS), seed, run)
     study.data()
+    for name in stages:
+        chosen("stage", name, STAGES)
+    left_out = {"optimised": not sizes.improve_rounds, "optimised-gradient": not sizes.gradient_steps}
     for name in STAGES:
-        if name != "optimised-gradient" or study.preset.gradient_steps:
+        if name in stages if stages else not left_out.get(name):
             study.stage(name)
-    _figures.write(study)
+    if not stages:
+        _figures.write(study)
     run.finish(*table(run.results, run.config["preset"], constants))
 
 
@@ -190,7 +205,7 @@ class Study:
             key=jax.random.key(self.seed),
         )
         decoder = TrajectoryDecoder(
-            p.latent, (p.decoder_hidden,), basis, p.activation, "linear", key=jax.random.key(self.seed + 1)
+            p.latent, (p.decoder_hidden,), basis, p.activation, p.output, key=jax.random.key(self.seed + 1)
         )
         return conditions, decoder
 
@@ -202,4 +217,8 @@ class Study:
     def trainer(self, own: bool = False) -> Trainer:
         """The preset's; `own` for a function that learns from its own movements."""
         p, final = self.preset, self.preset.own_final if own else self.preset.final
+        if not p.rate:
+            return Trainer(
+                p.steps, final, optimiser=lambda steps: optax.lbfgs(), batch_size=None, seed=self.seed
+            )
         return Trainer(p.steps, final, rate=p.rate, seed=self.seed)

@@ -37,7 +37,7 @@ def demonstrations(seed: int, space: str, fan: float = FAN) -> Demonstrations:
 
 def tree_of(made: Demonstrations, **options: Any) -> MovementTree:
     """The paper's tree: positions and velocities unscaled, in SI units."""
-    return build_tree(made, velocity_weight=1.0, threshold=THRESHOLD[made.space], **options)
+    return build_tree(made, **{"velocity_weight": 1.0, "threshold": THRESHOLD[made.space], **options})
 
 
 def planner_of(

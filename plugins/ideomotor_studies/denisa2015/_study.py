@@ -58,6 +58,7 @@ def study(run: Run, sizes: Preset, *, seed: int, data: Path | str | None = None)
         for space in SPACES:
             run.stage(f"search-{space}-{seed + i}", lambda: stages.search(space, seed + i))  # noqa: B023
         run.stage(f"gaps-wide-{seed + i}", lambda: stages.wide(seed + i))  # noqa: B023
+        run.stage(f"gaps-weights-{seed + i}", lambda: stages.weights(seed + i))  # noqa: B023
     for space in SPACES:
         for kind in ("flat", "hierarchical"):
             run.stage(f"execute-{space}-{kind}", lambda: stages.execute(space, kind))  # noqa: B023
@@ -153,13 +154,19 @@ class Stages:
 
     def wide(self, seed: int) -> dict[str, Any]:
         """The gaps with demonstrations that are about 20 cm apart in mid-air, in the default scene."""
-        made, medians = shelf_demonstrations(seed), {}
-        tree = tree_of(made)
-        for kind, search in (("flat", Flat()), ("hierarchical", Hierarchical())):
-            planner = MovementGraph(made, search, tree=tree)
-            paths = [planner.find(*query) for query in queries(made)]
-            medians[kind] = float(np.median([path.gaps.max() for path in paths if len(path.gaps)]))
-        return {**medians, "gap_ratio": medians["hierarchical"] / medians["flat"]}
+        made = shelf_demonstrations(seed)
+        return _gaps(made, tree_of(made))
+
+    def weights(self, seed: int) -> dict[str, Any]:
+        """The ratio of the gaps with velocities weighted as by default, and with our price of a gap for the paper's search."""
+        made = demonstrations(seed, "cartesian")
+        lighter = tree_of(made, velocity_weight=0.15)
+        return {
+            "velocities weighted by 0.15": _gaps(made, lighter)["gap_ratio"],
+            "our price of a gap for either search": _gaps(made, tree_of(made), Hierarchical(10.0))[
+                "gap_ratio"
+            ],
+        }
 
     def execute(self, space: str, kind: str) -> dict[str, Any]:
         """The movements found, by the robot."""
@@ -193,6 +200,16 @@ class Stages:
     def generalise(self, space: str) -> dict[str, Any]:
         """Gaussian processes from the start's place to the parameters of DMPs, one for each goal, and new starts."""
         return _generalise(self, space)
+
+
+def _gaps(made: Any, tree: Any, papers: Any = Hierarchical()) -> dict[str, Any]:
+    """Medians of the largest gap of each movement, by our search and by the paper's, and their ratio."""
+    medians = {}
+    for kind, search in (("flat", Flat()), ("hierarchical", papers)):
+        planner = MovementGraph(made, search, tree=tree)
+        paths = [planner.find(*query) for query in queries(made)]
+        medians[kind] = float(np.median([path.gaps.max() for path in paths if len(path.gaps)]))
+    return {**medians, "gap_ratio": medians["hierarchical"] / medians["flat"]}
 
 
 def _peak(movement: Trajectory) -> float:

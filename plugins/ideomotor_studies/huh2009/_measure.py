@@ -12,6 +12,7 @@ from ideomotor_rnn import (
     ReachTask,
     RecurrentPolicy,
     ScheduledPolicy,
+    Workspace,
 )
 
 from ..kit.reaching import BETWEEN, DT, LEAD, tracked_path
@@ -22,9 +23,15 @@ ROUND = 4.0  # s for which it is then measured: one period of the slowest circle
 
 
 def measure_reach(
-    policy: RecurrentPolicy, plant: AbstractPlant, *, count: int = 1000, seed: int = 1000, noise: bool = True
+    policy: RecurrentPolicy,
+    plant: AbstractPlant,
+    *,
+    count: int = 1000,
+    seed: int = 1000,
+    noise: bool = True,
+    workspace: Workspace = Workspace(),
 ) -> dict[str, float]:
-    """Reaching to `count` new targets.
+    """Reaching to `count` new targets, uniform over the area of the workspace.
 
     The hand rests at a random point with random neural activity, which is the target for 0.5 s; then the target jumps to
     another random point. Distances in cm, in time after the jump. Straightness is the direct distance over the length of
@@ -32,7 +39,7 @@ def measure_reach(
     the minimum-jerk movement of the same mean time and duration.
     """
     keys = jax.random.split(jax.random.key(seed), 2)
-    trials = ReachTask(plant, hold=HOLD).sample(policy, keys[0], count)
+    trials = ReachTask(plant, workspace, hold=HOLD).sample(policy, keys[0], count)
     ts = np.arange(round((HOLD + 1.5) / DT) + 1) * DT
 
     def reach(x0, activity, first, second, key):
@@ -73,16 +80,23 @@ def _bell(speed: np.ndarray) -> float:
 
 
 def measure_circles(
-    policy: RecurrentPolicy, plant: AbstractPlant, *, count: int = 200, seed: int = 2000, noise: bool = False
+    policy: RecurrentPolicy,
+    plant: AbstractPlant,
+    *,
+    count: int = 200,
+    seed: int = 2000,
+    noise: bool = False,
+    **ranges: tuple[float, float],
 ) -> dict[str, float]:
-    """Drawing `count` new circles of either sense of rotation, centers, radii and speeds at random as in training.
+    """Drawing `count` new circles of either sense of rotation, centers, radii and speeds at random; as in training, or in
+    other `ranges` of `radius` (m) and `speed` (m/s).
 
     The hand starts anywhere on another circle, three times in ten at rest. After 3 s, for 4 s: the radius error is the mean
     absolute distance of the hand from the circle; the speed error that of the mean tangential speed from the commanded,
     in percent of it, and `instant_speed_error` that of the speed of each moment. Means over the circles, and percentiles.
     """
     keys = jax.random.split(jax.random.key(seed), 2)
-    trials = CircleTask(plant).sample(policy, keys[0], count)
+    trials = CircleTask(plant, **ranges).sample(policy, keys[0], count)
     ts = np.arange(round((SETTLE + ROUND) / DT) + 1) * DT
 
     def draw(x0, activity, first, second, key):

@@ -17,6 +17,7 @@ from ideomotor_rnn import (
     ReachCommand,
     ReachTask,
     RecurrentPolicy,
+    Workspace,
     cvar,
     minimise_frozen,
     risk,
@@ -32,20 +33,29 @@ class Training(NamedTuple):
 
 
 class Preset(NamedTuple):
-    """Sizes of the two networks, how many networks learn to reach (one for each seed), and how much is measured."""
+    """Sizes of the two networks, how many networks learn to reach (one for each seed), and how much is measured.
+
+    - `method`: `"adam"`, or `"cg"` on a frozen sample.
+    - `whole`: whether the targets of reaches come from the whole reach.
+    """
 
     reach: Training
     circle: Training
     seeds: int
     targets: int
     circles: int
+    method: str = "adam"
+    whole: bool = False
 
 
-# The paper: 12 units and 200 samples, 36 units and 400 samples.
+WHOLE = Workspace(shoulder=(-1.0, 2.0), elbow=(0.4, 2.6))
+"""Nearly all postures of a person's arm in the plane: 0.53 m², and not only where the muscles can push both joints either way."""
+
+# The paper: 12 units and 200 samples, 36 units and 400 samples; conjugate gradients; targets uniform in space within reach.
 PRESETS = {
     "tiny": Preset(Training(12, 40, 60), Training(36, 40, 40), 1, 50, 20),
     "cpu": Preset(Training(12, 200, 700), Training(36, 200, 4000), 3, 1000, 200),
-    "paper": Preset(Training(12, 200, 4000), Training(36, 400, 8000), 3, 1000, 200),
+    "paper": Preset(Training(12, 200, 4000), Training(36, 400, 8000), 3, 1000, 200, "cg", True),
 }
 RATE = 5e-3
 CHECKPOINT = 100  # steps
@@ -75,6 +85,7 @@ def train_reach(training: Training, *, seed: int = 0, **kwargs: Any) -> Recurren
 
     - `objective`: as `parse_objective` takes it; by default the paper's with β = 1.
     - `method`: `"adam"` on new trials at each step, or `"cg"` or `"l-bfgs"` on a frozen sample as in the paper.
+    - `workspace`: where the targets are.
 
     Other keyword arguments go to `ideomotor.train` (`run`, `callback`, …).
     """
@@ -94,11 +105,12 @@ def _train(
     *,
     objective: str = "risk:1",
     method: str = "adam",
+    workspace: Workspace = Workspace(),
     run: Path | None = None,
     **kwargs: Any,
 ) -> RecurrentPolicy:
     units, trials, steps = training
-    task = kind(MuscleArm(), objective=parse_objective(objective))
+    task = kind(MuscleArm(), workspace, objective=parse_objective(objective))
     cell_key, key = jax.random.split(jax.random.key(seed))
     policy = RecurrentPolicy(command, RateCell(units, key=cell_key), key=key)
     if method != "adam":

@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import io
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -38,6 +39,18 @@ def fingerprint(path: Path | str | None) -> str | None:
         if file.is_file():
             found.update(file.name.encode() * path.is_dir() + hashlib.sha256(file.read_bytes()).digest())
     return f"sha256:{found.hexdigest()[:16]}"
+
+
+RESULTS = "IDEOMOTOR_RESULTS"
+"""Environment variable that names a file for what a command without a run folder has measured."""
+
+
+def keep_results(stage: str, **values: Any) -> None:
+    """Add what was measured to the file that `IDEOMOTOR_RESULTS` names, as `ideomotor evidence --run` has it; else do nothing."""
+    if file := os.environ.get(RESULTS):
+        path = Path(file)
+        stages = json.loads(path.read_text(encoding="utf-8"))["stages"] if path.exists() else {}
+        write_json(path, {"stages": {**stages, stage: {**stages.get(stage, {}), **values}}})
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:

@@ -28,6 +28,7 @@ from ._settings import DURATION, LINES, SAMPLES, Sizes
 TS = np.linspace(0.0, DURATION, SAMPLES, dtype=np.float32)
 _AT_ONCE = 10_000
 _COPIES = 1000
+_AFFINE = {"rotation": 12, "translation": 0.7, "scale": 0.1, "shear": 0.1}  # of copies of MNIST's digits
 _LEAP = 1.5  # px over bare paper that a path may go and still count as on its ink
 RIDGE = 1e-3  # of the fit; weights that hardly move anything are no example of anything
 
@@ -68,9 +69,11 @@ def _synthetic(count: int, seed: int, digits: tuple[int, ...]) -> Pairs:
     return Pairs(*(np.concatenate(arrays) for arrays in zip(*made, strict=True)))
 
 
-def mnist_row(file: Path, sizes: Sizes) -> Row:
-    """A user's pairs, at their own resolution: the last 15 % by index (at most `testing`) are never trained on, of the
-    others the first `training`.
+def mnist_row(file: Path, sizes: Sizes, copies: int = 0) -> Row:
+    """A user's pairs: the last 15 % by index (at most `testing`) are never trained on, of the others the first `training`,
+    as many of each label with `copies`.
+
+    - `copies`: affine copies of each that are trained on, at 40 × 40 px; 0 for the digits themselves, at their own size.
 
     Pairs whose path leaves its ink (strokes joined across the paper, in a wrong order) are neither trained on nor tested
     on, but kept apart in `unclean`.
@@ -87,18 +90,23 @@ def mnist_row(file: Path, sizes: Sizes) -> Row:
     clean = longest_leap(pairs) <= _LEAP
     if min(clean[testing].sum(), clean[~testing].sum()) < 1:
         raise DataError(f"{file}: hardly a path stays on its ink; are they joined in the right order?")
+    if copies:
+        labels = np.unique(pairs.labels)
+        parts = [np.flatnonzero(~testing & clean & (pairs.labels == label)) for label in labels]
+        chosen = np.concatenate([part[: sizes.training // len(labels)] for part in parts])
+        training, held_out = (_resampled(pairs.take(rows)) for rows in (chosen, testing & clean))
+        training = transformed_pairs(training, copies=copies, **_AFFINE)
+        return Row(training, transformed_pairs(held_out))
     pairs = _resampled(transformed_pairs(pairs, size=size, zoom=1))
     training = pairs.take(np.flatnonzero(~testing & clean)[: sizes.training])
-    copies = transformed_pairs(
-        training.take(slice(_COPIES)), rotation=12, translation=0.7, scale=0.1, shear=0.1, size=size, zoom=1
-    )
+    again = transformed_pairs(training.take(slice(_COPIES)), size=size, zoom=1, **_AFFINE)
     return Row(
         with_lines(training),
         with_lines(pairs.take(testing & clean)),
         moved=True,
         zoom=SIZE / longer,
         unclean=with_lines(pairs.take(testing & ~clean)) if (testing & ~clean).any() else None,
-        copies=with_lines(copies),
+        copies=with_lines(again),
     )
 
 

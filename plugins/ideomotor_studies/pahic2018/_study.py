@@ -101,12 +101,11 @@ class Stages:
     def all(self) -> None:
         """Every stage; what matters most first."""
         for name in self.rows:
-            self._network(name, "eq. (9)" if name == "digit 2" else "eq. (10)")
-            self._cascade(name)
-        for name in self.rows:
-            for loss in LOSSES:
+            for loss in LOSSES[::-1]:
                 self._network(name, loss)
             self._examples(name)
+        for name in self.rows:
+            self._cascade(name)
         for name, make in self.more.items():
             self.run.stage(name, make)
         if ROWS[0] in self.rows:
@@ -122,7 +121,7 @@ class Stages:
         self.run.say(f"{name}: making pairs …")
         if name == "MNIST 3 and 5":
             assert self.data is not None
-            return mnist_row(self.data, self.preset.mnist)
+            return mnist_row(self.data, self.preset.mnist, self.preset.copies)
         return synthetic_row(self.rows[name], self.seed, tuple(range(10)) if name == "ten digits" else (2,))
 
     def _network(self, name: str, loss: str) -> None:

@@ -55,8 +55,11 @@ def test_a_function_is_trained_and_training_goes_on(tmp_path):
 
 
 def test_the_papers_preset_has_the_papers_sizes(tmp_path):
-    """5-100-10-100-606 and 4-100-10-100-606, 5,000 of 6,000 reaches; a few steps of it run."""
+    """5-100-10-100-606 and 4-100-10-100-606, sigmoids throughout, 5,000 of 6,000 reaches; a few steps of it run."""
     paper = PRESETS["paper"]
+    assert (paper.steps, paper.forward_rounds, paper.commands, paper.versions) == (2000, 300, 50, 20)
+    assert (CONSTANTS["literal"].terminal, CONSTANTS["literal"].field) == (100, 5)
+    assert (CONSTANTS["centimetres"].terminal, CONSTANTS["centimetres"].field) == (100 * 100**2, 5)
     assert (paper.reaches, paper.training, paper.self_count, paper.rounds) == (6000, 5000, 4000, 3)
     few = paper._replace(reaches=300, training=250, steps=2, final=2, own_final=2)
     run = Run("berniker2015", tmp_path / "run", {})
@@ -65,7 +68,8 @@ def test_the_papers_preset_has_the_papers_sizes(tmp_path):
         conditions, decoder = study.networks(field)
         layers = (*conditions.layers, *decoder.layers)
         assert [layer.in_features for layer in layers] + [606] == [inputs, 100, 10, 100, 606]
-        assert (conditions.activation, decoder.activation) == ("sigmoid", "sigmoid")
+        kinds = {conditions.activation, conditions.output, decoder.activation, decoder.output}
+        assert kinds == {"sigmoid"}
     study.data()
     found = study.stage("network")
     assert np.isfinite([found["training"], found["validation"], *found["end"]]).all()

@@ -11,7 +11,14 @@ from click.testing import CliRunner
 from ideomotor.cli import command
 
 # The training of one network with few trials has no public face but a command, whose smallest preset takes longer.
-from ideomotor_studies.huh2009._train import Training, parse_objective, train_circle, train_reach
+from ideomotor_studies.huh2009._train import (
+    PRESETS,
+    WHOLE,
+    Training,
+    parse_objective,
+    train_circle,
+    train_reach,
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +48,17 @@ def test_shipped_networks_keep_the_bars(folder):
     assert circles["radius_error_cm"] <= 0.6 and circles["speed_error_percent"] <= 10
     assert circles["wrong_sense_of_rotation"] == 0
     assert measures["tracking, 20 % noise"]["distance_cm"] <= 2.0
+
+
+def test_reaches_are_measured_on_the_whole_reach_too(folder):
+    """As in the paper; the shipped network was trained for a quarter of it."""
+    assert (
+        WHOLE.shoulder[0] <= -1 and WHOLE.shoulder[1] >= 2 and WHOLE.elbow[0] <= 0.4 and WHOLE.elbow[1] >= 2.6
+    )
+    assert PRESETS["paper"].whole and PRESETS["paper"].method == "cg"
+    measures = json.loads((folder / "results.json").read_text())["stages"]
+    near, far = measures["reach, 20 % noise"], measures["reach, 20 % noise, whole reach"]
+    assert far["median_cm_at_1s"][0] > near["median_cm_at_1s"][0]
 
 
 @pytest.mark.parametrize("text", ["risk:1", "risk:1e400", "mean", "cvar:0.9", "max"])

@@ -173,6 +173,19 @@ def test_mnist_is_held_out_by_index(file, digits):
         mnist_row(one, Sizes(1, 8, 0, 0))
 
 
+def test_the_papers_preset_has_the_papers_sizes(file, digits):
+    """20,000 pairs to train on and to test on, 25,000 updates; affine copies of held-in digits at 40 × 40 px for MNIST."""
+    paper = PRESETS["paper"]
+    assert paper.ten[:3] == (20_000, 20_000, 25_000) and paper.mnist[0] == 2 * 1170 and paper.copies == 10
+    assert (*paper.widths, paper.latent, *paper.decoder) == (1500, 1300, 1000, 600, 200, 20, 35)
+    labels = np.unique(digits.labels)
+    row = mnist_row(file, Sizes(2 * len(labels), 8, 0, 0), copies=3)
+    assert not row.moved and row.training.images.shape == (3 * 2 * len(labels), 40, 40)
+    assert sorted(row.training.labels) == sorted(np.repeat(labels, 6))
+    assert row.testing.numbers.min() > row.training.numbers.max()
+    assert untrained(paper, row, 0).encoder.widths == paper.widths
+
+
 def test_leaps_over_bare_paper(digits):
     assert longest_leap(digits).max() < 0.5
     straight = np.linspace(digits.paths[:, :1], digits.paths[:, -1:], 50, axis=1)[:, :, 0]
