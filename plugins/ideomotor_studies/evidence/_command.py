@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,16 +32,24 @@ def measure(found: Claim, data: Path | None = None, folder: Path = FOLDER) -> Cl
         words[0] = sys.executable
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "results.json"
-        if "reproduce" in words[:4]:
-            file = Path(place) / "run" / "results.json"
-            words += ["--out", str(file.parent)]
+        if {"reproduce", "train"} & set(words[:4]):
+            run = Path(place) / "run"
+            file = run / ("results.json" if "reproduce" in words[:4] else "metrics.jsonl")
+            words += ["--out", str(run)]
         done = subprocess.run(words, env={**os.environ, RESULTS: str(file)})
         asserted = not any("at" in measure for measure in found.measures.values())
         if done.returncode or not (asserted or file.exists()):
             raise IdeomotorError(f"{found.name}: `{found.command}` failed; its file is left as it was.")
-        new = found.again({} if asserted else json.loads(file.read_text(encoding="utf-8"))["stages"])
+        new = found.again({} if asserted else _stages(file))
     new.write(folder)
     return new
+
+
+def _stages(file: Path) -> dict[str, Any]:
+    text = file.read_text(encoding="utf-8")
+    if file.suffix == ".json":
+        return json.loads(text)["stages"]
+    return {line.pop("stage"): line for line in map(json.loads, text.splitlines())}
 
 
 @click.command()

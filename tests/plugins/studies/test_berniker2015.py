@@ -61,7 +61,7 @@ def test_the_papers_preset_has_the_papers_sizes(tmp_path):
     assert (CONSTANTS["literal"].terminal, CONSTANTS["literal"].field) == (100, 5)
     assert (CONSTANTS["centimetres"].terminal, CONSTANTS["centimetres"].field) == (100 * 100**2, 5)
     assert (paper.reaches, paper.training, paper.self_count, paper.rounds) == (6000, 5000, 4000, 3)
-    few = paper._replace(reaches=300, training=250, steps=2, final=2, own_final=2)
+    few = paper._replace(reaches=300, training=250, steps=0, final=2, own_final=2)
     run = Run("berniker2015", tmp_path / "run", {})
     study = Study(few, CONSTANTS["figures"], 0, run)
     for field, inputs in ((0.08, 5), (0.0, 4)):
