@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from ideomotor_studies.evidence import Claim, claims
+from ideomotor_studies.evidence._claims import Claim, claims
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- evidence:([^>]*)-->\n).*?(<!-- /evidence -->)", re.DOTALL)

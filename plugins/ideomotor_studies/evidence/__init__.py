@@ -3,6 +3,3 @@
 The tables of the README and of the documentation are rendered from these files (`docs/tables.py`), `ideomotor evidence` lists
 them, and `ideomotor evidence --run NAME` measures one again and writes its file.
 """
-
-from ._claims import Claim as Claim
-from ._claims import claims as claims

@@ -34,9 +34,11 @@ class Measured:
         self.values = None if values is None else np.asarray(values, float)
         self.value = value if self.values is None else self.values.mean(0)
 
-    low = property(lambda self: Measured(self.values.min(0)))
-    high = property(lambda self: Measured(self.values.max(0)))
-    spread = property(lambda self: Measured(self.values.std(0, ddof=1)))
+    def __getattr__(self, name: str) -> "Measured":
+        if name not in ("low", "high", "spread") or self.values is None:
+            raise AttributeError(name)
+        found = {"low": np.min, "high": np.max, "spread": functools.partial(np.std, ddof=1)}[name]
+        return Measured(found(self.values, axis=0))
 
     def __getitem__(self, index: int) -> "Measured":
         return Measured(self.value[index], None if self.values is None else self.values[:, index])

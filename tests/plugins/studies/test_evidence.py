@@ -11,10 +11,9 @@ from click.testing import CliRunner
 
 from ideomotor.cli import command
 from ideomotor.errors import DataError, IdeomotorError
-from ideomotor_studies.evidence import Claim, claims
 
-# Measuring again has no public face but a command, which writes into the package.
-from ideomotor_studies.evidence._claims import fingerprint
+# Claims have no public face but a command, which writes into the package.
+from ideomotor_studies.evidence._claims import Claim, claims, fingerprint
 from ideomotor_studies.evidence._command import measure
 
 ROOT = Path(__file__).resolve().parents[3]
