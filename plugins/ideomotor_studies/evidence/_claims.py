@@ -46,9 +46,7 @@ class Measured:
     def __format__(self, spec: str) -> str:
         if isinstance(self.value, str):
             return format(self.value, spec)
-        return " / ".join(
-            format(x.item() if hasattr(x, "item") else x, spec) for x in np.atleast_1d(self.value)
-        )
+        return " / ".join(format(x, spec) for x in np.atleast_1d(self.value).tolist())
 
 
 class Claim(NamedTuple):
@@ -162,10 +160,9 @@ def claim(name: str, folder: Path = FOLDER) -> Claim:
 def made_now(uses: Iterable[str]) -> dict[str, Any]:
     """What a measurement made now is made with."""
     packages = ("ideomotor", "jax", "equinox", "diffrax", "optax", "numpy")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": f"{cores} cores",
+        "machine": f"{os.cpu_count()} cores",
         "versions": {name: version(name) for name in packages},
         "sources": {name: fingerprint(name) for name in uses},
     }
