@@ -19,6 +19,7 @@ from ._formats import unique_name as unique_name
 from ._formats import write_recordings as write_recordings
 from ._host import host as host
 from ._host import plain_object as plain_object
+from ._live import play as play
 from ._pipeline import Pipeline as Pipeline
 from ._quantity import leaf_quantities as leaf_quantities
 from ._quantity import quantities as quantities
@@ -39,6 +40,7 @@ from ._trajectory import Trajectory as Trajectory
 from ._trajectory import as_numbers as as_numbers
 from ._trajectory import check_demonstration as check_demonstration
 from ._trajectory import check_times as check_times
+from .cli._play import read_observation as read_observation
 from .interfaces import AbstractFeedbackPrimitive as AbstractFeedbackPrimitive
 from .interfaces import AbstractFeedforwardPrimitive as AbstractFeedforwardPrimitive
 from .interfaces import AbstractODEPlant as AbstractODEPlant

@@ -8,6 +8,7 @@ A plain method may take a keyword `key` if it samples; it gets an integer seed, 
 
 import functools
 import inspect
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -125,6 +126,37 @@ class HostPlant(AbstractHost, AbstractPlant):
             return _direct(self.component, "observe", self.default_state(), key=_example(key))
 
         return _call(self.component, "observe", out, state, key=key)
+
+
+class HostRobot(AbstractHost, AbstractPlant):
+    """A robot (`SupportsRobot`): `default_state`, `default_command`, `connect`, `read`, `send` and `stop`.
+
+    Its state is its reading. A step sends the command and reads after `dt` seconds; `ideomotor play` keeps deadlines.
+    """
+
+    _component: _ByIdentity = eqx.field(static=True)
+
+    def default_state(self) -> PyTree:
+        return self.component.default_state()
+
+    def default_command(self) -> PyTree:
+        return self.component.default_command()
+
+    def step(self, state: PyTree, command: PyTree, dt: Any, *, key: PRNGKeyArray | None = None) -> PyTree:
+        return _call(_Driven(self.component), "step", self.default_state, state, command, dt)
+
+    def observe(self, state: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
+        return state
+
+
+class _Driven:
+    def __init__(self, robot: Any):
+        self.robot = robot
+
+    def step(self, state, command, dt):
+        self.robot.send(command)
+        time.sleep(float(dt))
+        return self.robot.read()
 
 
 class HostFeedforwardPrimitive(AbstractHost, AbstractFeedforwardPrimitive):

@@ -130,6 +130,61 @@ class SupportsStop(Capability, Protocol):
         ...
 
 
+@runtime_checkable
+class SupportsRobot(SupportsStop, Protocol):
+    """A robot: what `ideomotor play` moves in real time.
+
+    Written as a plain class with `default_state`, `default_command` and these four methods; the registry makes a plant of it.
+    A reading is a dictionary like `default_state()`, with `time` (s, of the robot's own clock, by which a reading that is
+    no news is known) and `joint_position`. A command is a set point of the joints, shape `(joints,)`.
+    """
+
+    @property
+    def joints(self) -> Any:
+        """Names of the joints, in the order of the command."""
+        ...
+
+    @property
+    def units(self) -> Any:
+        """The unit of each joint's command and position, such as `"rad"` or `"m"`."""
+        ...
+
+    @property
+    def limits(self) -> Any:
+        """What is known of `lower`, `upper`, `velocity`, `acceleration`, `jerk`: name to one number for each joint."""
+        ...
+
+    @property
+    def rate(self) -> Any:
+        """How many commands it takes in a second, Hz."""
+        ...
+
+    def connect(self) -> Any:
+        """Open the connection and wait for the first reading; nothing moves. Raises a `ConnectionError`."""
+        ...
+
+    def read(self) -> Any:
+        """The newest reading, without waiting for one. Raises an `OSError` where the connection is lost."""
+        ...
+
+    def send(self, command: Any, /) -> Any:
+        """Pass a set point on, without waiting for an answer. Raises an `OSError` where the connection is lost."""
+        ...
+
+    def stop(self, release: bool = False) -> Any:
+        """Bring it to rest where it is and close the connection, at any time and also twice; with `release` it goes limp."""
+        ...
+
+
+@runtime_checkable
+class SupportsTip(Capability, Protocol):
+    """A robot that knows where its tip is with the joints at a set point."""
+
+    def tip(self, command: Any, /) -> Any:
+        """The position of the tip, shape `(3,)`, in m."""
+        ...
+
+
 # ── primitives ──
 
 

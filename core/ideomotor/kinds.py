@@ -39,6 +39,7 @@ class Kind:
       `"module:attribute"`.
     - `laws`: the conformance check, called with a component, `precision` and `differentiable`.
     - `example`: what the example of `ideomotor new-plugin` does; empty without templates `KIND.py` and `test_KIND.py`.
+    - `variants`: further examples of this kind, as `(name, what it does)`, with templates of that name.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Kind:
     capabilities: tuple[str, ...] = ()
     laws: str = ""
     example: str = ""
+    variants: tuple[tuple[str, str], ...] = ()
 
 
 KINDS: dict[str, Kind] = {
@@ -110,6 +112,11 @@ KINDS: dict[str, Kind] = {
             slot=True,
             adapters=(
                 Adapter("ideomotor._host:HostPlant", ("default_state", "default_command", "step", "observe")),
+                Adapter(
+                    "ideomotor._host:HostRobot",
+                    ("default_state", "default_command", "connect", "read", "send", "stop"),
+                    "robot",
+                ),
             ),
             flows="ideomotor._flows:plant",
             capabilities=(
@@ -121,9 +128,12 @@ KINDS: dict[str, Kind] = {
                 "SupportsSpace",
                 "SupportsForce",
                 "SupportsStop",
+                "SupportsRobot",
+                "SupportsTip",
             ),
             laws="ideomotor.testing._check:check_plant",
             example="a body pushed over a table",
+            variants=(("robot", "a robot of two joints"),),
         ),
         Kind("format"),
         Kind("part"),

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from ideomotor.cli import command
 from ideomotor.registry import reset
 
-KINDS = ("primitive", "plant", "perception", "planner")
+KINDS = ("primitive", "plant", "robot", "perception", "planner")
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,7 @@ def test_its_example_passes_its_own_tests(here, kind, monkeypatch):
         ideomotor.register(record.kind, record.name, record.factory, record.summary)
         tests = importlib.import_module(f"test_example_{kind}")
         found = [f for n, f in vars(tests).items() if n.startswith("test_")]
-        assert len(found) == 2
+        assert len(found) == (3 if kind == "robot" else 2)
         for test in found:
             test()
     finally:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import ideomotor
+from ideomotor.capabilities import SupportsRobot
 from ideomotor.errors import IdeomotorError
 from ideomotor.testing import (
     ConformanceError,
@@ -550,6 +551,60 @@ def test_a_robot_is_not_moved_unasked():
     assert (robot.moved, robot.stopped) == (0, 0)
     check(ideomotor.host(robot), hardware=True)
     assert (robot.moved, robot.stopped) == (1, 1)
+
+
+class Arm:
+    """A robot as `ideomotor play` takes it."""
+
+    joints, units, rate = ("a", "b"), ("rad", "rad"), 50.0
+
+    def __init__(self, **wrong):
+        self.limits, self.calls = {"lower": [-1, -1]}, []
+        vars(self).update(wrong)
+
+    def default_state(self):
+        return {"time": np.array(0.0), "joint_position": np.zeros(2)}
+
+    def default_command(self):
+        return np.zeros(2)
+
+    def connect(self):
+        self.calls.append("connect")
+
+    def read(self):
+        self.calls.append("read")
+        return self.default_state()
+
+    def send(self, command):
+        self.calls.append("send")
+
+    def stop(self, release=False):
+        self.calls.append("stop")
+
+
+def test_of_a_robot_what_it_says_is_checked_without_a_connection():
+    robot = Arm()
+    check(robot, kind="plant")
+    assert robot.calls == []
+    check(robot, kind="plant", hardware=True)
+    assert robot.calls == ["connect", "send", "read", "stop"]
+    assert isinstance(ideomotor.host(robot), SupportsRobot)
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (dict(units=("rad",)), r"units has shape \(1,\) for 2 joints"),
+        (dict(limits={"jerk": [1, 2, 3]}), r"jerk has shape \(3,\)"),
+        (dict(limits={"speed": [1, 2]}), "it has 'speed'"),
+        (dict(rate=0), "rate is 0"),
+        (dict(default_state=lambda: {"position": np.zeros(2)}), "time and joint_position"),
+        (dict(default_command=lambda: np.zeros(3)), r"it has shape \(3,\) for 2 joints"),
+    ],
+)
+def test_a_robot_that_describes_itself_wrongly_is_found(wrong, message):
+    with pytest.raises(ConformanceError, match=message):
+        check(Arm(**wrong), kind="plant")
 
 
 def test_a_robot_that_breaks_a_rule_is_stopped_all_the_same():

@@ -15,8 +15,9 @@ _USED = ("Array", "Float")
 
 
 def examples() -> dict[str, str]:
-    """What the example of each kind does, for the kinds that have one."""
-    return {kind.name: kind.example for kind in KINDS.values() if kind.example}
+    """What each example does, by the name of its templates: the kinds that have one, and their variants."""
+    own = {kind.name: kind.example for kind in KINDS.values() if kind.example}
+    return own | {name: text for kind in KINDS.values() for name, text in kind.variants}
 
 
 @click.command()
@@ -46,7 +47,13 @@ def write_plugin(name: str, kind: str, into: Path) -> Path:
 
     name = name.removeprefix(_PREFIX)
     _check_name(name)
-    words = {**_words(name, kind), "kind": kind, "name": name, "summary": examples()[kind]}
+    variant_of = {variant: k.name for k in KINDS.values() for variant, _ in k.variants}
+    words = {
+        **_words(name, kind),
+        "kind": variant_of.get(kind, kind),
+        "name": name,
+        "summary": examples()[kind],
+    }
     folder = into / f"{_PREFIX}{name}"
     if folder.exists():
         raise IdeomotorError(f"{folder} exists; choose another name, or remove it.")

@@ -12,7 +12,7 @@ import yaml
 
 from .._host import adapt, can_fit, class_name, is_host, plain_object
 from .._trajectory import Trajectory, check_demonstration
-from ..capabilities import SupportsStop
+from ..capabilities import SupportsRobot, SupportsStop
 from ..config import dump_yaml, from_config, to_config
 from ..errors import DataError
 from ..interfaces import AbstractFeedforwardPrimitive
@@ -51,7 +51,8 @@ def check(
       other.
     - `differentiable`: `False` for a component that has no gradient and refuses it.
     - `hardware`: `True` lets a plant with a method `stop()` (`SupportsStop`: a robot) take one step with its command at
-      rest, after which it is stopped; without it such a plant is not moved, and the check fails.
+      rest, after which it is stopped; without it such a plant is not moved, and the check fails unless it is a
+      `SupportsRobot`, which is then checked as far as that needs no connection.
 
     Raises a `ConformanceError` that names the component, the check, what was seen and what to do.
     """
@@ -129,7 +130,7 @@ def check_primitive(primitive: Any, *, precision: str = "both", differentiable: 
 def check_plant(
     plant: Any, *, precision: str = "both", differentiable: bool = True, hardware: bool = False
 ) -> None:
-    # What moves something real is only called as often as that needs.
+    # What moves something real is only called as often as that needs; of a robot, what it says of itself is.
     for made, title, dtype in _made(plant, "plant", precision):
         if isinstance(made, SupportsStop):
             _check_robot(made, title, dtype, hardware)
@@ -144,12 +145,18 @@ def check_plant(
 
 def _check_robot(robot: Any, title: str, dtype: Any, hardware: bool) -> None:
     """One step with the command at rest; a robot is not pure, and a second connection to it is not made."""
-    if not hardware:
+    if isinstance(robot, SupportsRobot):
+        _check_description(robot, title)
+        if not hardware:
+            return
+    elif not hardware:
         what = "it has a method stop(), as robots have, and nothing was called that could move it"
         fail(title, "not moved unasked", what, "make room around it and check it with hardware=True")
-    inputs = (robot.default_state(), robot.default_command())
-    case = _case(title, "a step and observe", robot, _step, inputs, dtype, False, "float64")
     try:
+        if isinstance(robot, SupportsRobot):
+            robot.connect()
+        inputs = (robot.default_state(), robot.default_command())
+        case = _case(title, "a step and observe", robot, _step, inputs, dtype, False, "float64")
         state, before, after = _step(robot, inputs, None)
     finally:
         robot.stop()
@@ -157,6 +164,24 @@ def _check_robot(robot: Any, title: str, dtype: Any, hardware: bool) -> None:
     _same_structure(case, "feedback", before, after)
     if problem := not_finite((state, after)):
         case.fail("finite at the defaults", problem, "read all sensors before the first answer")
+
+
+def _check_description(robot: Any, title: str) -> None:
+    """What a robot says of itself, without a connection."""
+    n, reading = len(robot.joints), robot.default_state()
+    fix = "keep to `ideomotor.capabilities.SupportsRobot`"
+    for name, values in {"units": robot.units, **robot.limits}.items():
+        if np.shape(values) != (n,):
+            fail(title, "one for each joint", f"{name} has shape {np.shape(values)} for {n} joints", fix)
+    if unknown := set(robot.limits) - {"lower", "upper", "velocity", "acceleration", "jerk"}:
+        fail(title, "limits by name", f"it has {', '.join(sorted(map(repr, unknown)))}", fix)
+    if np.shape(robot.default_command()) != (n,):
+        what = f"it has shape {np.shape(robot.default_command())} for {n} joints"
+        fail(title, "command of one set point for each joint", what, fix)
+    if not (isinstance(reading, dict) and {"time", "joint_position"} <= set(reading)):
+        fail(title, "readings with time and joint_position", f"default_state() gave {reading!r:.80}", fix)
+    if not robot.rate > 0:
+        fail(title, "a rate", f"rate is {robot.rate!r}", fix)
 
 
 def _step(plant, inputs, key):

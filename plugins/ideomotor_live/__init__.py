@@ -1,0 +1,11 @@
+"""Pipelines on robots in real time, within limits."""
+
+from ._limits import Limiter as Limiter
+from ._limits import Limits as Limits
+from ._limits import read_limits as read_limits
+from ._plan import make_plan as make_plan
+from ._played import Played as Played
+from ._session import Guards as Guards
+from ._session import Session as Session
+from ._simulated import SimulatedRobot as SimulatedRobot
+from ._socket_robot import SocketRobot as SocketRobot

@@ -1,0 +1,516 @@
+"""A pipeline that moves a robot in real time.
+
+    wait for the deadline ──▶ read ──▶ guards ──▶ ask for a reference ──▶ limits ──▶ send ──▶ record
+
+It is `ideomotor.Loop` at the pace of a clock: `Loop.start` makes its parameters, states and commands. Its steps are taken
+here, on plain arrays, because attributes of modules alone cost more than the whole of such a step.
+"""
+
+import contextlib
+import dataclasses
+import gc
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import ideomotor
+from ideomotor import AbstractPlant, AbstractPrimitive, Pipeline, Trajectory
+from ideomotor.capabilities import SupportsDuration, SupportsRobot, SupportsTip, require
+from ideomotor.errors import AssemblyError, DataError
+
+from ._limits import Limiter, Limits
+from ._played import Log, Played
+from ._sources import Planned, Policy
+
+_SPIN = 3e-4  # s before a deadline in which it is waited for awake
+_SWITCH = 1e-4  # s, of Python's threads
+_SLOWING = 0.02  # of the rate of a policy's time, by cycle
+_WINDOW = 1.0  # s, in which missed deadlines are counted
+
+
+@dataclasses.dataclass(frozen=True)
+class Guards:
+    """What makes a session stop the robot by itself.
+
+    - `stale`: s without a new reading. Until then gaps are ridden through with the last one.
+    - `tracking`: s; a joint may be as far from its set point as it moves in this time at its limit of velocity.
+    - `missed`: the share of deadlines in the last second that may be missed.
+    - `workspace`: `(lower, upper)` corners (m) of a box for `tip` of the reading, or for the robot's own `tip(command)` of
+      where the joints would come to rest, which is then asked before each command.
+    """
+
+    stale: float | int = 0.1
+    tracking: float | int = 0.3
+    missed: float | int = 0.2
+    workspace: Sequence[Sequence[float | int]] | None = None
+
+
+class Session:
+    """A pipeline on a robot: `run()` here, or `start()` in a thread of its own, with `change`, `hand_over` and `stop`.
+
+    - `pipeline`: a `Pipeline`, or a primitive alone. Its own plant is left out; the robot takes its place.
+    - `robot`: a `SupportsRobot`, as a component, a plain object, or a registered name.
+    - `rate`: Hz; by default the robot's. `duration`: s of the movement; by default the primitive's own, or 3 s.
+    - `limits`: by name, for what the robot does not say or what should be tighter.
+    - `guards`: see `Guards`. `law`: see `Limiter`.
+    - `release`: let the robot go limp at the end, rather than hold.
+
+    Raises an `AssemblyError` for parts that do not fit, and a `DataError` for limits that make no sense.
+    """
+
+    def __init__(
+        self,
+        pipeline: Any,
+        robot: Any,
+        *,
+        rate: float | int | None = None,
+        duration: float | int | None = None,
+        limits: Mapping[str, Any] | None = None,
+        guards: Guards | None = None,
+        law: str = "own",
+        release: bool = False,
+    ):
+        self.robot = _robot(robot)
+        self.pipeline = self._joined(pipeline)
+        n, self._given = len(self.robot.joints), duration
+        self.rate = float(self.robot.rate if rate is None else rate)
+        if not 0 < self.rate <= self.robot.rate:
+            raise DataError(
+                f"The rate is {self.rate:g} Hz, and {ideomotor.plain_object(self.robot).__class__.__name__} takes at most "
+                f"{self.robot.rate:g} commands per second; give rate={self.robot.rate:g} or less."
+            )
+        self.dt = 1 / self.rate
+        self.limits = Limits.of(n, self.robot.limits, {} if limits is None else limits)
+        self.guards = Guards() if guards is None else guards
+        self._limiter = Limiter(self.limits, self.dt, law=law)
+        self._release = release
+        self._source: Any = None
+        self._pending: tuple[Any, bool] | None = None
+        self._stop = ""
+        self._events: list[tuple[float, str]] = []
+        self._thread: threading.Thread | None = None
+        self._ready = threading.Event()
+        self.played: Played | None = None
+
+    # ── what may be called while it runs ──
+
+    def change(self, observation: Any) -> None:
+        """The movement continues with another observation (another picture, target or parameters), without a jump."""
+        self._pending = self._make(self.pipeline, observation, like=self._source), False
+
+    def hand_over(self, observation: Any, pipeline: Any = None) -> None:
+        """Another movement begins now, of this pipeline or another one, and is entered without a jump."""
+        pipeline = self.pipeline if pipeline is None else self._joined(pipeline)
+        self._pending = self._make(pipeline, observation, like=self._source), True
+
+    def stop(self, reason: str = "stopped by request") -> None:
+        """Bring the robot to rest."""
+        self._stop = self._stop or reason
+
+    def start(self, observation: Any = None) -> "Session":
+        """Run in a thread of its own; returns once the robot is connected and everything is compiled."""
+
+        def run():
+            with contextlib.suppress(BaseException):  # it is in `played.error`, and `wait` raises it
+                self.run(observation)
+            self._ready.set()
+
+        self._thread = threading.Thread(target=run, name="ideomotor play", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        return self
+
+    def wait(self) -> Played:
+        """What came of it, after its end; raises what a part of the pipeline raised."""
+        if self._thread is not None:
+            self._thread.join()
+        if self.played is None:
+            raise AssemblyError("The session has not been started; call run() or start().")
+        if self.played.error is not None:
+            raise self.played.error
+        return self.played
+
+    def __enter__(self) -> "Session":
+        return self if self._thread is not None else self.start()
+
+    def __exit__(self, *_: Any) -> None:
+        self.stop("left")
+        if self._thread is not None:
+            self._thread.join()
+
+    # ── the loop ──
+
+    def run(self, observation: Any = None) -> Played:
+        """Connect, play to the end, stop the robot; returns what was recorded.
+
+        A guard that acts, Ctrl-C and `stop` end it in order: `Played.reason` says which. An exception of a part is raised
+        after the robot has been stopped, with what was recorded in its attribute `played`.
+        """
+        robot = self.robot
+        self._stop, self._events, self.played = "", [], None
+        try:
+            observation = self.pipeline.default_observation() if observation is None else observation
+            source = self._make(self.pipeline, observation)
+            robot.connect()
+            reading = {name: np.asarray(value, float) for name, value in robot.read().items()}
+            self._begin(source, reading)
+            columns = _Columns(reading, len(robot.joints))
+            log = Log(columns.width)
+            with _quiet(), self._interruptible():
+                self._ready.set()
+                end = self._loop(columns, log, reading)
+        except BaseException as caught:
+            self.played = self.played or Played(
+                None, _name(caught), None, [], 0, self.dt, self.limits, error=caught
+            )
+            raise
+        finally:
+            with contextlib.suppress(OSError):
+                robot.stop(self._release)
+        movement = columns.movement(log.table())
+        self.played = Played(
+            movement,
+            end.reason,
+            end.stopped_at,
+            self._events,
+            end.missed,
+            self.dt,
+            self.limits,
+            reading["joint_position"],
+            end.error,
+        )
+        if end.error is not None:
+            with contextlib.suppress(AttributeError):
+                end.error.played = self.played
+            raise end.error
+        return self.played
+
+    def play(self, observation: Any = None, *, record: Path | str | None = None) -> Played:
+        """`run`, and write what was recorded into a new folder `record`, also where an exception ended it."""
+        if record is None:
+            return self.run(observation)
+        with ideomotor.new_folder(Path(record)) as folder:
+            try:
+                played, error = self.run(observation), None
+            except BaseException as caught:
+                played, error = self.played, caught
+            if played is not None:
+                played.save(folder)
+        if error is not None:
+            raise error
+        return played  # pyright: ignore[reportReturnType]
+
+    def _begin(self, source: "Planned | Policy", reading: dict[str, np.ndarray]) -> None:
+        here = reading["joint_position"]
+        self.limits.check_start(here, self.robot.joints)
+        if problem := _not_ready(reading, self.guards):
+            raise DataError(f"The robot is not ready: {problem}; nothing was sent.")
+        source.approach(here)
+        self._source, self._pending = source, None
+        self._limiter.start(here)
+        self._limiter.step(here)  # and all of its code has been run once
+
+    def _loop(self, columns: "_Columns", log: Log, reading: dict[str, np.ndarray]) -> "_End":
+        robot, limiter, dt, clock = self.robot, self._limiter, self.dt, time.perf_counter
+        reference = last = np.asarray(reading["joint_position"])
+        command, blend, rate, share, k = [float(q) for q in reference], None, 1.0, 0.0, 0
+        end, began = _End(self._events), clock() + dt
+        watch = _Watch(self, reading, began)
+        try:
+            while True:
+                now = _wait(began + k * dt)
+                late = now - (began + k * dt)
+                skipped = int(
+                    late / dt
+                )  # deadlines that have passed are left out: the next ones stay where they are
+                k, end.missed = k + skipped, end.missed + skipped
+                share += (skipped - share * (1 + skipped)) * min(dt / _WINDOW, 1.0)
+                t = k * dt
+                try:
+                    problem = watch.problem(robot.read(), now) or self._stop or watch.excess(command, share)
+                    if problem:
+                        end.note(t, problem)
+                    if not end.reason:
+                        if self._pending is not None:
+                            (source, again), self._pending = self._pending, None
+                            source.follow(self._source, again=again)
+                            self._source, blend = source, _Blend(reference, last, self.limits, dt)
+                            self._events.append((t, "handed over" if again else "changed"))
+                        wanted = self._source.next(watch.reading, rate)
+                        wanted = wanted if blend is None else blend.add(wanted)
+                        if np.isfinite(wanted).all():
+                            reference, last = wanted, reference
+                        else:
+                            end.note(t, "the command is not finite, and was not sent")
+                except (OSError, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # of a primitive or a driver: the robot is braked first
+                    end.error = end.error or error
+                    end.note(t, _name(error))
+                command = limiter.brake() if end.reason else limiter.step(reference)
+                robot.send(command)
+                rate = self._slowed(rate, limiter.lag(), reference, last)
+                columns.fill(
+                    t, late, clock() - now, self._source.phase * dt, reference, command, watch.reading
+                )
+                log.add(columns.row)
+                k += 1
+                if limiter.at_rest() and (
+                    end.reason or (self._source.done and isinstance(self._source, Planned))
+                ):
+                    break
+                if self._source.done and isinstance(self._source, Policy):
+                    end.reason = end.reason or "finished"  # and braked to rest from here on
+        except OSError as lost:
+            end.note(k * dt, f"connection lost: {lost}")
+        except KeyboardInterrupt:
+            end.note(k * dt, "Ctrl-C, twice")
+        except BaseException as error:
+            end.error = end.error or error
+            end.note(k * dt, _name(error))
+        end.reason = end.reason or "finished"
+        return end
+
+    def _slowed(self, rate: float, lag: float, reference: np.ndarray, last: np.ndarray) -> float:
+        """The rate of the own time of a policy: slower where the limits cannot follow its references."""
+        if not isinstance(self._source, Policy):
+            return 1.0
+        speed = np.abs(reference - last) / (max(rate, 1e-3) * self.dt)
+        allowed = 0.95 / max(float(np.max(speed / self.limits.velocity)), 0.95)
+        allowed *= 1 / (1 + (lag / _LAG) ** 2) if lag > 1e-9 else 1.0
+        return min(max(allowed, rate - _SLOWING), rate + _SLOWING)
+
+    # ── the parts ──
+
+    def _joined(self, pipeline: Any) -> Pipeline:
+        if isinstance(pipeline, str | Path):
+            pipeline = ideomotor.load_pipeline(pipeline)
+        if isinstance(pipeline, AbstractPrimitive):
+            pipeline = Pipeline(None, pipeline, plant=self.robot)
+        if not isinstance(pipeline, Pipeline):
+            raise AssemblyError(f"play takes a pipeline or a primitive, not {pipeline!r:.80}.")
+        return Pipeline(pipeline.perception, pipeline.primitive, plant=self.robot, planner=pipeline.planner)
+
+    def _make(self, pipeline: Pipeline, observation: Any, like: Any = None) -> "Planned | Policy":
+        """All that is slow: perception, commands, plan or compiling; on the thread of whoever calls."""
+        params = pipeline.params(observation)
+        loop, duration = ideomotor.Loop(pipeline.primitive, pipeline.plant), self._given
+        if duration is None:
+            own = pipeline.primitive.duration if isinstance(pipeline.primitive, SupportsDuration) else None
+            duration = 3.0 if own is None else own
+        if isinstance(pipeline.primitive, ideomotor.AbstractFeedforwardPrimitive):
+            return Planned(loop, params, self.limits, self.dt, float(duration))
+        policy = Policy(loop, params, self.dt, float(duration), like if isinstance(like, Policy) else None)
+        policy.compile({name: np.asarray(value, float) for name, value in self.robot.default_state().items()})
+        return policy
+
+    @contextlib.contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Ctrl-C brakes the robot; a second one ends it at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def interrupt(number, frame):
+            if self._stop:
+                raise KeyboardInterrupt
+            self._stop = "Ctrl-C"
+
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+class _End:
+    """Why and when it ends, and what else is known then."""
+
+    def __init__(self, events: list[tuple[float, str]]):
+        self.events, self.reason, self.missed = events, "", 0
+        self.stopped_at: float | None = None
+        self.error: Any = None
+
+    def note(self, t: float, reason: str) -> None:
+        """Of several reasons the first one counts."""
+        if not self.reason or self.reason == "finished":
+            self.reason, self.stopped_at = reason, t
+            self.events.append((t, reason))
+
+
+class _Watch:
+    """The guards: the last good reading, and what is wrong."""
+
+    def __init__(self, session: "Session", reading: dict[str, np.ndarray], now: float):
+        self._guards, self._joints = session.guards, session.robot.joints
+        self._far = [session.guards.tracking * v for v in session.limits.velocity]
+        self._limiter, self._tip = session._limiter, None
+        if session.guards.workspace is not None and isinstance(session.robot, SupportsTip):
+            self._tip = session.robot.tip
+        self.reading, self._seen, self._fresh = reading, float(reading["time"]), now
+
+    def problem(self, reading: dict[str, np.ndarray], now: float) -> str:
+        """What is wrong with the newest reading; empty if nothing is."""
+        if float(reading["time"]) == self._seen:
+            silent = now - self._fresh
+            if silent > self._guards.stale:
+                return f"stale feedback: no new reading for {1e3 * silent:.0f} ms"
+            return ""
+        self._seen, self._fresh = float(reading["time"]), now
+        if problem := _not_ready(reading, self._guards):
+            return problem
+        self.reading = reading
+        return ""
+
+    def excess(self, command: list[float], share: float) -> str:
+        """Which other bound is passed; empty if none is."""
+        seen = self.reading["joint_position"].tolist()
+        for joint, q, there, far in zip(self._joints, command, seen, self._far, strict=True):
+            if abs(q - there) > far:
+                return f"tracking error: joint {joint!r} is {abs(q - there):.3g} from its set point"
+        if share > self._guards.missed:
+            return f"missed deadlines: {100 * share:.0f} % within a second"
+        if self._tip is not None and self._guards.workspace is not None:
+            there = self._tip(np.array(self._limiter.stops_at()))
+            return _outside(there, self._guards.workspace, "the tip would stop")
+        return ""
+
+
+def _not_ready(reading: Mapping[str, Any], guards: Guards) -> str:
+    """What is wrong with the numbers of a reading; empty if nothing is."""
+    for name, value in reading.items():
+        if not np.isfinite(value).all():
+            return f"the reading {name} is not finite"
+    if guards.workspace is not None and "tip" in reading:
+        return _outside(reading["tip"], guards.workspace, "the tip is")
+    return ""
+
+
+def _wait(deadline: float) -> float:
+    """Sleep until shortly before a deadline, then stay awake until it; the time then."""
+    ahead = deadline - time.perf_counter() - _SPIN
+    if ahead > 0:
+        time.sleep(ahead)
+    while (now := time.perf_counter()) < deadline:
+        time.sleep(0)  # lets other threads run
+    return now
+
+
+_LAG = 5e-4  # in units of the command, the lag at which the time of a policy runs at half its rate
+
+
+class _Blend:
+    """An offset from where the references were heading to where they are now, which fades with minimum jerk."""
+
+    def __init__(self, reference: np.ndarray, last: np.ndarray, limits: Limits, dt: float):
+        self._heading, self._speed = reference, reference - last
+        self._limits, self._dt, self._k, self.over = limits, dt, 0, False
+        self._first: Any = None
+
+    def add(self, wanted: np.ndarray) -> np.ndarray:
+        """The reference with the offset of this cycle."""
+        if self.over:
+            return wanted
+        self._k += 1
+        if self._k == 1:
+            self._first, self._offset = wanted, self._heading + self._speed - wanted
+            return wanted + self._offset
+        if self._k == 2:
+            self._rate = self._speed - (wanted - self._first)
+            self._cycles = self._duration() / self._dt
+        u = min((self._k - 1) / self._cycles, 1.0)
+        self.over = u >= 1.0
+        there = 1 - u**3 * (10 - 15 * u + 6 * u * u)
+        drift = self._cycles * u * (1 - u * u * (6 - 8 * u + 3 * u * u))
+        return wanted + self._offset * there + self._rate * drift
+
+    def _duration(self) -> float:
+        """s, in which the offset itself uses at most half of each limit; the largest derivatives are those of minimum jerk."""
+        far, limits = np.abs(self._offset), self._limits
+        fast = np.abs(self._rate) / self._dt
+        needs = [
+            1.875 * far / limits.velocity * 2,
+            np.sqrt(5.77 * far / limits.acceleration * 2),
+            np.cbrt(60 * far / np.asarray(limits.jerk) * 2),
+            4 * fast / limits.acceleration * 2,
+            np.sqrt(36 * fast / limits.jerk * 2),
+        ]
+        return max(0.1, *(float(np.max(need)) for need in needs))
+
+
+class _Columns:
+    """One row of the record, and the record as a trajectory."""
+
+    def __init__(self, reading: Mapping[str, np.ndarray], joints: int):
+        self._names = [(name, np.shape(value), max(1, np.size(value))) for name, value in reading.items()]
+        self._joints = joints
+        self.width = 4 + 2 * joints + sum(size for _, _, size in self._names)
+        self.row = np.zeros(self.width)
+
+    def fill(self, t, late, cost, phase, reference, command, reading) -> None:
+        """The row of this cycle."""
+        row, n = self.row, self._joints
+        row[0], row[1], row[2], row[3] = t, late, cost, phase
+        row[4 : 4 + n], row[4 + n : 4 + 2 * n] = reference, command
+        at = 4 + 2 * n
+        for name, _, size in self._names:
+            row[at : at + size] = np.ravel(reading[name])
+            at += size
+
+    def movement(self, table: np.ndarray) -> Trajectory | None:
+        """The record, or None before the first cycle."""
+        if not len(table):
+            return None
+        n, at, ys = self._joints, 4 + 2 * self._joints, {}
+        for name, shape, size in self._names:
+            ys[name] = table[:, at : at + size].reshape(-1, *shape)
+            at += size
+        xs = {
+            "reference": table[:, 4 : 4 + n],
+            "phase": table[:, 3],
+            "lateness": table[:, 1],
+            "step_time": table[:, 2],
+        }
+        return Trajectory(table[:, 0], ys, table[:, 4 + n : 4 + 2 * n], xs)
+
+
+def _robot(robot: Any) -> Any:
+    made = ideomotor.make(robot) if isinstance(robot, str) else robot
+    if not isinstance(made, AbstractPlant):
+        require(made, SupportsRobot)
+        made = ideomotor.host(made)
+    return require(made, SupportsRobot)
+
+
+def _outside(point: Any, box: Sequence[Sequence[float | int]], what: str) -> str:
+    low, high = np.asarray(box, float)
+    if np.all((point >= low) & (point <= high)):
+        return ""
+    return f"{what} at {np.round(point, 4).tolist()} m, outside of the workspace"
+
+
+def _name(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without garbage collection, and with threads that give way quickly."""
+    on, switch = gc.isenabled(), sys.getswitchinterval()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    sys.setswitchinterval(_SWITCH)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(switch)
+        gc.unfreeze()
+        if on:
+            gc.enable()
