@@ -176,15 +176,6 @@ class SupportsRobot(SupportsStop, Protocol):
         ...
 
 
-@runtime_checkable
-class SupportsTip(Capability, Protocol):
-    """A robot that knows where its tip is with the joints at a set point."""
-
-    def tip(self, command: Any, /) -> Any:
-        """The position of the tip, shape `(3,)`, in m."""
-        ...
-
-
 # ── primitives ──
 
 

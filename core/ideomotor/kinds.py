@@ -129,7 +129,6 @@ KINDS: dict[str, Kind] = {
                 "SupportsForce",
                 "SupportsStop",
                 "SupportsRobot",
-                "SupportsTip",
             ),
             laws="ideomotor.testing._check:check_plant",
             example="a body pushed over a table",

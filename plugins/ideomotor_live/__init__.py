@@ -5,6 +5,7 @@ from ._limits import Limits as Limits
 from ._limits import read_limits as read_limits
 from ._plan import make_plan as make_plan
 from ._played import Played as Played
+from ._protocols import SupportsTip as SupportsTip
 from ._session import Guards as Guards
 from ._session import Session as Session
 from ._simulated import SimulatedRobot as SimulatedRobot

@@ -21,11 +21,12 @@ import numpy as np
 
 import ideomotor
 from ideomotor import AbstractPlant, AbstractPrimitive, Pipeline, Trajectory
-from ideomotor.capabilities import SupportsDuration, SupportsRobot, SupportsTip, require
+from ideomotor.capabilities import SupportsRobot, require
 from ideomotor.errors import AssemblyError, DataError
 
 from ._limits import Limiter, Limits
 from ._played import Log, Played
+from ._protocols import SupportsDuration, SupportsTip
 from ._sources import Planned, Policy
 
 _SPIN = 3e-4  # s before a deadline in which it is waited for awake

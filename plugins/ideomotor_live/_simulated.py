@@ -6,28 +6,18 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
 from ideomotor import AbstractPlant
-from ideomotor.capabilities import Capability
 from ideomotor.config import from_config, to_config
 from ideomotor.errors import DataError
 
+from ._protocols import SupportsModel
 from ._socket_robot import SocketRobot
 
 _LIMITS = {"lower": -2.9, "upper": 2.9, "velocity": 2.0, "acceleration": 10.0, "jerk": 200.0}
-
-
-@runtime_checkable
-class SupportsModel(Capability, Protocol):
-    """A plant that is a model of a robot."""
-
-    @property
-    def robot(self) -> Any:
-        """Its `joints` by name, and the `lower` and `upper` ends of their range."""
-        ...
 
 
 class SimulatedRobot:

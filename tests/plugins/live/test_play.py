@@ -231,7 +231,7 @@ def test_an_exception_is_raised_after_the_stop():
                 raise RuntimeError("lost the plot")
             return state + dt, 0.5 * state * np.ones(2)
 
-    live = session(ideomotor.HostFeedbackPrimitive(Raising()), duration=5)
+    live = session(ideomotor.host(Raising()), duration=5)
     with pytest.raises(RuntimeError, match="lost the plot") as caught:
         live.run()
     assert caught.value.played is live.played
