@@ -1,13 +1,16 @@
 import math
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_times
+from ideomotor import AbstractFeedforwardPrimitive, Trajectory, as_numbers, check_times
 
 from ._fit import common_phase, forces, forcing_weights, phases
 from ._methods import AbstractMethod, ClosedForm
@@ -198,8 +201,8 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
 
     def fit_many(
         self,
-        ts: Float[Array | np.ndarray, "..."],
-        ys: Float[Array | np.ndarray, "..."],
+        ts: ArrayLike | Sequence[Any],
+        ys: ArrayLike | Sequence[Any],
         *,
         domain: Literal["trajectory", "force"] = "trajectory",
         ridge: float = 1e-12,
@@ -211,6 +214,10 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         factorisation serves all of them and the rest is a matrix product. For demonstrations of other
         lengths call `fit` on each.
         """
+        ts, ys = (
+            x if isinstance(x, jax.core.Tracer) else as_numbers(x, name)
+            for x, name in ((ts, "ts"), (ys, "ys"))
+        )
         common = common_phase(ts, ys, self.dof, self.duration)
         ys = jnp.asarray(ys)
         duration = None if self.duration is None else np.asarray(self.duration, common.dtype)

@@ -80,16 +80,39 @@ def anchored(
     """
     count = 4 * basis
     at = (jnp.arange(count, dtype=s.dtype) + 0.5) / count * s[-1]
-    after = jnp.clip(jnp.searchsorted(s, at), 1, len(s) - 1)
-    gap = s[after] - s[after - 1]
-    share = ((at - s[after - 1]) / gap)[:, None]
-    line = ys[after - 1] + share * (ys[after] - ys[after - 1])
-    weight = _ANCHOR * jnp.clip(gap * (basis - 1) - 1, 0, 1)
+    line, weight = _line(at, s, ys, basis - 1)
     return (
         jnp.concatenate([at, s]),
         jnp.concatenate([line, ys]),
         jnp.concatenate([weight, jnp.ones_like(s)]),
     )
+
+
+def anchored_cycle(
+    phi: Float[Array, " time"], ys: Float[Array, "time dof"], basis: int, settled: float = 0.0
+) -> tuple[Float[Array, " more"], Float[Array, "more dof"], Float[Array, " more"]]:
+    """`(phases, positions, weights)` of points across the gaps of a rhythm, of which `ys` are samples at `phi` (rad).
+
+    As `anchored`, between neighbours in the cycle, whichever turn they were seen in; samples before the phase `settled`
+    are not on the cycle yet and are left out.
+    """
+    turn = 2 * math.pi
+    usable = (phi >= settled)[:, None] | (jnp.arange(len(phi)) == len(phi) - 1)[:, None]
+    angle = jnp.where(usable[:, 0], phi, phi[-1]) % turn
+    order = jnp.argsort(angle)
+    angle, ys = angle[order], jnp.where(usable, ys, ys[-1])[order]
+    angle = jnp.concatenate([angle[-1:] - turn, angle, angle[:1] + turn])
+    ys = jnp.concatenate([ys[-1:], ys, ys[:1]])
+    at = (jnp.arange(4 * basis, dtype=phi.dtype) + 0.5) * (turn / (4 * basis))
+    return at, *_line(at, angle, ys, basis / turn)
+
+
+def _line(at, s, ys, density):
+    """Points at `at` on the lines between samples, and their weights: none where basis functions are further apart."""
+    after = jnp.clip(jnp.searchsorted(s, at), 1, len(s) - 1)
+    gap = s[after] - s[after - 1]
+    share = ((at - s[after - 1]) / jnp.where(gap > 0, gap, 1))[:, None]
+    return ys[after - 1] + share * (ys[after] - ys[after - 1]), _ANCHOR * jnp.clip(gap * density - 1, 0, 1)
 
 
 def forcing_weights(
@@ -197,6 +220,7 @@ def common_phase(ts, ys, dof: int, duration: float | None):
         if not np.all(np.diff(times) > 0):
             for i, one in enumerate(np.atleast_2d(times)):
                 check_times(one, name=f"ts[{i}]" if times.ndim == 2 else "ts")
+        check_demonstration(Trajectory(np.atleast_2d(times)[0], np.atleast_2d(times)[0]))  # the unit of time
         # The difference first: clock times need the precision that NumPy's times have.
         ts = times - times[..., :1]
         s = ts / (ts[..., -1:] if duration is None else duration)

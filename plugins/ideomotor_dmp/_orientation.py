@@ -14,7 +14,7 @@ from ideomotor.common import rotations
 from ideomotor.errors import DataError
 
 from ._dmp import DMP
-from ._fit import gradient, least_squares
+from ._fit import anchored, least_squares
 from ._methods import Integrated
 from ._params import DMPParams, check_shapes, duration_of
 from ._system import System
@@ -115,9 +115,9 @@ class OrientationDMP(AbstractFeedforwardPrimitive[OrientationDMPParams]):
     ) -> OrientationDMPParams:
         """Imitate a demonstration of unit quaternions, shape `(time, 4)`.
 
-        First the weights whose forcing is nearest to the demonstration's, by finite differences; then
-        `refinements` times those that take away what rotation is left between demonstration and movement,
-        through the table of the linear DMP. The best of all is kept.
+        First the weights of the linear DMP of the turn that is left to the goal; then `refinements` times those that
+        take away what rotation is left between demonstration and movement. The best of all is kept. Across gaps wider
+        than a basis function the movement stays near the shortest turn.
 
         Raises a `DataError` for quaternions that are not of unit length, and where the demonstration turns by
         more than half a turn and `turn="shortest"`.
@@ -179,15 +179,6 @@ def check_quaternions(ys) -> Array:
     return ys
 
 
-def _angular(qs, s):
-    """The scaled angular velocity at the samples, by second-order differences."""
-    turns = rotations.to_rotation_vector(rotations.multiply(qs[1:], rotations.conjugate(qs[:-1])))
-    slopes = turns / jnp.diff(s)[:, None]
-    before, after = jnp.diff(s)[:-1, None], jnp.diff(s)[1:, None]
-    inner = (after * slopes[:-1] + before * slopes[1:]) / (before + after)
-    return jnp.concatenate([slopes[:1], inner, slopes[-1:]])
-
-
 def _identity(dtype):
     return jnp.asarray([1.0, 0.0, 0.0, 0.0], dtype)
 
@@ -219,16 +210,21 @@ def _imitate(dmp: OrientationDMP, ts, qs, refinements, ridge) -> OrientationDMPP
     ts = ts.astype(qs.dtype)
     tau = jnp.asarray(ts[-1] if dmp.duration is None else dmp.duration, qs.dtype)
     s = ts / tau
-    left = rotations.to_rotation_vector(rotations.multiply(goal, rotations.conjugate(qs)))
-    eta = _angular(qs, s)
-    wanted = gradient(eta, s) - dmp.alpha * (dmp.alpha / 4 * left - eta)
-    weights = least_squares(dmp.system.forcing_basis(s), wanted, ridge)
+    # Of lines between quaternions: the shortest turns across the gaps.
+    s, qs, weight = anchored(s, qs, dmp.basis)
+    qs = rotations.normalise(qs)
     grid, table, _ = spline_table(dmp.system, s.dtype)
-    design = sample(grid, jnp.asarray(table.T), s).T[:, :-1]
+    columns = sample(grid, jnp.asarray(table.T), s).T
+    design, to_goal = columns[:, :-1], columns[:, -1:]
+    # About one axis, the turn that is left obeys the linear DMP with its goal at zero.
+    left = rotations.to_rotation_vector(rotations.multiply(goal, rotations.conjugate(qs)))
+    first = rotations.to_rotation_vector(rotations.multiply(goal, rotations.conjugate(start)))
+    weights = least_squares(design, first * (1 - to_goal) - left, ridge, weight)
+    times, order = s * tau, jnp.argsort(s)
     made = lambda w: OrientationDMPParams(w, goal, start, tau if dmp.duration is None else None)  # noqa: E731
 
     def residual(w):
-        played = dmp.trajectory(made(w), ts)
+        played = jnp.zeros_like(qs).at[order].set(dmp.trajectory(made(w), times[order]))
         return rotations.to_rotation_vector(
             rotations.nearest_sign(rotations.multiply(qs, rotations.conjugate(played)), _identity(qs.dtype))
         )
@@ -236,10 +232,10 @@ def _imitate(dmp: OrientationDMP, ts, qs, refinements, ridge) -> OrientationDMPP
     def refine(_, carry):
         weights, best, least = carry
         rest = residual(weights)
-        error = jnp.sum(rest**2)
+        error = jnp.sum(weight[:, None] ** 2 * rest**2)
         better = error < least
         best, least = jnp.where(better, weights, best), jnp.where(better, error, least)
-        return weights + least_squares(design, rest, ridge), best, least
+        return weights + least_squares(design, rest, ridge, weight), best, least
 
     infinite = jnp.asarray(jnp.inf, qs.dtype)
     _, weights, _ = jax.lax.fori_loop(0, refinements + 1, refine, (weights, weights, infinite))

@@ -34,7 +34,9 @@ def find_period(ts: np.ndarray, ys: np.ndarray, harmonics: int) -> float:
         off, end = period**2 / end / (4 * max(1, harmonics)), min(length, 4 * end)
         unexplained = _unexplained(*_some(ts, ys, end), harmonics)
         period = _golden_section(unexplained, period - off, period + off)
-    if unexplained(period) > _UNEXPLAINED or _mismatch(ts, ys, period) > _MISMATCH:
+    # What repeats several times needs no further proof, and sparse samples could not give it.
+    opened = period > length / 2 and _mismatch(ts, ys, period) > _MISMATCH
+    if unexplained(period) > _UNEXPLAINED or opened:
         raise DataError(
             f"No period was found in the demonstration of {length:g} s: it does not repeat itself or close "
             f"within its size; show at least one whole cycle, or give period=... in seconds."
@@ -67,14 +69,20 @@ def _shortest(unexplained, length, shortest, harmonics) -> float:
 def _unexplained(ts, ys, harmonics):
     n, length = len(ts), ts[-1]
     size = np.sum(ys**2)
+    line = np.stack([np.ones(n), ts], axis=1)
+    straightened = ys - line @ np.linalg.lstsq(line, ys, rcond=None)[0]
 
     def unexplained(period):
-        # As many harmonics as the samples of one period can tell apart.
-        count = max(1, min(harmonics, int(period / (length / (n - 1)) / 4)))
+        # As many harmonics as the samples of one period can tell apart; those of several fill each other's gaps.
+        once = 2 * period > length
+        count = max(1, min(harmonics, int(period / (length / (n - 1)) / (4 if once else 2.5))))
         angle = 2 * np.pi / period * ts[:, None] * np.arange(1, count + 1)
-        design = np.concatenate([np.cos(angle), np.sin(angle), np.ones((n, 1))], axis=1)
+        # A drift can only be told from the movement where that repeats.
+        design = np.concatenate([np.cos(angle), np.sin(angle), line[:, : 1 if once else 2]], axis=1)
         found = np.linalg.lstsq(design, ys, rcond=1e-10)[0]
-        return float(np.sum((ys - design @ found) ** 2) / size)
+        still = ys if once else straightened
+        # Of what a drift leaves; where that is nothing, nothing is explained.
+        return float((np.sum((ys - design @ found) ** 2) + 1e-9 * size) / (np.sum(still**2) + 1e-9 * size))
 
     return unexplained
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_times, quantity
 from ideomotor.errors import DataError
 
-from ._fit import least_squares, phases
+from ._fit import anchored_cycle, least_squares, phases
 from ._params import check_shapes, positive
 from ._period import find_period
 from ._periodic_table import PeriodicSystem, periodic_table, sample_periodic
@@ -126,8 +126,9 @@ class PeriodicDMP(AbstractFeedforwardPrimitive[PeriodicDMPParams]):
         - `period`: in seconds; by default it is found in the demonstration, which then must not be traced.
         - `ridge`: penalty on the squared weights, relative to the mean squared column.
 
-        The phase is zero at the first sample, the amplitude one, and `start` the first sample: with
-        `transient` the demonstration swings in from rest.
+        Across parts of the cycle that were never shown the movement stays near the straight line. The phase is zero at
+        the first sample, the amplitude one, and `start` the first sample: with `transient` the demonstration swings in
+        from rest.
 
         Raises a `DataError` where no period can be found, or where the demonstration has less than one cycle.
         """
@@ -161,7 +162,12 @@ class PeriodicDMP(AbstractFeedforwardPrimitive[PeriodicDMPParams]):
             design = design - self.system.propagate(position, velocity, phi[:, None])[0]
             rest = jnp.zeros_like(baseline)
             unforced = baseline + self.system.propagate(ys[0] - baseline, rest, phi[:, None])[0]
-        weights = least_squares(design, ys - unforced, ridge)
+        # The way onto the cycle has faded to a tenth at (1 + x) exp(-x) = 0.1.
+        settled = 3.9 / -self.system.rate if self.transient else 0.0
+        at, line, weight = anchored_cycle(phi, ys, self.basis, settled)
+        design = jnp.concatenate([sample_periodic(tables[0], at).T, design])
+        wanted = jnp.concatenate([line - baseline, ys - unforced])
+        weights = least_squares(design, wanted, ridge, jnp.concatenate([weight, jnp.ones_like(phi)]))
         return PeriodicDMPParams(
             weights,
             baseline,

@@ -1,4 +1,5 @@
 import math
+import warnings
 from collections.abc import Sequence
 
 import equinox as eqx
@@ -16,6 +17,8 @@ from ._dmp import DMP
 from ._fit import anchored, check_dof, least_squares, phases
 from ._params import check_shapes, positive
 from ._table import sample, spline_table
+
+_FAR = 20.0  # standard deviations, beyond which a condition is reported
 
 
 class ProMPParams(eqx.Module):
@@ -126,7 +129,7 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
 
         Raises a `DataError` for a time outside [0, tau], for a covariance that is not positive definite, and for a
         position that no movement of the distribution has at that time; inside `jit` the distribution stays as it is in
-        directions in which it has no spread there.
+        directions in which it has no spread there. Warns of a position that the distribution makes all but impossible.
         """
         position = jnp.asarray(position, params.mean.dtype)
         if position.shape != (self.dof,):
@@ -148,18 +151,27 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
             values, axes = jnp.linalg.eigh(total)
             whole = jnp.sum(features**2) * jnp.sum(factor**2) / self.width
             spread = values > (100 * jnp.finfo(total.dtype).eps) ** 2 * whole
-            self._check_reach(time, position, error, axes, spread, params)
+            self._check_reach(time, position, error, axes, spread, jnp.abs(params.mean) @ features)
             scale = jnp.where(spread, 1 / jnp.sqrt(jnp.where(spread, values, 1.0)), 0.0)
             whitened = (axes * scale).T @ seen
-            change, shrink = whitened.T @ (scale * (axes.T @ error)), whitened.T @ whitened
+            away = scale * (axes.T @ error)
+            change, shrink = whitened.T @ away, whitened.T @ whitened
         else:
             covariance = jnp.asarray(covariance, params.mean.dtype)
             self._check_covariance(covariance)
             root = jnp.linalg.cholesky(covariance)
             lower = jnp.linalg.cholesky(total + covariance)
             whitened = solve(lower, seen, lower=True)
-            change = whitened.T @ solve(lower, error, lower=True)
+            away = solve(lower, error, lower=True)
+            change = whitened.T @ away
             shrink = whitened.T @ solve(lower + root, seen, lower=True)
+        if not isinstance(away, jax.core.Tracer) and (far := float(jnp.linalg.norm(away))) > _FAR:
+            warnings.warn(
+                f"The position {np.asarray(position).tolist()} at {float(time):g} s is {far:.3g} standard deviations from "
+                f"what the distribution has there, {np.asarray(position - error).tolist()}: the movement may swing far "
+                f"beside it. Give a (larger) covariance, or move points that are close in time apart.",
+                stacklevel=2,
+            )
         change = (params.factor @ change).reshape(params.mean.shape)
         return ProMPParams(params.mean + change, params.factor - params.factor @ shrink, params.tau)
 
@@ -178,9 +190,9 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
         """The distribution of several demonstrations, each at its own times; tau is their mean duration.
 
         The weights of each are found by least squares with a `ridge` on their size, relative to the movement's,
-        and their mean and covariance taken. `iterations` of expectation-maximisation then weigh demonstrations
-        by how much they say about each weight (Lazaric & Ghavamzadeh 2010), which matters where samples are
-        few, noisy or missing.
+        and their mean and covariance taken; across gaps of a demonstration they hold it near the straight line.
+        `iterations` of expectation-maximisation then weigh demonstrations by how much they say about each weight
+        (Lazaric & Ghavamzadeh 2010), which matters where samples are few, noisy or missing.
 
         Not inside `jit`. Raises a `DataError` for fewer than two demonstrations.
         """
@@ -200,7 +212,7 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
         dtype = floating_dtype(*(ys for _, ys in read))
         # Of one length, so that everything is compiled once: a row of zeros says nothing about the weights.
         shape = (len(read), max(len(ts) for ts, _ in read))
-        s, ys, known = np.zeros(shape), np.zeros((*shape, self.dof)), np.zeros(shape, bool)
+        s, ys, known = np.ones(shape), np.zeros((*shape, self.dof)), np.zeros(shape, bool)
         for i, (ts, y) in enumerate(read):
             s[i, : len(ts)], ys[i, : len(ts)], known[i, : len(ts)] = ts / ts[-1], y, True
         tau = jnp.asarray(np.mean([ts[-1] for ts, _ in read]), dtype)
@@ -230,12 +242,12 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
         tau = positive(params.tau, "tau", "the duration of a movement")
         return self.features(jnp.asarray(ts, jnp.result_type(ts, params.mean)) / tau)
 
-    def _check_reach(self, time, position, error, axes, spread, params):
+    def _check_reach(self, time, position, error, axes, spread, terms):
         """Raise a `DataError` for a position off the mean where the distribution has no spread."""
         if any(isinstance(x, jax.core.Tracer) for x in (time, error, spread)):
             return
         missed = np.asarray(axes) @ np.where(spread, 0.0, np.asarray(axes).T @ np.asarray(error))
-        size = np.abs(np.asarray(params.mean)).max() + np.abs(np.asarray(position)).max()
+        size = np.asarray(terms).max() + np.abs(np.asarray(position)).max()
         if np.abs(missed).max() > 1e3 * np.finfo(missed.dtype).eps * size:
             raise DataError(
                 f"At {float(time):g} s the distribution has no spread in the direction of {np.asarray(position).tolist()}: "
@@ -267,8 +279,15 @@ def _root(columns):
 @eqx.filter_jit
 def _moments(promp: ProMP, s, ys, known, ridge):
     """The scaled features at the samples, and mean and a root of the covariance of their weights."""
-    designs = jax.vmap(promp.features)(s) / promp._scale(s.dtype) * known[..., None]
-    found = jax.vmap(lambda design, y: least_squares(design, y, ridge).ravel())(designs, ys)
+    scale = promp._scale(s.dtype)
+
+    def weights(s, ys, known):
+        at, line, weight = anchored(s, ys, promp.basis)
+        weight = weight.at[-len(s) :].multiply(known)
+        return least_squares(promp.features(at) / scale, line, ridge, weight).ravel()
+
+    designs = jax.vmap(promp.features)(s) / scale * known[..., None]
+    found = jax.vmap(weights)(s, ys, known)
     mean = jnp.mean(found, axis=0)
     return designs, mean, _root((found - mean).T / math.sqrt(len(found) - 1))
 

@@ -1,9 +1,11 @@
 import dataclasses
 import math
+import warnings
 from collections.abc import Sequence
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -14,6 +16,8 @@ from ideomotor.errors import DataError
 from ._dmp import DMP
 from ._linear import least_change, table_at
 from ._params import DMPParams, check_shapes
+
+_SWING = 6.0  # how much further than the points the movement may go without a warning
 
 
 class ViaPointParams(eqx.Module):
@@ -62,13 +66,14 @@ class ViaPointDMP(AbstractFeedforwardPrimitive[ViaPointParams]):
         return dataclasses.replace(self.dmp, scaling="none")
 
     def bend(self, params: ViaPointParams) -> DMPParams:
-        """The parameters of `plain` whose movement passes the points."""
+        """The parameters of `plain` whose movement passes the points; warns where it must swing far to do so."""
         check_shapes(params, points=(len(self.at), self.dmp.dof))
         self.dmp.check(params.movement)
         movement, dtype = params.movement, params.movement.weights.dtype
-        change = (params.points - self._passed(movement)).T @ jnp.asarray(
-            least_change(self.dmp.system, self.at, False).T, dtype
-        )
+        away = params.points - self._passed(movement)
+        change = away.T @ jnp.asarray(least_change(self.dmp.system, self.at, False).T, dtype)
+        if not isinstance(change, jax.core.Tracer):
+            self._warn_of_swings(np.asarray(away), np.asarray(change))
         forcing = self.dmp.forcing(movement) + change
         return DMPParams(forcing, movement.goal, movement.start, movement.tau)
 
@@ -76,6 +81,19 @@ class ViaPointDMP(AbstractFeedforwardPrimitive[ViaPointParams]):
         """Imitate a demonstration; the points are those where the imitation passes."""
         movement = self.dmp.fit(trajectory)
         return ViaPointParams(movement, self._passed(movement))
+
+    def _warn_of_swings(self, away: np.ndarray, change: np.ndarray) -> None:
+        """Warn of points that can be passed only by going much further than they are away."""
+        grid = tuple(np.linspace(0, 1, 4 * self.dmp.basis + 1)[1:].tolist())
+        swings = np.abs(table_at(self.dmp.system, grid)[0][:, :-1] @ change.T)
+        if swings.max() > _SWING * np.abs(away).max():
+            gap, i = min((b - a, i) for i, (a, b) in enumerate(zip((0.0, *self.at), self.at, strict=False)))
+            warnings.warn(
+                f"To pass points at most {np.abs(away).max():.3g} beside it the movement swings by {swings.max():.3g}: "
+                f"at[{i}] = {self.at[i]:g} comes only {gap:.3g} tau after {'the start' if i == 0 else f'at[{i - 1}]'}. "
+                f"Leave more time there, or choose points nearer to the movement.",
+                stacklevel=4,
+            )
 
     def _passed(self, movement):
         dtype = movement.weights.dtype

@@ -155,6 +155,25 @@ def test_via_points_are_passed_with_the_least_change(seed, at):
         np.testing.assert_allclose(rows.T @ inside, change.T, atol=1e-4 * np.abs(change).max())
 
 
+@pytest.mark.parametrize(("at", "moved"), [((0.5, 0.505), [0.4, -0.4]), ((0.01,), [0.4])])
+def test_points_that_force_the_movement_to_swing_are_reported(at, moved):
+    dmp = ViaPointDMP(DMP(1), at)
+    params = dmp.default_params()
+    params = dataclasses.replace(params, points=params.points + np.array(moved)[:, None])
+    ts = jnp.linspace(0, 1, 201)
+    with pytest.warns(UserWarning, match="Leave more time there, or choose points nearer"):
+        swings = np.abs(dmp.trajectory(params, ts) - DMP(1).trajectory(params.movement, ts)).max()
+    assert swings > 6 * 0.4
+    # The advice: more time, or nearer to the movement.
+    later = ViaPointDMP(DMP(1), [0.3 * (i + 1) for i in range(len(at))])
+    there = later.default_params()
+    there = dataclasses.replace(there, points=there.points + np.array(moved)[:, None])
+    assert np.abs(later.trajectory(there, ts)).max() < 2
+    nearer = dataclasses.replace(params, points=dmp.default_params().points + 0.01)
+    if len(at) > 1:
+        assert np.abs(dmp.trajectory(nearer, ts)).max() < 2
+
+
 JOINED = JoinedDMP((DMP(), DMP(basis=10), DMP(scaling="smooth")))
 play_joined = jax.jit(lambda params, ts: (JOINED.trajectory(params, ts), JOINED.velocity(params, ts)))
 

@@ -42,6 +42,21 @@ def test_one_clock_for_all_and_a_fixed_duration(x64):
     np.testing.assert_allclose(found.weights[3], one.weights, atol=1e-6 * np.abs(one.weights).max())
 
 
+def test_times_may_be_lists_and_dates(x64):
+    ts, ys = demonstrations(2, 50)
+    steps = np.arange(50)
+    expected = DMP().fit_many(0.01 * steps, ys)
+    for given in (
+        (0.01 * steps).tolist(),
+        np.datetime64("2024-01-01T00:00:00.000") + steps * np.timedelta64(10, "ms"),
+    ):
+        found = DMP().fit_many(given, ys.tolist())
+        np.testing.assert_allclose(found.tau, 0.49)
+        np.testing.assert_allclose(
+            found.weights, expected.weights, atol=1e-6 * np.abs(expected.weights).max()
+        )
+
+
 def test_bad_input():
     ts, ys = demonstrations()
     late = ts.copy()
@@ -53,6 +68,9 @@ def test_bad_input():
         (ts[:, :-1], ys, "ts has shape"),
         (late, ys, "must increase"),
         (ts, hole, r"ys\[1, 3, 0\] is not finite"),
+        (np.arange(80) * 10**10, ys, r"in ns multiply by 1e-9"),
+        (ts, [ys[0].tolist(), ys[1, :50].tolist()], "ys is not an array of numbers"),
+        (np.full(80, object()), ys, "ts is not an array of numbers"),
     ):
         with pytest.raises(DataError, match=words):
             DMP().fit_many(t, y)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
-from scipy.spatial.transform import Rotation
+from scipy.spatial.transform import Rotation, Slerp
 
 from ideomotor import Trajectory
 from ideomotor.errors import DataError
@@ -112,6 +112,19 @@ def test_imitates_and_poses_have_one_duration(x64):
     closeness = np.abs(np.sum(again[:, 3:] * demo[:, 3:], axis=1))
     assert np.degrees(2 * np.arccos(np.minimum(closeness, 1)).max()) < 0.05
     assert np.abs(again[:, :3] - demo[:, :3]).max() < 2e-3
+
+
+@pytest.mark.parametrize(
+    "ts",
+    [np.linspace(0, 2, 6), np.array([0, 0.001, 0.002, 1, 1.001, 2])],
+    ids=["six", "in pairs"],
+)
+def test_few_orientations_are_joined_by_the_shortest_turns(ts):
+    shown = Rotation.from_rotvec(np.stack([np.sin(ts), ts**2 / 4, ts / 4], axis=1))
+    params = OrientationDMP().fit(Trajectory(ts, shown.as_quat(scalar_first=True)))
+    at = np.linspace(0, 2, 201)
+    played = rotation(np.asarray(OrientationDMP().trajectory(params, jnp.asarray(at))))
+    assert np.degrees((played * Slerp(ts, shown)(at).inv()).magnitude()).max() < 2.0
 
 
 def about_z(angle):

@@ -182,6 +182,41 @@ def test_finds_neither_multiples_nor_halves_of_the_period(cycles, shape):
     assert float(params.period) == pytest.approx(0.7, rel=1e-5)
 
 
+@pytest.mark.parametrize("cycles", [2.3, 11.7, 156.0])
+@pytest.mark.parametrize(
+    "disturbed",
+    [
+        lambda ys, ts, rng: ys + 0.03 * rng.normal(size=ys.shape),
+        lambda ys, ts, rng: ys + 0.3 * ts[:, None] / ts[-1] * rng.normal(size=7),
+    ],
+    ids=["noise", "drift"],
+)
+def test_finds_the_period_of_seven_joints_at_uneven_times(cycles, disturbed):
+    """Four harmonics, others in each joint and the fundamental weak, at uneven times, 16 in a cycle."""
+    rng = np.random.default_rng(1)
+    ts = np.sort(np.concatenate([[0.0], rng.uniform(0, 0.4 * cycles, max(60, int(16 * cycles)))]))
+    size, phase = rng.normal(size=(2, 4, 7)) * [[[1.0]], [[3.0]]]
+    size[0] = 0.2
+    ys = sum(size[k] * np.cos(2 * np.pi * (k + 1) * ts[:, None] / 0.4 + phase[k]) for k in range(4))
+    params = PeriodicDMP(7).fit(Trajectory(ts, disturbed(ys, ts, rng)))
+    assert float(params.period) == pytest.approx(0.4, rel=5e-3)
+
+
+@pytest.mark.parametrize("transient", [False, True])
+@pytest.mark.parametrize("gap", [0.3, 0.6])
+def test_what_was_never_shown_of_a_cycle_stays_near_the_line(transient, gap):
+    ts = np.linspace(0.0, 1.0, 101)
+    shown = (ts < 0.1) | (ts > 0.1 + gap)
+    angle = 2 * np.pi * ts[shown]
+    ys = np.stack([np.cos(angle) + 0.3 * np.sin(2 * angle), np.sin(angle)], axis=1)
+    dmp = PeriodicDMP(2, transient=transient)
+    played = dmp.trajectory(dmp.fit(Trajectory(ts[shown], ys), period=1.0), jnp.asarray(ts))
+    # From rest it must first join a cycle that was moving at once, with a push that reaches into the gap.
+    np.testing.assert_allclose(played[shown], ys, atol=0.04)
+    line = np.stack([np.interp(ts, ts[shown], y) for y in ys.T], axis=1)
+    assert np.abs(played - line).max() < (0.9 if transient else 0.4)
+
+
 def test_does_not_drift_in_a_long_movement():
     """1,000 s in steps of 0.01 s: the rhythm of the closed form, which knows no steps, to 1e-3 of its phase."""
     params, dmp = PeriodicDMP().default_params(), PeriodicDMP()

@@ -112,6 +112,23 @@ def test_learns_mean_and_spread_of_demonstrations(x64, features):
     np.testing.assert_allclose(promp.covariance(params, jnp.asarray(ts)), spread, atol=most)
 
 
+@pytest.mark.parametrize("features", ["gaussian", "dmp"])
+@pytest.mark.parametrize(
+    "kept", [lambda ts: (ts < 0.3) | (ts > 1.3), lambda ts: np.arange(len(ts)) % 40 == 0]
+)
+def test_learns_nothing_wild_where_no_demonstration_has_samples(features, kept):
+    promp = ProMP(2) if features == "gaussian" else ProMP(dmp=DMP(2))
+    ts = np.linspace(0.0, 2.0, 201)
+    kept = kept(ts) | (ts == 2.0)
+    shown = curves(ts, 5)
+    params = promp.learn([Trajectory(ts[kept], ys[kept]) for ys in shown])
+    line = np.stack([[np.interp(ts, ts[kept], y) for y in ys[kept].T] for ys in shown]).swapaxes(1, 2)
+    size = np.ptp(shown)
+    assert np.abs(promp.trajectory(params, jnp.asarray(ts)) - line.mean(0)).max() < 0.05 * size
+    spread = np.sqrt(np.diagonal(promp.covariance(params, jnp.asarray(ts)), axis1=1, axis2=2))
+    assert spread.max() < 1.2 * line.std(0, ddof=1).max()
+
+
 def test_the_penalty_does_not_depend_on_the_size_of_the_features(x64):
     """The columns of a DMP are a thousand times smaller than the constant one: least squares finds them still."""
     promp, ts = ProMP(dmp=DMP(2, 12)), np.linspace(0.0, 2.0, 60)
@@ -213,3 +230,21 @@ def test_a_contradiction_of_what_is_known_exactly_is_refused():
     # A point elsewhere is passed, and so is the first still.
     both = promp.condition(known, 0.5, np.array([0.6, 0.2]))
     np.testing.assert_allclose(promp.trajectory(both, jnp.array([0.0, 0.5])), [[0, 0], [0.6, 0.2]], atol=1e-3)
+
+
+def test_conditions_that_are_all_but_impossible_are_reported_or_refused():
+    promp = ProMP(2)
+    near = promp.condition(promp.default_params(), 0.5, np.array([0.5, 0.4]))
+    with pytest.warns(
+        UserWarning, match=r"at 0.501 s is [0-9.]+ standard deviations .* move points that are close in time"
+    ):
+        promp.condition(near, 0.501, np.array([0.8, 0.4]))
+    promp.condition(near, 0.7, np.array([0.8, 0.4]))  # the advice: further apart
+    promp.condition(near, 0.501, np.array([0.8, 0.4]), 0.1 * np.eye(2))  # or a larger covariance
+    # With the features of a DMP, whose weights are thousands, a contradiction is one all the same.
+    promp = ProMP(dmp=DMP(2))
+    ts = np.linspace(0.0, 1.0, 60)
+    known = promp.learn([Trajectory(ts, ys) for ys in curves(ts, 6)])
+    known = promp.condition(known, 0.5, np.asarray(promp.trajectory(known, jnp.array([0.5])))[0] + 0.01)
+    with pytest.raises(DataError, match=r"no spread in the direction"):
+        promp.condition(known, 0.5, np.array([3.0, -3.0]))
