@@ -10,6 +10,7 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from ideomotor import AbstractODEPlant, AbstractPlant, quantity
 from ideomotor.capabilities import SupportsForce
+from ideomotor.common import clocks
 
 from ._checks import check_numbers, concrete, floats
 from ._two_link_arm import TwoLinkArm
@@ -148,7 +149,7 @@ class ForceChannel(AbstractLoad):
 class PulseState(eqx.Module):
     """The wrapped plant's state, and the time since the start in s.
 
-    - `lost`: what rounding took away from the time (Kahan's sum), so that a pulse starts at its step after any time.
+    - `lost`: what rounding took away from the time, so that a pulse starts at its step after any time.
     """
 
     plant: PyTree[Any]
@@ -184,10 +185,7 @@ class PulseLoad(AbstractLoad):
         self, state: PulseState, command: PyTree, dt: Any, *, key: PRNGKeyArray | None = None
     ) -> PulseState:
         moved = AbstractODEPlant.step(self, state, command, dt)
-        time = jnp.asarray(state.time)
-        more = jnp.asarray(dt, time.dtype) + state.lost
-        now = time + more
-        return PulseState(moved.plant, now, more - (now - time))
+        return PulseState(moved.plant, *clocks.advance(state.time, state.lost, dt))
 
     def limited(self, state: PulseState, before: PulseState, command: PyTree) -> PulseState:
         """With the plant's part of the state limited as the plant does it."""

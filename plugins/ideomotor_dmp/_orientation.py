@@ -90,6 +90,11 @@ class OrientationDMP(AbstractFeedforwardPrimitive[OrientationDMPParams]):
         """The equation."""
         return System(self.basis, self.alpha, self.alpha_x, self.overlap, self.last_width)
 
+    @property
+    def untimed(self) -> "OrientationDMP":
+        """The same family without a duration of its own, so that all durations share what is compiled."""
+        return self if self.duration is None else dataclasses.replace(self, duration=None)
+
     def default_params(self) -> OrientationDMPParams:
         """A quarter turn about z in one second."""
         return OrientationDMPParams(
@@ -133,7 +138,10 @@ class OrientationDMP(AbstractFeedforwardPrimitive[OrientationDMPParams]):
                 f"The demonstration turns by {angle:.0f} degrees, more than half a turn; make the DMP with "
                 f"turn='signed', or cut the demonstration in two."
             )
-        return _imitate(self, ts.astype(qs.dtype), qs, jnp.asarray(refinements), np.asarray(ridge, qs.dtype))
+        ts = ts.astype(qs.dtype)
+        tau = ts[-1] if self.duration is None else jnp.asarray(self.duration, qs.dtype)
+        params = _imitate(self.untimed, ts, qs, tau, jnp.asarray(refinements), np.asarray(ridge, qs.dtype))
+        return params if self.duration is None else dataclasses.replace(params, tau=None)
 
     def check(self, params: OrientationDMPParams) -> None:
         """Raise `DataError` where the parameters are not those of one movement."""
@@ -157,7 +165,7 @@ class OrientationDMP(AbstractFeedforwardPrimitive[OrientationDMPParams]):
         dtype = params.weights.dtype
         tau = duration_of(params, self.duration)
         ts = jnp.asarray(ts, jnp.result_type(ts, dtype))
-        return *_play(self, params, tau, ts), tau
+        return *_play(self.untimed, dataclasses.replace(params, tau=None), tau, ts), tau
 
 
 def check_quaternions(ys) -> Array:
@@ -205,10 +213,8 @@ def _play(dmp: OrientationDMP, params: OrientationDMPParams, tau, ts):
 
 
 @eqx.filter_jit
-def _imitate(dmp: OrientationDMP, ts, qs, refinements, ridge) -> OrientationDMPParams:
+def _imitate(dmp: OrientationDMP, ts, qs, tau, refinements, ridge) -> OrientationDMPParams:
     start, goal = qs[0], qs[-1]
-    ts = ts.astype(qs.dtype)
-    tau = jnp.asarray(ts[-1] if dmp.duration is None else dmp.duration, qs.dtype)
     s = ts / tau
     # Of lines between quaternions: the shortest turns across the gaps.
     s, qs, weight = anchored(s, qs, dmp.basis)
@@ -221,7 +227,7 @@ def _imitate(dmp: OrientationDMP, ts, qs, refinements, ridge) -> OrientationDMPP
     first = rotations.to_rotation_vector(rotations.multiply(goal, rotations.conjugate(start)))
     weights = least_squares(design, first * (1 - to_goal) - left, ridge, weight)
     times, order = s * tau, jnp.argsort(s)
-    made = lambda w: OrientationDMPParams(w, goal, start, tau if dmp.duration is None else None)  # noqa: E731
+    made = lambda w: OrientationDMPParams(w, goal, start, tau)  # noqa: E731
 
     def residual(w):
         played = jnp.zeros_like(qs).at[order].set(dmp.trajectory(made(w), times[order]))

@@ -8,6 +8,7 @@ from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from ideomotor import AbstractFeedbackPrimitive, quantity
+from ideomotor.common import clocks
 from ideomotor.errors import DataError
 
 from ._commands import MIDDLE, CircleCommand, ReachCommand
@@ -31,9 +32,10 @@ class Schedule(eqx.Module):
 
 
 class ScheduledState(eqx.Module):
-    """The time since the start in s, and the policy's own state."""
+    """The time since the start in s, what rounding took away from it, and the policy's own state."""
 
     time: Float[ArrayLike, ""]
+    lost: Float[ArrayLike, ""]
     state: PyTree[Any]
 
 
@@ -129,11 +131,11 @@ class ScheduledPolicy(AbstractFeedbackPrimitive[Schedule]):
     ) -> tuple[ScheduledState, PyTree]:
         command = self.command(params, state.time)
         inner, excitation = self.primitive.step(state.state, feedback, command, dt, key=key)
-        return ScheduledState(state.time + dt, inner), excitation
+        return ScheduledState(*clocks.advance(state.time, state.lost, dt), inner), excitation
 
     def state(self, inner: PyTree) -> ScheduledState:
         """The state at the start, with the policy in the state `inner`; for `p0` of `ideomotor.rollout`."""
-        return ScheduledState(jnp.zeros(()), inner)
+        return ScheduledState(jnp.zeros(()), jnp.zeros(()), inner)
 
     def command(self, params: Schedule, time: Float[ArrayLike, ""]) -> Any:
         """The command at a time (s after the start)."""

@@ -8,7 +8,7 @@ import pytest
 
 from ideomotor import Trajectory
 from ideomotor.errors import DataError
-from ideomotor_dmp import DMP, DMPParams, HittingDMP, ProDMP, ProMP
+from ideomotor_dmp import DMP, DMPParams, HittingDMP, OrientationDMP, ProDMP, ProMP
 
 
 def rms(a, b):
@@ -190,10 +190,15 @@ def test_a_jump_by_a_whole_turn_is_reported(turn, fix):
 def test_other_ridges_and_durations_compile_nothing_new(caplog):
     ts = jnp.linspace(0, 1.5, 40)
     demo = Trajectory(ts, jnp.stack([jnp.sin(ts), jnp.cos(ts)], axis=1))
+    turning = Trajectory(ts, jnp.stack([jnp.cos(ts / 2), 0 * ts, 0 * ts, jnp.sin(ts / 2)], axis=1))
 
     def play(ridge, duration):
         for family in (DMP(duration=duration), ProDMP(DMP(duration=duration))):
             family.trajectory(family.fit(demo, ridge=ridge), ts)
+        turn = OrientationDMP(duration=duration)
+        params = turn.fit(turning, ridge=ridge)
+        assert (params.tau is None) == (duration is not None)
+        turn.trajectory(params, ts)
         DMP(duration=duration).fit_many(ts, jnp.stack([demo.ys] * 3), ridge=ridge)
 
     play(1e-9, 1.5)

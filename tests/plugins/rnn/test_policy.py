@@ -132,6 +132,21 @@ def test_commands_change_when_due():
     assert switched.index(switched[30]) == 30 and switched.index(switched[60]) == 60
 
 
+def test_the_clock_of_a_schedule_keeps_time_in_float32():
+    """After 20,000 s in steps of 0.1 s, which a plain sum in float32 makes 19,959 s."""
+    policy = RecurrentPolicy()
+    scheduled, schedule = ScheduledPolicy.steps(
+        policy, ReachCommand(jnp.array([[0.1, 0.3], [0.2, 0.4]])), 2e4
+    )
+
+    def step(_, state):
+        return scheduled.step(state, policy.default_feedback(), schedule, 0.1)[0]
+
+    with jax.enable_x64(False):
+        state = jax.jit(lambda: jax.lax.fori_loop(0, 200_000, step, scheduled.init(schedule)))()
+    assert float(state.time) == pytest.approx(200_000 * float(np.float32(0.1)), abs=2e-3)
+
+
 def test_a_moving_target_moves_linearly():
     points = np.array([[0.1, 0.3], [0.2, 0.5], [0.2, 0.4]])
     scheduled, schedule = ScheduledPolicy.moving_target(RecurrentPolicy(), points, 0.1)
