@@ -91,9 +91,9 @@ class Camera:
         - `seed`: of the camera's noise, if it has any.
         """
         model, data = thing.on_table(settings)
-        points = np.vstack(thing.points)
-        middle = (points.min(0) + points.max(0)) / 2
-        return self.capture(model, data, middle, np.asarray(forward, float), np.random.default_rng(seed))
+        return self.capture(
+            model, data, thing.middle, np.asarray(forward, float), np.random.default_rng(seed)
+        )
 
     def object_frame(self, view: View, axes: str = "principal") -> Float[np.ndarray, "4 4"]:
         """The object's frame in the world, from mask and depth (Veres et al. 2017, section IV-A2).

@@ -25,6 +25,9 @@ from ._picking import Pick, PickingScene
 Arrays = dict[str, np.ndarray]
 
 
+AIMS = ("object", "contacts")
+
+
 @dataclasses.dataclass(frozen=True)
 class Job:
     """The trials of one object in one resting pose.
@@ -34,6 +37,8 @@ class Job:
       in as many random directions.
     - `varied`: once something was kept, the share of trials that vary it by some 15 mm and 12 degrees; the others are
       drawn afresh.
+    - `aim`: what the camera looks at, the middle of the `object` or of the `contacts`. Nobody who has yet to grasp knows the
+      contacts: a picture aimed at them holds part of the answer.
     """
 
     family: str
@@ -46,6 +51,11 @@ class Job:
     wanted: int = 10_000_000
     repeats: int = 2
     varied: float = 0.5
+    aim: str = "object"
+
+    def __post_init__(self):
+        if self.aim not in AIMS:
+            raise DataError(f"aim must be one of {', '.join(AIMS)}, not {self.aim!r}.")
 
     @property
     def name(self) -> str:
@@ -64,6 +74,7 @@ class Job:
         scene = PickingScene(thing, hand, self.settings)
         again = PickingScene(thing, hand, dataclasses.replace(self.settings, lift=0.06, hold=0.15))
         model, data = thing.on_table(self.settings)
+        middle = (lambda pick: thing.middle) if self.aim == "object" else (lambda pick: pick.contacts.mean(0))
         random = np.random.default_rng([self.seed, 1])
         reasons: Counter[str] = Counter()
         rows: list[dict[str, np.ndarray]] = []
@@ -74,7 +85,7 @@ class Job:
                 shape = parent["preshape"]
             pick = scene.pick(wrist, shape)
             view = (
-                self.camera.capture(model, data, pick.contacts.mean(0), scene.forward(wrist), random)
+                self.camera.capture(model, data, middle(pick), scene.forward(wrist), random)
                 if pick.held
                 else None
             )
@@ -190,7 +201,7 @@ def _check_same(folder: Path, jobs: list[Job]) -> None:
         "physics": digest,
         "settings": dataclasses.asdict(job.settings),
         "camera": dataclasses.asdict(job.camera),
-        "selection": {"repeats": job.repeats, "varied": job.varied},
+        "selection": {"repeats": job.repeats, "varied": job.varied, "aim": job.aim},
     }
     path = folder / "header.json"
     if path.exists():

@@ -111,6 +111,12 @@ class GraspObject:
         return [part @ rotation.reshape(3, 3).T + np.array(self.pose[:3]) for part in self.parts]
 
     @property
+    def middle(self) -> Float[np.ndarray, "3"]:
+        """The middle of the box around it where it is, m, in the world."""
+        points = np.vstack(self.points)
+        return (points.min(0) + points.max(0)) / 2
+
+    @property
     def is_mesh(self) -> bool:
         """Whether it is a mesh from a file."""
         return Path(self.family).suffix.lower() in SUFFIXES

@@ -34,7 +34,7 @@ def jobs(settings: Settings, seed: int = 0) -> dict[str, list[Job]]:
 
     def of(things: list[tuple[str, int]], wanted: int) -> list[Job]:
         return [
-            Job(family, instance, settings.trials, seed * 100 + pose, wanted=wanted)
+            Job(family, instance, settings.trials, seed * 100 + pose, wanted=wanted, aim=settings.aim)
             for pose in range(settings.poses)
             for family, instance in things
         ]

@@ -8,6 +8,7 @@ class Settings:
     - `families`, `unseen`: how many of the 20 and 53; `instances`: training objects of each family.
     - `poses`: resting poses of each object; `trials`: picks tried in each pose; `wanted`: successes kept of each pose,
       `tested` of those of test objects.
+    - `aim`: what the camera looks at: the middle of the `object`, or of the `contacts`, so that the picture holds part of the answer.
     - `pixels`: of a side of the pictures the networks see; `colours`: whether they see red, green and blue, which in
       simulation tell one object from another, but nothing about shapes.
     - `share_tower`, `channels`, `kernels`, `pool_after`, `stride`, `cells`, `features`, `generator`: of the networks; see
@@ -27,6 +28,7 @@ class Settings:
     trials: int = 600
     wanted: int = 25
     tested: int = 6
+    aim: str = "object"
     pixels: int = 32
     colours: bool = False
     share_tower: bool = True
@@ -48,11 +50,11 @@ class Settings:
     frame: str = "camera"
     mirrored: bool = True
 
-    def collected(self) -> dict[str, int]:
+    def collected(self) -> dict[str, int | str]:
         """What decides which grasps are collected."""
         return {
             name: getattr(self, name)
-            for name in ("families", "unseen", "instances", "poses", "trials", "wanted", "tested")
+            for name in ("families", "unseen", "instances", "poses", "trials", "wanted", "tested", "aim")
         }
 
 
@@ -94,7 +96,7 @@ PRESETS = {
         cells=1,
         features=64,
         generator=(),
-        sizes=(16384, 32768, 10**9),
+        sizes=(16384, 32768, 42351),
         steps=21200,
         decay=False,
         judged=2000,

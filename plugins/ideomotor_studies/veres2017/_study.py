@@ -100,6 +100,12 @@ def _made(run: Run) -> str:
     return f"Trained by `{run.command}`."
 
 
+AIMED = {
+    "object": "the object's middle",
+    "contacts": "the middle of its contacts, so that they hold part of the answer",
+}
+
+
 def _card(model: GraspModel, made: str, size: dict[str, int], settings: Settings) -> str:
     """What a trained model is, for its folder."""
     seen, side, known = ", ".join(model.layers), model.pixels, 0.5 / settings.judged**0.5
@@ -109,8 +115,8 @@ three-finger grasp in the object's frame ({model.frame} axes). Load it with `ide
 {made} Data: {size["grasps"]} grasps of {size["objects"]} procedural objects, class-balanced, {settings.steps} steps.
 Judged by {settings.judged} lifts of each kind on held-out objects: a share of 0.5 is known to {known:.2f}.
 
-The pictures were taken along the direction of a grasp that holds, aimed at the middle of its contacts (the paper's protocol); from
-other directions or aims the model answers less well."""
+The pictures were taken along the direction of a grasp that holds, aimed at {AIMED[settings.aim]}; from other directions or aims
+the model answers less well."""
 
 
 def _baselines(training: Grasps, held_out: dict[str, Grasps], seed: int, success: Any) -> dict[str, Any]:

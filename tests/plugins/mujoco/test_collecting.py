@@ -58,6 +58,19 @@ def test_a_collection_is_the_same_each_time(kept):
         np.testing.assert_array_equal(again[0][name], array)
 
 
+def test_the_camera_looks_at_the_object_and_not_at_the_answer(kept):
+    """A picture aimed at the contacts would have their mean at one place, however the object is grasped."""
+    rows = kept[0]
+    middle = np.append(GraspObject(JOB.family, JOB.instance).placed(rows["object"]).middle, 1.0)
+    seen = [np.linalg.inv(camera) @ middle for camera in rows["camera"]]
+    np.testing.assert_allclose(seen, np.tile([0, 0, -0.3, 1], (len(seen), 1)), atol=1e-9)
+    contacts = [
+        np.linalg.inv(pose)[:3] @ [*c.mean(0), 1]
+        for pose, c in zip(rows["camera"], rows["contacts"], strict=True)
+    ]
+    assert np.std(contacts, axis=0).max() > 0.002
+
+
 def test_what_is_kept_holds_when_the_palm_is_a_little_elsewhere(scene, kept):
     random = np.random.default_rng(7)
     held = []
@@ -129,10 +142,18 @@ def test_a_full_disk_leaves_what_was_collected_and_says_so(tmp_path, monkeypatch
 
 def test_grasps_of_another_hand_or_selection_do_not_mix(tmp_path):
     collect([Job("tin can", 1, 5, 0)], tmp_path)
-    for other in (Job("tin can", 2, 5, 0, hand=parallel_jaw()), Job("tin can", 2, 5, 0, repeats=0)):
+    for other in (
+        Job("tin can", 2, 5, 0, hand=parallel_jaw()),
+        Job("tin can", 2, 5, 0, repeats=0),
+        Job("tin can", 2, 5, 0, aim="contacts"),
+    ):
         with pytest.raises(DataError, match="another hand, physics, camera or selection"):
             collect([other], tmp_path)
-    assert json.loads((tmp_path / "header.json").read_text())["selection"] == {"repeats": 2, "varied": 0.5}
+    assert json.loads((tmp_path / "header.json").read_text())["selection"] == {
+        "repeats": 2,
+        "varied": 0.5,
+        "aim": "object",
+    }
 
 
 def test_a_stalled_finger_pushes_with_its_force_and_resists_more(scene):
