@@ -58,7 +58,8 @@ def study(run: Run, sizes: Preset, *, seed: int, data: Path | str | None = None)
         for space in SPACES:
             run.stage(f"search-{space}-{seed + i}", lambda: stages.search(space, seed + i))  # noqa: B023
         run.stage(f"gaps-wide-{seed + i}", lambda: stages.wide(seed + i))  # noqa: B023
-        run.stage(f"gaps-weights-{seed + i}", lambda: stages.weights(seed + i))  # noqa: B023
+        if stages.preset.seeds > 1:
+            run.stage(f"gaps-weights-{seed + i}", lambda: stages.weights(seed + i))  # noqa: B023
     for space in SPACES:
         for kind in ("flat", "hierarchical"):
             run.stage(f"execute-{space}-{kind}", lambda: stages.execute(space, kind))  # noqa: B023

@@ -29,7 +29,8 @@ from ideomotor_studies.veres2017._report import summary, table_1, table_2, table
 from ideomotor_studies.veres2017._settings import PRESETS  # noqa: E402
 from ideomotor_studies.veres2017._study import _baselines, _lifted  # noqa: E402
 
-SMALL = dataclasses.replace(PRESETS["tiny"], families=1, unseen=1, instances=1, trials=80)
+# Aimed at the contacts: aimed at the object, the mean of the grasps of this one toaster lifts it as often as they do.
+SMALL = dataclasses.replace(PRESETS["tiny"], families=1, unseen=1, instances=1, trials=80, aim="contacts")
 
 
 @pytest.fixture(scope="module")
