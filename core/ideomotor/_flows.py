@@ -19,7 +19,7 @@ from .interfaces import (
 def perception(made: AbstractPerception) -> dict[str, PyTree]:
     """The observation, and the parameters made of it."""
     observation = made.default_observation()
-    return {"observation": observation, "parameters": shapes_of(made, observation, key=_key())}
+    return {"observation": observation, "parameters": shapes_of(made, observation, key=_KEY)}
 
 
 def planner(made: AbstractPlanner) -> dict[str, PyTree]:
@@ -46,8 +46,12 @@ def primitive(made: AbstractPrimitive) -> dict[str, PyTree]:
 def plant(made: AbstractPlant) -> dict[str, PyTree]:
     """State, command and feedback."""
     state = shapes_of(made.default_state)
-    feedback = shapes_of(lambda: made.observe(made.default_state(), key=_key()))
-    return {"state": state, "command": made.default_command(), "feedback": feedback}
+    return {"state": state, "command": made.default_command(), "feedback": feedback_of(made)}
+
+
+def feedback_of(plant: AbstractPlant) -> PyTree:
+    """The feedback of a plant."""
+    return shapes_of(lambda key: plant.observe(plant.default_state(), key=key), _KEY)
 
 
 def command_of(primitive: Any, feedback: PyTree = None) -> PyTree:
@@ -55,15 +59,14 @@ def command_of(primitive: Any, feedback: PyTree = None) -> PyTree:
     params = primitive.default_params()
     if isinstance(primitive, AbstractFeedbackPrimitive):
 
-        def act(params, seen, dt):
-            return primitive.step(primitive.init(params), seen, params, dt, key=_key())[1]
+        def act(params, seen, dt, key):
+            return primitive.step(primitive.init(params), seen, params, dt, key=key)[1]
 
-        return shapes_of(act, params, feedback, jax.ShapeDtypeStruct((), jnp.result_type(float)))
+        return shapes_of(act, params, feedback, jax.ShapeDtypeStruct((), jnp.result_type(float)), _KEY)
     many = shapes_of(
-        primitive.trajectory, params, jax.ShapeDtypeStruct((2,), jnp.result_type(float)), key=_key()
+        primitive.trajectory, params, jax.ShapeDtypeStruct((2,), jnp.result_type(float)), key=_KEY
     )
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), many)
 
 
-def _key():
-    return jax.random.key(0)
+_KEY = jax.eval_shape(lambda: jax.random.key(0))

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from . import _flows
 from ._host import can_fit, class_name, is_host, plain_object
 from ._rollout import Clock, finish, play, rollout
-from ._structure import check_fits, describe, numbers_to_arrays
+from ._structure import check_fits, describe, numbers_to_arrays, shapes_of
 from ._trajectory import Trajectory
 from .config import arguments, from_config, to_config
 from .errors import AssemblyError, ConfigError, did_you_mean
@@ -77,19 +77,26 @@ class Pipeline(eqx.Module):
         return {slot: to_config(part) for slot, part in parts.items() if part is not None}
 
     @staticmethod
-    def from_config(config: Any, *, folder: Path | str = ".") -> "Pipeline":
-        """Make the pipeline a dictionary describes; relative paths in it start at `folder`."""
+    def from_config(config: Any, *, folder: Path | str = ".", key: PRNGKeyArray | None = None) -> "Pipeline":
+        """Make the pipeline that a dictionary describes.
+
+        - `folder`: where relative paths in it start.
+        - `key`: for parts that draw their weights; without it they take the one of their own.
+
+        Raises a `ConfigError` for anything that does not describe a pipeline, and an `AssemblyError` for parts that do not
+        fit.
+        """
         if not isinstance(config, dict):
             raise ConfigError(
                 f"A pipeline is a mapping with the keys {', '.join(SLOTS)}, not {config!r:.80}."
             )
-        for key in config:
-            if key not in SLOTS:
-                raise ConfigError(f"A pipeline has no part {key!r}.{did_you_mean(str(key), SLOTS)}")
+        for slot in config:
+            if slot not in SLOTS:
+                raise ConfigError(f"A pipeline has no part {slot!r}.{did_you_mean(str(slot), SLOTS)}")
         if "primitive" not in config:
             raise ConfigError("A pipeline needs a primitive, such as `primitive: {use: dmp}`.")
         parts = {
-            slot: from_config(part, kind=slot, folder=folder)
+            slot: from_config(part, kind=slot, folder=folder, key=key)
             for slot, part in config.items()
             if part is not None
         }
@@ -187,7 +194,7 @@ def _check_parameters(pipeline: Pipeline) -> None:
     if perception is None:
         return
     slot, taker = ("primitive", primitive) if planner is None else ("planner", planner)
-    given, wanted = _flows.perception(perception)["parameters"], _published(slot, taker)
+    given, wanted = _flows.perception(perception)["parameters"], _shapes_published(slot, taker)
     check_fits(class_name(perception), given, class_name(taker), wanted, what=KINDS[slot].takes)
 
 
@@ -204,14 +211,16 @@ def _check_feedback(primitive: AbstractPrimitive, plant: AbstractPlant | None) -
 
 
 def _check_plant(primitive: Any, plant: AbstractPlant) -> None:
-    seen = _flows.plant(plant)["feedback"]
+    seen = _flows.feedback_of(plant)
     if (
         isinstance(primitive, AbstractFeedbackPrimitive)
         and (wanted := primitive.default_feedback()) is not None
     ):
         check_fits(class_name(plant), seen, class_name(primitive), wanted, what="feedback", more=True)
     given = _flows.command_of(primitive, seen)
-    check_fits(class_name(primitive), given, class_name(plant), plant.default_command(), what="command")
+    check_fits(
+        class_name(primitive), given, class_name(plant), _shapes_published("plant", plant), what="command"
+    )
 
 
 def _brief(component: Any) -> str:
@@ -237,7 +246,7 @@ def _flow(pipeline: Pipeline) -> list[tuple[str, str, str]]:
     parts = {slot: part for slot in SLOTS if (part := getattr(pipeline, slot)) is not None}
     passes = [describe(_published(slot, part)) for slot, part in parts.items()]
     last = list(parts.values())[-1]
-    seen = "" if pipeline.plant is None or is_host(last) else describe(_flows.plant(last)["feedback"])
+    seen = "" if pipeline.plant is None or is_host(last) else describe(_flows.feedback_of(last))
     steps = zip(parts.items(), [*passes[1:], seen], strict=True)
     first = describe(pipeline.default_observation())
     return [("observation", first, ""), *((slot, _brief(part), onward) for (slot, part), onward in steps)]
@@ -246,3 +255,15 @@ def _flow(pipeline: Pipeline) -> list[tuple[str, str, str]]:
 def _published(slot: str, part: Any) -> PyTree:
     """The example of what a part takes."""
     return getattr(part, KINDS[slot].default)()
+
+
+def _shapes_published(slot: str, part: Any) -> PyTree:
+    """The shapes of that, without computing what depends on the part's own numbers."""
+    if is_host(part):
+        return _published(slot, part)
+
+    def example(part):
+        with jax.ensure_compile_time_eval():
+            return _published(slot, part)
+
+    return shapes_of(example, part)

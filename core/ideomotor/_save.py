@@ -1,5 +1,6 @@
 """Trained components as folders: `config.json`, `weights.safetensors`, `README.md`; nothing is pickled."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ import numpy as np
 from . import _files, _tensors
 from ._host import AbstractHost, class_name, plain_object
 from ._pipeline import Pipeline
-from ._saved import CONFIG, FORMAT, README, WEIGHTS, has_nan, restored, versions
+from ._saved import CONFIG, FORMAT, README, WEIGHTS, has_nan, restored, versions, without_weights
 from .config import dump_yaml, from_config, to_config
 from .errors import CheckpointError
 from .registry import registry
@@ -57,7 +58,7 @@ def save(
     }
     try:
         data = _tensors.pack(tensors)
-        _tensors.replace(_make(config), tensors)
+        _tensors.replace(without_weights(_make, config), tensors)
     except ValueError as error:
         raise CheckpointError(
             f"{_name(component)} cannot be restored from its config, the arguments of its constructor: "
@@ -121,7 +122,7 @@ def _apart(component: Any, config: Any, place: str, trained: dict[str, Any]) -> 
     if not isinstance(config, dict) or "use" not in config:
         return config
     if isinstance(component, eqx.Module) and not isinstance(component, AbstractHost):
-        if _same_arrays(component, from_config(config)):
+        if _is_made_by(config, component):
             return config
         trained[place] = component
         return {"load": place}
@@ -140,17 +141,22 @@ def _trained_within(component: Any) -> list[str]:
     return [place.replace("/", ".") for place in found]
 
 
-def _same_arrays(one: Any, other: Any) -> bool:
-    ones, others = jax.tree.leaves(one), jax.tree.leaves(other)
-    return len(ones) == len(others) and all(
-        np.shape(a) == np.shape(b) and np.array_equal(np.asarray(a), np.asarray(b))
-        for a, b in zip(ones, others, strict=True)
-    )
+def _is_made_by(config: Any, component: Any) -> bool:
+    """Whether a config brings back the numbers of a component; the random ones are drawn only if all others agree."""
+    for make in (functools.partial(without_weights, from_config), from_config):
+        ones, others = jax.tree.leaves(component), jax.tree.leaves(make(config))
+        if len(ones) != len(others) or any(
+            np.shape(a) != np.shape(b)
+            or not (isinstance(b, jax.ShapeDtypeStruct) or np.array_equal(np.asarray(a), np.asarray(b)))
+            for a, b in zip(ones, others, strict=True)
+        ):
+            return False
+    return True
 
 
-def _make(config: dict[str, Any]) -> Any:
+def _make(config: dict[str, Any], key: Any = None) -> Any:
     """The component with untrained weights."""
-    return from_config(config) if "use" in config else Pipeline.from_config(config)
+    return (from_config if "use" in config else Pipeline.from_config)(config, key=key)
 
 
 def _components(config: Any) -> list:

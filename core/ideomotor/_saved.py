@@ -1,5 +1,6 @@
 """The folder of a saved component, read: `config.json`, checked, and the numbers of `weights.safetensors`."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -8,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -21,8 +24,29 @@ _PACKAGES = ("ideomotor", "jax", "equinox", "diffrax", "optax", "numpy")
 CONFIG, WEIGHTS, README = "config.json", "weights.safetensors", "README.md"
 
 
-def restored(folder: Path | str, make: Callable[[Any], Any], *, kind: str | None = None) -> Any:
-    """The component in a folder that `save` has written; `make` builds one from its config, with any weights."""
+def without_weights(make: Callable[..., Any], config: Any) -> Any:
+    """What `make(config, key=key)` makes, with shapes and dtypes in the place of all that depends on the key.
+
+    Nothing random is computed; all else is, so that constructors may look at their numbers. Those that look at random ones
+    get a real key.
+    """
+    made = []
+
+    def trace(key):
+        with jax.ensure_compile_time_eval():
+            made.append(make(config, key=key))
+
+    def shape(leaf):
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) if isinstance(leaf, jax.core.Tracer) else leaf
+
+    # Errors may be the constructor's own, or there because the key has no value: with a real one it says which.
+    with contextlib.suppress(Exception):
+        jax.eval_shape(trace, jax.eval_shape(lambda: jax.random.key(0)))
+    return jax.tree.map(shape, made[0]) if made else make(config)
+
+
+def restored(folder: Path | str, make: Callable[..., Any], *, kind: str | None = None) -> Any:
+    """The component in a folder that `save` has written; `make(config, key=None)` builds one, with any weights."""
     folder = Path(folder)
     about = _read_config(folder)
     if kind is not None and about["kind"] != kind:
@@ -30,7 +54,7 @@ def restored(folder: Path | str, make: Callable[[Any], Any], *, kind: str | None
     data = _read_weights(folder / WEIGHTS, about["weights"])
     try:
         _check_whole(about["component"])
-        template = make(about["component"])
+        template = without_weights(make, about["component"])
     except Exception as error:  # a constructor may raise anything for arguments that were changed by hand
         reason = " ".join(str(error).split()) + _to_install(about["versions"])
         saved = ", ".join(f"{name} {version}" for name, version in about["versions"].items())

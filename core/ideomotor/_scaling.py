@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from ._quantity import Quantity, leaf_quantities
-from .common.trees import named_leaves
+from .common.trees import as_array, named_leaves
 from .errors import DataError
 
 
@@ -34,8 +34,13 @@ class OutputScaling(eqx.Module):
         """
         positive = positive_numbers(example)
         _check_example(example)
-        flat = _log(_flat(example), positive)
-        return OutputScaling(flat, jnp.ones_like(flat), positive)
+        leaves = jax.tree.leaves(example)
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+            flat = _log(_flat(example), positive)
+        else:
+            flat = np.concatenate([np.ravel(leaf).astype(jnp.result_type(*leaves)) for leaf in leaves])
+            flat = as_array(np.log(flat, out=flat, where=np.asarray(positive)))
+        return OutputScaling(flat, as_array(np.ones(flat.shape, flat.dtype)), positive)
 
     @staticmethod
     def learn(batch: PyTree, example: PyTree, per: str = "leaf") -> "OutputScaling":

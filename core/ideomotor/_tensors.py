@@ -12,6 +12,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from .common.trees import as_array
+
 _KINDS = {
     "F64": np.float64,
     "F32": np.float32,
@@ -31,8 +33,8 @@ _NUMBER = {bool: np.bool_, int: np.int64, float: np.float64}
 
 
 def is_array(leaf: Any) -> bool:
-    """Whether a leaf is an array, JAX's or NumPy's."""
-    return isinstance(leaf, jax.Array | np.ndarray | np.generic)
+    """Whether a leaf is an array, JAX's or NumPy's, or stands for one of JAX that is not computed."""
+    return isinstance(leaf, jax.Array | jax.ShapeDtypeStruct | np.ndarray | np.generic)
 
 
 def is_inexact(leaf: Any) -> bool:
@@ -42,7 +44,7 @@ def is_inexact(leaf: Any) -> bool:
 
 def is_key(leaf: Any) -> bool:
     """Whether a leaf is a typed key of `jax.random`."""
-    return isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return is_array(leaf) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def names(tree: Any) -> list[str]:
@@ -71,13 +73,13 @@ def like(leaf: Any, stored: np.ndarray) -> Any:
     if type(leaf) in _NUMBER:
         return type(leaf)(stored.item())
     if is_key(leaf):
-        return jax.random.wrap_key_data(jnp.asarray(stored), impl=jax.random.key_impl(leaf))
+        return jax.random.wrap_key_data(as_array(stored), impl=jax.random.key_impl(leaf))
     with np.errstate(over="ignore"):
         cast = stored.astype(leaf.dtype)
     if not np.issubdtype(leaf.dtype, np.inexact) and not np.array_equal(cast, stored):
         raise ValueError(f"holds numbers that do not fit {leaf.dtype}")
-    if isinstance(leaf, jax.Array):
-        return jnp.asarray(cast)
+    if isinstance(leaf, jax.Array | jax.ShapeDtypeStruct):
+        return as_array(cast)
     return cast if isinstance(leaf, np.ndarray) else leaf.dtype.type(cast)
 
 
@@ -87,7 +89,7 @@ def replace(tree: Any, tensors: Mapping[str, np.ndarray]) -> Any:
     for name, leaf in wanted.items():
         if name not in tensors:
             raise ValueError(f"{name} is missing")
-        shape = to_numpy(leaf).shape if is_key(leaf) else np.shape(leaf)
+        shape = np.shape(jax.eval_shape(jax.random.key_data, leaf) if is_key(leaf) else leaf)
         if tensors[name].shape != shape:
             raise ValueError(f"{name} has shape {tensors[name].shape} where {shape} is needed")
     if unexpected := [name for name in tensors if name not in wanted]:

@@ -19,6 +19,7 @@ import equinox as eqx
 import jax
 import numpy as np
 import yaml
+from jaxtyping import PRNGKeyArray
 
 from . import _files, _saved
 from ._host import plain_object
@@ -83,8 +84,24 @@ def _same(value: Any, default: Any) -> bool:
         return value is default
 
 
-def from_config(config: Any, *, kind: str | None = None, folder: Path | str = ".", where: str = "") -> Any:
-    """Make the component a dictionary describes; `where` names the place for error messages."""
+def from_config(
+    config: Any,
+    *,
+    kind: str | None = None,
+    folder: Path | str = ".",
+    where: str = "",
+    key: PRNGKeyArray | None = None,
+) -> Any:
+    """Make the component that a dictionary describes.
+
+    - `kind`: what is needed.
+    - `folder`: where relative paths in it start.
+    - `where`: the location that error messages name.
+    - `key`: for those that draw their weights; without it they take the one of their own.
+
+    Raises a `ConfigError` for anything that does not describe a component, and a `CheckpointError` for a folder that cannot
+    be loaded.
+    """
     where = where or kind or ""
     place = f"{where}: " if where else ""
     if isinstance(config, str):
@@ -102,12 +119,17 @@ def from_config(config: Any, *, kind: str | None = None, folder: Path | str = ".
         registry().check_arguments(record, given)
     except IdeomotorError as error:
         raise type(error)(f"{place}{error}") from error
-    arguments = {key: _rich(value, folder, f"{where}.{key}".lstrip(".")) for key, value in given.items()}
+    arguments = {
+        name: _rich(value, folder, f"{where}.{name}".lstrip("."), key) for name, value in given.items()
+    }
+    if key is not None and _takes_key(registry().factory(record.name)):
+        arguments["key"] = key
     try:
         return registry().build(record, **arguments)
     except IdeomotorError:
         raise
     except (TypeError, ValueError) as error:
+        arguments.pop("key", None)
         raise ConfigError(f"{place}{name!r} cannot be made from {arguments}: {error}") from error
 
 
@@ -165,13 +187,20 @@ def _numbers(array: np.ndarray | np.generic) -> Any:
     return float(str(np.asarray(array)[()])) if np.issubdtype(array.dtype, np.floating) else array.item()
 
 
-def _rich(value: Any, folder, where: str) -> Any:
+def _takes_key(factory: Any) -> bool:
+    try:
+        return "key" in inspect.signature(factory).parameters
+    except ValueError:  # some built-in functions have no signature
+        return False
+
+
+def _rich(value: Any, folder, where: str, key) -> Any:
     if isinstance(value, dict) and ("use" in value or "load" in value):
-        return from_config(value, folder=folder, where=where)
+        return from_config(value, folder=folder, where=where, key=key)
     if isinstance(value, dict):
-        return {key: _rich(item, folder, f"{where}.{key}".lstrip(".")) for key, item in value.items()}
+        return {name: _rich(item, folder, f"{where}.{name}".lstrip("."), key) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return tuple(_rich(item, folder, f"{where}[{i}]") for i, item in enumerate(value))
+        return tuple(_rich(item, folder, f"{where}[{i}]", key) for i, item in enumerate(value))
     if isinstance(value, str) and value.startswith("diffrax."):
         name = value.partition(".")[2]
         solver = getattr(diffrax, name, None)

@@ -7,10 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from ideomotor.common.trees import as_array
+
 
 def floats(value: Any) -> jax.Array:
     """A field converter: numbers as an array of JAX's default float."""
-    return jnp.asarray(value, float)
+    return as_array(value, float)
+
+
+def spread(value: Any, shape: tuple[int, ...]) -> jax.Array:
+    """Numbers as such an array of a shape that they are broadcast to."""
+    value = floats(value)
+    return floats(np.broadcast_to(value, shape)) if concrete(value) else jnp.broadcast_to(value, shape)
 
 
 def concrete(*values: Any) -> bool:

@@ -7,8 +7,10 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ideomotor import AbstractODEPlant, quantity
+from ideomotor.common.trees import as_array
 
 from ._activation import AbstractActivation, FirstOrderActivation
+from ._checks import spread
 from ._limits import JointLimits
 from ._measured import li_todorov_paths
 from ._muscles import AbstractMuscle, VirtualMuscle
@@ -86,7 +88,7 @@ class MuscleArm(AbstractODEPlant[MuscleArmState, Array, dict[str, Array]]):
 
     def default_command(self) -> Float[Array, " muscles"]:
         """No excitation."""
-        return jnp.zeros_like(self.paths.offset)
+        return as_array(np.zeros(self.paths.offset.shape, self.paths.offset.dtype))
 
     def vector_field(
         self, t: Any, state: MuscleArmState, command: Float[Array | np.ndarray, " muscles"]
@@ -182,8 +184,9 @@ class MuscleArm(AbstractODEPlant[MuscleArmState, Array, dict[str, Array]]):
         return self.arm.energy(ArmState(state.angle, state.velocity))
 
     def _at_rest(self, angle) -> MuscleArmState:
-        muscles = jnp.full((*jnp.shape(angle)[:-1], self.muscles), self.activation.least, angle.dtype)
-        return MuscleArmState(angle, jnp.zeros_like(angle), muscles)
+        velocity = as_array(np.zeros(angle.shape, angle.dtype))
+        muscles = spread(self.activation.least, (*angle.shape[:-1], self.muscles))
+        return MuscleArmState(angle, velocity, muscles.astype(angle.dtype))
 
 
 _PARTS = {"arm": TwoLinkArm, "paths": MusclePaths, "muscle": AbstractMuscle, "activation": AbstractActivation}

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from ideomotor import quantity
 
-from ._checks import concrete, floats
+from ._checks import concrete, floats, spread
 
 Angles = Float[Array | np.ndarray, "*axes joints"]
 
@@ -50,11 +50,13 @@ class MusclePaths(eqx.Module):
         """`offset=None`: muscles have their optimal length at the reference angles."""
         linear, optimal_length = floats(linear), floats(optimal_length)
         self.linear, self.optimal_length = linear, optimal_length
-        self.reference = jnp.broadcast_to(floats(reference), linear.shape)
-        self.quadratic = jnp.broadcast_to(floats(quadratic), linear.shape)
-        self.tendon_length = jnp.broadcast_to(floats(tendon_length), optimal_length.shape)
-        self.offset = floats(optimal_length + self.tendon_length if offset is None else offset)
-        self.max_force = jnp.broadcast_to(floats(max_force), optimal_length.shape)
+        self.reference = spread(reference, linear.shape)
+        self.quadratic = spread(quadratic, linear.shape)
+        tendon = self.tendon_length = spread(tendon_length, optimal_length.shape)
+        if offset is None and concrete(optimal_length, tendon):
+            offset = np.asarray(optimal_length) + np.asarray(tendon)
+        self.offset = floats(optimal_length + tendon if offset is None else offset)
+        self.max_force = spread(max_force, optimal_length.shape)
         self.names = names or tuple(f"muscle {i + 1}" for i in range(optimal_length.shape[0]))
 
     def __check_init__(self):
@@ -114,9 +116,12 @@ class MusclePaths(eqx.Module):
 
     def check_length(self, angle: Angles, owner: str) -> None:
         """Raise a ValueError if a muscle has no length left at these joint angles."""
-        if not concrete(angle, self.offset, self.linear, self.quadratic, self.tendon_length):
+        paths = self.offset, self.linear, self.quadratic, self.tendon_length
+        if not concrete(angle, self.reference, *paths):
             return
-        length = np.asarray(self.length(angle))
+        offset, linear, quadratic, tendon = map(np.asarray, paths)
+        x = np.asarray(angle) - np.asarray(self.reference)
+        length = offset - tendon + np.sum((linear + quadratic * x) * x, -1)
         if np.any(length <= 0):
             which = int(np.argmin(length))
             raise ValueError(

@@ -57,7 +57,7 @@ class Sheet(AbstractWrapper):
 
     def to_pixels(self, metres: Vectors) -> Float[Array, "*axes 2"]:
         """The points `(column, row)` of the sheet at places given in m."""
-        return (jnp.asarray(metres) - self.origin) @ self._axes().T / self.pixel
+        return _to_pixels(self, metres)
 
     def default_command(self) -> Float[Array, "2"]:
         """The set point at rest, in pixels."""
@@ -78,7 +78,12 @@ class Sheet(AbstractWrapper):
         reach = super().at
         return lambda hand: reach(self.to_metres(hand))
 
-    def _axes(self):
+    def _axes(self) -> Array:
         """In rows: the direction in m of one column to the right, and of one row down."""
         cosine, sine = jnp.cos(self.rotation), jnp.sin(self.rotation)
         return jnp.stack([jnp.stack([cosine, sine]), jnp.stack([sine, -cosine])])
+
+
+@eqx.filter_jit
+def _to_pixels(sheet: Sheet, metres: Vectors) -> Float[Array, "*axes 2"]:
+    return (metres - sheet.origin) @ sheet._axes().T / sheet.pixel

@@ -2,11 +2,13 @@ from typing import Any
 
 import diffrax
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ideomotor import AbstractODEPlant, quantity
+from ideomotor.common.trees import as_array
 from ideomotor.errors import DataError
 
 from ._checks import check_numbers, concrete, floats
@@ -38,7 +40,11 @@ class ArmState(eqx.Module):
 
 def _damping(value: Any) -> Array:
     value = floats(value)
-    return value if value.ndim == 2 else jnp.diag(jnp.broadcast_to(value, (2,)))
+    if value.ndim == 2:
+        return value
+    if concrete(value):
+        return floats(np.diag(np.broadcast_to(value, (2,))))
+    return jnp.diag(jnp.broadcast_to(value, (2,)))
 
 
 class TwoLinkArm(AbstractODEPlant[ArmState, Array, dict[str, Array]]):
@@ -104,12 +110,10 @@ class TwoLinkArm(AbstractODEPlant[ArmState, Array, dict[str, Array]]):
         if self.substeps < 1:
             raise ValueError(f"TwoLinkArm: substeps must be at least 1, not {self.substeps}.")
         if concrete(self.masses, self.com, self.inertias):
-            about_centre = np.asarray(self.inertias) - np.asarray(self.masses * self.com**2)
-            if np.any(about_centre < -1e-6 * np.asarray(self.inertias)):
-                given = np.asarray(self.inertias).tolist()
-                least = np.asarray(self.masses * self.com**2).tolist()
+            inertias, least = np.asarray(self.inertias), np.asarray(self.masses) * np.asarray(self.com) ** 2
+            if np.any(inertias - least < -1e-6 * inertias):
                 raise ValueError(
-                    f"TwoLinkArm: inertias {given} are less than masses · com² = {least}, which no body has; "
+                    f"TwoLinkArm: inertias {inertias.tolist()} are less than masses · com² = {least.tolist()}, which no body has; "
                     f"they are about the proximal joints, so add masses · com² to those about the centres."
                 )
         if concrete(self.damping):
@@ -121,11 +125,11 @@ class TwoLinkArm(AbstractODEPlant[ArmState, Array, dict[str, Array]]):
 
     def default_state(self) -> ArmState:
         """The arm at rest at `rest`, hand in front of the chest."""
-        return ArmState(self.rest, jnp.zeros_like(self.rest))
+        return ArmState(self.rest, self.default_command())
 
     def default_command(self) -> Float[Array, "2"]:
         """No torque."""
-        return jnp.zeros_like(self.rest)
+        return as_array(np.zeros(self.rest.shape, self.rest.dtype))
 
     def vector_field(self, t: Any, state: ArmState, command: Float[Array | np.ndarray, "2"]) -> ArmState:
         """Velocity (rad/s) and acceleration (rad/s²) for torques in N m."""
@@ -150,14 +154,11 @@ class TwoLinkArm(AbstractODEPlant[ArmState, Array, dict[str, Array]]):
     def at(self, hand: Vectors) -> ArmState:
         """The state at rest with the hand at a point in m; out of reach as in `inverse_kinematics`."""
         angle = self.inverse_kinematics(hand)
-        return ArmState(angle, jnp.zeros_like(angle))
+        return ArmState(angle, as_array(np.zeros(angle.shape, angle.dtype)))
 
     def joint_positions(self, angle: Vectors) -> Float[Array, "*axes 3 2"]:
         """Shoulder, elbow and hand in m, for drawing."""
-        total = jnp.cumsum(jnp.asarray(angle), axis=-1)
-        links = self.lengths[:, None] * jnp.stack([jnp.cos(total), jnp.sin(total)], axis=-1)
-        elbow = links[..., 0, :]
-        return jnp.stack([jnp.zeros_like(elbow), elbow, elbow + links[..., 1, :]], axis=-2)
+        return _joint_positions(self.lengths, angle)
 
     def forward_kinematics(self, angle: Vectors) -> Float[Array, "*axes 2"]:
         """The hand's position in m."""
@@ -169,7 +170,6 @@ class TwoLinkArm(AbstractODEPlant[ArmState, Array, dict[str, Array]]):
         A point out of reach is a `DataError`; with `clamp`, and inside `jit`, `grad` or `vmap`, the hand goes
         to the nearest point in reach instead, and the gradient stays finite.
         """
-        hand = jnp.asarray(hand)
         if not clamp and concrete(hand, self.lengths):
             _check_reach(np.asarray(self.lengths), np.asarray(hand))
         return _reaching_angles(self.lengths, hand)
@@ -218,6 +218,15 @@ def components(vectors: Vectors) -> tuple[Float[Array, "*axes"], Float[Array, "*
     return jnp.sum(vectors * FIRST, -1), jnp.sum(vectors * SECOND, -1)
 
 
+@jax.jit
+def _joint_positions(lengths: Array, angle: Vectors) -> Float[Array, "*axes 3 2"]:
+    total = jnp.cumsum(angle, axis=-1)
+    links = lengths[:, None] * jnp.stack([jnp.cos(total), jnp.sin(total)], axis=-1)
+    elbow = links[..., 0, :]
+    return jnp.stack([jnp.zeros_like(elbow), elbow, elbow + links[..., 1, :]], axis=-2)
+
+
+@jax.jit
 def _reaching_angles(lengths: Array, hand: Vectors) -> Float[Array, "*axes 2"]:
     """Joint angles (elbow flexed, between 0 and π) that bring the hand to a point.
 

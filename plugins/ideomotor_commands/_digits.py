@@ -95,7 +95,7 @@ class DigitDrawing:
             return draw_arm(axes, self.plant, self.angles[step], color="0.35", linewidth=8)
 
         steps = np.linspace(0, len(self.ts) - 1, frames).astype(int).tolist()
-        style.write_gif(Path(path), fig, steps, draw, float(self.ts[-1] - self.ts[0]), pause=1.2)
+        style.write_gif(Path(path), fig, steps, draw, float(self.ts[-1] - self.ts[0]), pause=1.2, moving=[ink])
 
 
 def standard_pipeline() -> Pipeline:

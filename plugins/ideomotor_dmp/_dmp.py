@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ideomotor import AbstractFeedforwardPrimitive, Trajectory, as_numbers, check_times
+from ideomotor.common.trees import as_array
 
 from ._fit import common_phase, forces, forcing_weights, phases
 from ._methods import AbstractMethod, ClosedForm
@@ -105,12 +106,12 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
 
     def default_params(self) -> DMPParams:
         """From 0 to 1 in every coordinate without forcing, in one second (or in `duration`)."""
-        ones = jnp.ones(self.dof)
+        ones = as_array(np.ones(self.dof))
         return DMPParams(
-            weights=jnp.zeros((self.dof, self.basis)),
+            weights=as_array(np.zeros((self.dof, self.basis))),
             goal=ones,
-            start=jnp.zeros(self.dof),
-            tau=jnp.ones(()) if self.duration is None else None,
+            start=as_array(np.zeros(self.dof)),
+            tau=as_array(1.0) if self.duration is None else None,
             amplitude=ones if self.scaling == "amplitude" else None,
         )
 

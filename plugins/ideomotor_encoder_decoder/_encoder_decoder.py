@@ -2,12 +2,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 import ideomotor
 from ideomotor import AbstractFeedforwardPrimitive, AbstractPerception, AbstractPrimitive, OutputScaling
 from ideomotor.common.pretrained import load_pretrained
+from ideomotor.common.trees import as_array
 
 from ._encoders import AbstractEncoder, FullyConnected, Located, dense_layers, through_knots
 
@@ -74,7 +74,7 @@ class EncoderDecoder(AbstractPerception):
         self.encoder = FullyConnected() if encoder is None else encoder
         self.latent, self.decoder, self.activation = latent, tuple(int(n) for n in decoder), activation
         example = chosen.default_params()
-        outputs = ravel_pytree(example)[0].size
+        numbers = outputs = sum(np.size(leaf) for leaf in jax.tree.leaves(example))
         if components is not None and not 1 <= components <= outputs:
             raise ValueError(
                 f"components must be from 1 to {outputs}, the primitive's numbers, not {components}."
@@ -89,10 +89,10 @@ class EncoderDecoder(AbstractPerception):
         self.layers = (*first, *middle, *last)
         self._encoding = len(first) + len(middle)
         self.scaling = OutputScaling.identity(example)
-        self.mixing = None if components is None else jnp.eye(ravel_pytree(example)[0].size, components)
+        self.mixing = None if components is None else as_array(np.eye(numbers, components))
 
     def default_observation(self) -> Float[Array, "height width"]:
-        return jnp.zeros(self.image_shape)
+        return as_array(np.zeros(self.image_shape))
 
     def __call__(
         self, observation: Float[Array, "*channels height width"], *, key: PRNGKeyArray | None = None

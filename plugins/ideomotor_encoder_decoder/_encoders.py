@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ideomotor.common.layers import Convolution
+from ideomotor.common.trees import as_array
 
 
 class AbstractEncoder(eqx.Module):
@@ -69,7 +70,9 @@ class Convolutional(AbstractEncoder):
         for channels, kernel, stride, sub in zip(
             self.channels, self.kernels, self.strides, keys, strict=False
         ):
-            layer = eqx.nn.Conv2d(before, channels, kernel, stride, kernel // 2, key=sub)
+            layer = eqx.filter_eval_shape(
+                eqx.nn.Conv2d, before, channels, kernel, stride, kernel // 2, key=sub
+            )
             fans = kernel * kernel * before, kernel * kernel * channels
             made.append(xavier(layer, *fans, sub))
             before, size = channels, tuple(-(-s // stride) for s in size)
@@ -81,16 +84,18 @@ def dense_layers(width: int, widths: tuple[int, ...], key: PRNGKeyArray) -> tupl
     """Dense layers from `width` inputs through `widths`, and the last width."""
     made = []
     for new, sub in zip(widths, jax.random.split(key, max(len(widths), 1)), strict=False):
-        made.append(xavier(eqx.nn.Linear(width, new, key=sub), width, new, sub))
+        made.append(xavier(eqx.filter_eval_shape(eqx.nn.Linear, width, new, key=sub), width, new, sub))
         width = new
     return made, width
 
 
 def xavier(layer, fan_in: int, fan_out: int, key: PRNGKeyArray):
-    """The layer with Xavier-uniform weights (Glorot and Bengio 2010) and zero biases, as in the paper."""
-    limit = (6 / (fan_in + fan_out)) ** 0.5
-    weight = jax.random.uniform(key, layer.weight.shape, layer.weight.dtype, -limit, limit)
-    return eqx.tree_at(lambda m: (m.weight, m.bias), layer, (weight, jnp.zeros_like(layer.bias)))
+    """A layer, or the shapes of one, with Xavier-uniform weights (Glorot and Bengio 2010) and zero biases, as in the paper."""
+    limit, dtype = (6 / (fan_in + fan_out)) ** 0.5, layer.weight.dtype
+    low, high = as_array(-limit, dtype), as_array(limit, dtype)
+    weight = jax.random.uniform(key, layer.weight.shape, dtype, low, high)
+    bias = as_array(np.zeros(layer.bias.shape, layer.bias.dtype))
+    return eqx.tree_at(lambda m: (m.weight, m.bias), layer, (weight, bias))
 
 
 def _positive(name: str, values) -> tuple[int, ...]:

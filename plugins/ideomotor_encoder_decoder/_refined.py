@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 import ideomotor
 from ideomotor import AbstractFeedforwardPrimitive, AbstractPerception, leaf_quantities, quantity
+from ideomotor.common.trees import as_array
 
 _POINTS = 100
 _FAR = 4.0  # px
@@ -32,8 +33,8 @@ class Refined(AbstractPerception):
     perception: AbstractPerception
     primitive: AbstractFeedforwardPrimitive
     steps: int = eqx.field(static=True)
-    stiffness: Float[Array, ""] = quantity(bounds=(0, None), label="stiffness", converter=jnp.asarray)
-    duration: Float[Array, ""] = quantity(unit="s", positive=True, label="duration", converter=jnp.asarray)
+    stiffness: Float[Array, ""] = quantity(bounds=(0, None), label="stiffness", converter=as_array)
+    duration: Float[Array, ""] = quantity(unit="s", positive=True, label="duration", converter=as_array)
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class Refined(AbstractPerception):
         chosen: Any = ideomotor.make("digit-reader") if perception is None else perception
         self.perception, self.primitive = chosen, chosen.primitive if primitive is None else primitive
         self.steps = steps
-        self.stiffness, self.duration = jnp.asarray(stiffness, float), jnp.asarray(duration, float)
+        self.stiffness, self.duration = as_array(stiffness, float), as_array(duration, float)
 
     def default_observation(self) -> Float[Array, "height width"]:
         return self.perception.default_observation()
@@ -57,38 +58,43 @@ class Refined(AbstractPerception):
         self, observation: Float[Array, "height width"], *, key: PRNGKeyArray | None = None
     ) -> PyTree:
         predicted = self.perception(observation, key=key)
-        flat, rebuild = ravel_pytree(predicted)
-        sizes = [np.size(leaf) for leaf in jax.tree.leaves(predicted)]
-        free = ~np.repeat([q.positive for q in leaf_quantities(predicted)], sizes)
-        ts = self.duration * jnp.linspace(0, 1, _POINTS)
+        # Without the perception and its key, so that it is traced once, when a pipeline is made and when it runs.
+        return _refined(self.primitive, self.steps, self.stiffness, self.duration, predicted, observation)
 
-        def draw(change):
-            moved = jnp.where(free, flat + change, flat) if not free.all() else flat + change
-            return self.primitive.trajectory(rebuild(moved), ts)
 
-        def step(change, _):
-            return change + self._improve(draw, change, first, observation), None
+@eqx.filter_jit
+def _refined(primitive, steps, stiffness, duration, predicted, image):
+    flat, rebuild = ravel_pytree(predicted)
+    sizes = [np.size(leaf) for leaf in jax.tree.leaves(predicted)]
+    free = ~np.repeat([q.positive for q in leaf_quantities(predicted)], sizes)
+    ts = duration * jnp.linspace(0, 1, _POINTS)
 
-        first = draw(jnp.zeros_like(flat))
-        change, _ = jax.lax.scan(step, jnp.zeros_like(flat), length=self.steps)
-        return rebuild(flat + jnp.where(free, change, 0))
+    def draw(change):
+        moved = jnp.where(free, flat + change, flat) if not free.all() else flat + change
+        return primitive.trajectory(rebuild(moved), ts)
 
-    def _improve(self, draw, change, first, image):
-        """The change of the parameters that solves the quadratic model of this step."""
-        path, slopes = draw(change), jax.jacfwd(draw)(change)
-        pull, wanted = _targets(path, image)
-        # Residuals: pull^1/2 (path − wanted), and stiffness^1/2 times the stretch of the displacement since
-        # the start.
-        stretch, stretched = jnp.diff(path - first, axis=0), jnp.diff(slopes, axis=0)
-        gradient = jnp.einsum("t,td,tdp->p", pull, path - wanted, slopes)
-        gradient += self.stiffness * jnp.einsum("td,tdp->p", stretch, stretched)
-        normal = jnp.einsum("t,tdp,tdq->pq", pull, slopes, slopes)
-        normal += self.stiffness * jnp.einsum("tdp,tdq->pq", stretched, stretched)
-        # Marquardt's damping, relative to each parameter's own curvature, which spans ten orders of
-        # magnitude.
-        size = jax.lax.rsqrt(jnp.diag(normal) + jnp.finfo(normal.dtype).tiny ** 0.5)
-        scaled = size[:, None] * normal * size + 1e-3 * jnp.eye(len(size), dtype=normal.dtype)
-        return -size * jnp.linalg.solve(scaled, size * gradient)
+    def step(change, _):
+        return change + _improvement(draw, change, first, image, stiffness), None
+
+    first = draw(jnp.zeros_like(flat))
+    change, _ = jax.lax.scan(step, jnp.zeros_like(flat), length=steps)
+    return rebuild(flat + jnp.where(free, change, 0))
+
+
+def _improvement(draw, change, first, image, stiffness):
+    """The change of the parameters that solves the quadratic model of this step."""
+    path, slopes = draw(change), jax.jacfwd(draw)(change)
+    pull, wanted = _targets(path, image)
+    # Residuals: pull^1/2 (path − wanted), and stiffness^1/2 times the stretch of the displacement since the start.
+    stretch, stretched = jnp.diff(path - first, axis=0), jnp.diff(slopes, axis=0)
+    gradient = jnp.einsum("t,td,tdp->p", pull, path - wanted, slopes)
+    gradient += stiffness * jnp.einsum("td,tdp->p", stretch, stretched)
+    normal = jnp.einsum("t,tdp,tdq->pq", pull, slopes, slopes)
+    normal += stiffness * jnp.einsum("tdp,tdq->pq", stretched, stretched)
+    # Marquardt's damping, relative to each parameter's own curvature, which spans ten orders of magnitude.
+    size = jax.lax.rsqrt(jnp.diag(normal) + jnp.finfo(normal.dtype).tiny ** 0.5)
+    scaled = size[:, None] * normal * size + 1e-3 * jnp.eye(len(size), dtype=normal.dtype)
+    return -size * jnp.linalg.solve(scaled, size * gradient)
 
 
 def _targets(path, image):

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ideomotor import AbstractPlant, Trajectory, quantity
+from ideomotor.common.trees import as_array
 from ideomotor.errors import DataError
 
 # The middle of the workspace of the default arm: what a command is measured from.
@@ -19,7 +20,7 @@ Vectors = Float[Array | np.ndarray, "*axes 2"]
 
 def _array(value):
     """Numbers become arrays; arrays of NumPy and what JAX traces stay as they are."""
-    return value if hasattr(value, "dtype") else jnp.asarray(value, float)
+    return value if hasattr(value, "dtype") else as_array(value, float)
 
 
 class AbstractCommand(eqx.Module):

@@ -9,6 +9,7 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ideomotor import AbstractFeedbackPrimitive, quantity
 from ideomotor.common.pretrained import load_pretrained
+from ideomotor.common.trees import as_array
 
 from ._commands import AbstractCommand, ReachCommand
 
@@ -56,7 +57,7 @@ class RateCell(AbstractCell):
         key = jax.random.key(0) if key is None else key
         self.units, self.time, self.transfer = units, time, transfer
         self.recurrent = 0.9 / units**0.5 * jax.random.normal(key, (units, units))
-        self.bias = jnp.full(units, 0.2)
+        self.bias = as_array(np.full(units, 0.2))
 
     @property
     def drives(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -89,7 +90,7 @@ class GRUCell(AbstractCell):
         self.units = units
         key = jax.random.key(0) if key is None else key
         self.recurrent = 0.6 / units**0.5 * jax.random.normal(key, (3 * units, units))
-        self.bias, self.recurrent_bias = jnp.zeros(3 * units), jnp.zeros(units)
+        self.bias, self.recurrent_bias = as_array(np.zeros(3 * units)), as_array(np.zeros(units))
 
     @property
     def drives(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -172,7 +173,7 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
             if signal not in CODE:
                 raise ValueError(f"RecurrentPolicy: signals must be among {', '.join(CODE)}, not {signal!r}.")
         units, senses = self.cell.units, sum(_size(signal, muscles) for signal in self.signals)
-        commands = self.command.coded().shape[-1]
+        commands = eqx.filter_eval_shape(type(self.command).coded, self.command).shape[-1]
 
         def weights(key, shape, gain):
             return gain / shape[1] ** 0.5 * jax.random.normal(key, shape)
@@ -181,7 +182,7 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
         self.commanded = weights(keys[1], (self.cell.drives, commands), 0.7)
         self.motor = weights(keys[2], (muscles, units), 0.3)
         self.reflex = weights(keys[3], (muscles, senses), 0.08)
-        self.tone = jnp.full(muscles, 0.1)
+        self.tone = as_array(np.full(muscles, 0.1))
 
     def weights(self) -> tuple[Any, ...]:
         """The trained arrays, for `where=` of `ideomotor.train`."""
@@ -193,7 +194,9 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
 
     def default_feedback(self) -> dict[str, Array]:
         """The signals at rest."""
-        return {signal: jnp.full(_size(signal, self.muscles), CODE[signal][0]) for signal in self.signals}
+        return {
+            signal: as_array(np.full(_size(signal, self.muscles), CODE[signal][0])) for signal in self.signals
+        }
 
     def init(self, params: AbstractCommand) -> Float[Array, " units"]:
         """Zero activity. The paper starts its trials from `random_activity`, which `rollout` takes as `p0`."""

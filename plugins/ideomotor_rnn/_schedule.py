@@ -9,6 +9,7 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from ideomotor import AbstractFeedbackPrimitive, quantity
 from ideomotor.common import clocks
+from ideomotor.common.trees import as_array
 from ideomotor.errors import DataError
 
 from ._commands import MIDDLE, CircleCommand, ReachCommand
@@ -68,7 +69,7 @@ class ScheduledPolicy(AbstractFeedbackPrimitive[Schedule]):
                 f"hold must be positive, so that each command is held for some time, not {hold} s."
             )
         count = jax.tree.leaves(commands)[0].shape[0]
-        return ScheduledPolicy(policy, count), Schedule(hold * jnp.arange(count), commands)
+        return ScheduledPolicy(policy, count), Schedule(as_array(hold * np.arange(count), float), commands)
 
     @staticmethod
     def moving_target(
@@ -77,7 +78,7 @@ class ScheduledPolicy(AbstractFeedbackPrimitive[Schedule]):
         """A target that moves along `points` (m), one every `dt` seconds, in straight lines between them."""
         if not dt > 0:
             raise DataError(f"dt must be positive, the time between two points of the target, not {dt} s.")
-        schedule = Schedule(dt * jnp.arange(len(points)), ReachCommand(jnp.asarray(points)))
+        schedule = Schedule(as_array(dt * np.arange(len(points)), float), ReachCommand(as_array(points)))
         return ScheduledPolicy(policy, len(points), smooth=True), schedule
 
     @staticmethod
@@ -103,16 +104,16 @@ class ScheduledPolicy(AbstractFeedbackPrimitive[Schedule]):
         count = 2 * loops
         side = np.where(np.arange(count) % 2, 1.0, -1.0)
         centers = np.asarray(center) + side[:, None] * np.array([radius, 0.0])
-        commands = CircleCommand(jnp.asarray(centers), jnp.full(count, radius), jnp.asarray(side * speed))
+        commands = CircleCommand(as_array(centers), as_array(np.full(count, radius)), as_array(side * speed))
         times = 2 * np.pi * radius / speed * np.arange(count)
         times[1:] -= lead
-        return ScheduledPolicy(policy, count), Schedule(jnp.asarray(times), commands)
+        return ScheduledPolicy(policy, count), Schedule(as_array(times), commands)
 
     def default_params(self) -> Schedule:
         """The policy's own command all the time, repeated each second."""
         one = self.primitive.default_params()
         many = jax.tree.map(lambda x: jnp.broadcast_to(x, (self.switches, *jnp.shape(x))), one)
-        return Schedule(jnp.arange(self.switches) * 1.0, many)
+        return Schedule(as_array(np.arange(self.switches), float), many)
 
     def default_feedback(self) -> PyTree:
         return self.primitive.default_feedback()

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ideomotor import AbstractPerception
+from ideomotor.common.trees import as_array
 from ideomotor.errors import DataError
 
 from ._decoder import TrajectoryCode
@@ -140,13 +141,13 @@ class ConditionsNetwork(AbstractPerception[TrajectoryCode]):
         return isinstance(self.durations, tuple)
 
     def default_observation(self) -> dict[str, Array]:
-        low, high = jnp.asarray(self.lower), jnp.asarray(self.upper)
-        observation = {"start": low + 0.4 * (high - low), "target": low + 0.6 * (high - low)}
+        low, high = np.asarray(self.lower), np.asarray(self.upper)
+        observation: dict[str, Any] = {"start": low + 0.4 * (high - low), "target": low + 0.6 * (high - low)}
         if self.field > 0:
-            observation["field"] = jnp.asarray(0.0)
+            observation["field"] = 0.0
         if self.timed:
-            observation["duration"] = jnp.asarray(sum(self.durations) / 2)  # pyright: ignore
-        return observation
+            observation["duration"] = sum(self.durations) / 2  # pyright: ignore
+        return {name: as_array(value, float) for name, value in observation.items()}
 
     def inputs(self, observation: Mapping[str, Float[ArrayLike, "..."]]) -> Float[Array, " inputs"]:
         """The conditions as input of the network, between 0 and 1."""

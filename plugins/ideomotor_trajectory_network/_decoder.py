@@ -9,6 +9,7 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_demonstration, quantity
 from ideomotor.common.solvers import least_squares
+from ideomotor.common.trees import as_array
 from ideomotor.errors import DataError
 
 from ._layers import check_activation, dense, run_layers, widths
@@ -122,7 +123,7 @@ class TrajectoryDecoder(AbstractFeedforwardPrimitive[TrajectoryCode]):
         if not isinstance(self.basis, AbstractTimeBasis):
             raise ValueError(f"TrajectoryDecoder: basis must be Samples or Splines, not {basis!r}.")
         self.activation, self.output = activation, output
-        self.low, self.high = jnp.asarray(low, float), jnp.asarray(high, float)
+        self.low, self.high = as_array(low, float), as_array(high, float)
         if self.low.shape != (CHANNELS,) or self.high.shape != (CHANNELS,):
             raise ValueError(
                 f"TrajectoryDecoder: low and high have {CHANNELS} numbers each (hand position, hand velocity, torques)."
@@ -158,7 +159,7 @@ class TrajectoryDecoder(AbstractFeedforwardPrimitive[TrajectoryCode]):
         return self.low + outputs.reshape(self.basis.count, CHANNELS) * (self.high - self.low)
 
     def default_params(self) -> TrajectoryCode:
-        return TrajectoryCode(jnp.full((self.latent,), 0.5), jnp.asarray(1.0))
+        return TrajectoryCode(as_array(np.full(self.latent, 0.5)), as_array(1.0))
 
     def trajectory(
         self, params: TrajectoryCode, ts: Float[Array, " time"], *, key: PRNGKeyArray | None = None

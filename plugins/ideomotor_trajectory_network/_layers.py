@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ideomotor.common.trees import as_array
+
 ACTIVATIONS = {"sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "silu": jax.nn.silu, "linear": lambda x: x}
 
 
@@ -33,12 +35,18 @@ def widths(owner: str, name: str, value: Sequence[int]) -> tuple[int, ...]:
 
 
 def dense(sizes: Sequence[int], key: PRNGKeyArray) -> tuple[eqx.nn.Linear, ...]:
-    """Fully connected layers, Xavier-uniform, biases zero."""
+    """Fully connected layers, Xavier-uniform (Glorot and Bengio 2010), biases zero."""
     layers = []
     for rows, columns, k in zip(sizes[:-1], sizes[1:], jax.random.split(key, len(sizes) - 1), strict=True):
-        layer = eqx.nn.Linear(rows, columns, key=k)
-        weight = jax.nn.initializers.glorot_uniform()(k, (columns, rows), layer.weight.dtype)
-        layers.append(eqx.tree_at(lambda x: (x.weight, x.bias), layer, (weight, jnp.zeros(columns))))
+        shapes = eqx.filter_eval_shape(eqx.nn.Linear, rows, columns, key=k)
+        dtype = shapes.weight.dtype
+        limit = np.sqrt(3 * np.asarray(2 / (rows + columns), dtype))
+        weight = limit * jax.random.uniform(
+            k, (columns, rows), dtype, as_array(-1, dtype), as_array(1, dtype)
+        )
+        layers.append(
+            eqx.tree_at(lambda x: (x.weight, x.bias), shapes, (weight, as_array(np.zeros(columns))))
+        )
     return tuple(layers)
 
 

@@ -2,8 +2,10 @@
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
+
+from .trees import as_array
 
 
 class Convolution(eqx.Module):
@@ -20,8 +22,9 @@ class Convolution(eqx.Module):
     def __init__(
         self, inputs: int, outputs: int, kernel: int, *, limit: float, key: PRNGKeyArray, stride: int = 1
     ):
-        self.weight = jax.random.uniform(key, (outputs, inputs, kernel, kernel), float, -limit, limit)
-        self.bias = jnp.zeros((outputs, 1, 1))
+        low, high = as_array(-limit, float), as_array(limit, float)
+        self.weight = jax.random.uniform(key, (outputs, inputs, kernel, kernel), float, low, high)
+        self.bias = as_array(np.zeros((outputs, 1, 1)))
         self.stride = stride
 
     def __call__(

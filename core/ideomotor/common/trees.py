@@ -31,6 +31,20 @@ def named_leaves(tree: PyTree) -> list[tuple[str, Any]]:
     return [(jtu.keystr(path), leaf) for path, leaf in jtu.tree_flatten_with_path(tree)[0]]
 
 
+def as_array(value: Any, dtype: Any = None) -> jax.Array:
+    """Numbers as an array of JAX, without a program being compiled for it as `jnp.asarray` does.
+
+    - `dtype`: by default that of the numbers; `float` is JAX's default float. 64 bits only where they are enabled.
+    """
+    if any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(value)):
+        return jnp.asarray(value, dtype)
+    found = np.asarray(value)
+    if not jnp.issubdtype(found.dtype, jnp.number) and found.dtype != np.bool_:
+        return jnp.asarray(value, dtype)  # raises
+    with np.errstate(over="ignore"):
+        return jax.device_put(found.astype(jax.dtypes.canonicalize_dtype(dtype or found.dtype)))
+
+
 def _dtype_of(leaf: Any) -> Any:
     """The dtype of an array, a JAX scalar or a Python number."""
     return leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype

@@ -1,10 +1,11 @@
 """One style for all figures."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -17,6 +18,7 @@ COLOURS = (
     "#ff7f0e",
     "#9467bd",
 )  # of fingers and of other things that are counted
+_COLOURS_OF_GIF = 128
 
 
 def new_figure(width: float | int, height: float | int, **options: Any) -> Figure:
@@ -45,20 +47,33 @@ def write_gif(
     draw: Callable[[int], Iterable[Any]],
     seconds: float,
     pause: float = 0.0,
+    moving: Sequence[Artist] = (),
 ) -> None:
     """Write an animation.
 
     - `draw`: draws a frame and returns the artists that are removed after it.
     - `seconds`: of the whole; `pause`: for which the last frame stays longer.
+    - `moving`: what else `draw` changes. All other artists are drawn once, below those that move.
     """
-    pictures = []
+    canvas: Any = figure.canvas
+    for artist in moving:
+        artist.set_animated(True)
+    canvas.draw()
+    still, shown = canvas.copy_from_bbox(figure.bbox), []
     for i in frames:
         artists = draw(i)
-        figure.canvas.draw()
-        shown = np.asarray(figure.canvas.buffer_rgba())  # pyright: ignore[reportAttributeAccessIssue]
-        pictures.append(Image.fromarray(shown[..., :3].copy()).quantize(64))
+        canvas.restore_region(still)
+        for artist in sorted([*moving, *artists], key=lambda artist: artist.zorder):
+            figure.draw_artist(artist)
+        shown.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
         for artist in artists:
             artist.remove()
+    # One palette for all frames, of some of them: finding each frame's own takes most of the time.
+    some = np.concatenate([shown[0], shown[len(shown) // 2], shown[-1]])
+    palette = Image.fromarray(some).quantize(_COLOURS_OF_GIF)
+    # Pillow looks up rounded colours: white would become the grey next to it.
+    palette.putpalette([255 if part > 248 else part for part in palette.getpalette() or []])
+    pictures = [Image.fromarray(one).quantize(palette=palette, dither=Image.Dither.NONE) for one in shown]
     durations = [1000 * seconds / len(pictures)] * len(pictures)
     durations[-1] += 1000 * pause
     pictures[0].save(

@@ -115,4 +115,4 @@ def animation(
         return show_arm(axes, plant, movement, i)
 
     shown = np.linspace(0, len(movement.ts) - 1, frames).astype(int).tolist()
-    write_gif(path, figure, shown, draw, float(movement.ts[-1]))
+    write_gif(path, figure, shown, draw, float(movement.ts[-1]), moving=[line])
