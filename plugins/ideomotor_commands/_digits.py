@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -113,7 +113,9 @@ def draw(
 ) -> DigitDrawing:
     """What `ideomotor_commands.draw_digit` does."""
     name, grey = _named(picture, name)
-    return _drawing(name, grey, normalise_image(grey, name=name), pipeline, duration, samples)
+    pipeline = standard_pipeline() if pipeline is None else pipeline
+    piece, ts = normalise_image(grey, name=name), np.linspace(0.0, duration, samples)
+    return _drawing(name, grey, piece, pipeline, ts, _reading(pipeline, piece, ts))
 
 
 def draw_page(
@@ -132,24 +134,45 @@ def draw_page(
     name, grey = _named(picture, name)
     pieces = read_digits(grey, name=name)
     pipeline = standard_pipeline() if pipeline is None else pipeline
-    drawings = []
+    drawings, ts = [], np.linspace(0.0, duration, samples)
     for piece in tqdm(pieces, unit="piece", leave=False, delay=2, disable=None):
-        if _misfit(pipeline, piece.image) <= DOUBTFUL:
+        reading = _reading(pipeline, piece, ts)
+        if reading.misfit <= DOUBTFUL:
             title = f"{name}, {len(drawings) + 1}"
-            drawings.append(_drawing(title, grey, piece, pipeline, duration, samples))
+            drawings.append(_drawing(title, grey, piece, pipeline, ts, reading))
     return drawings, len(pieces) - len(drawings)
 
 
-def _misfit(pipeline: Pipeline, image: np.ndarray) -> float:
-    """Of the movement as it was read, since a refined one lies on any ink."""
-    reader = pipeline.perception
-    reader = reader.perception if isinstance(reader, Refined) else reader
-    return misfit(np.asarray(_read(pipeline.primitive, reader, jnp.asarray(image))), image)
+class _Reading(NamedTuple):
+    """What is read in an image: parameters, the path they are of, the plant's state at its start, the reader's doubt."""
+
+    params: Any
+    path: np.ndarray
+    x0: Any
+    misfit: float
+
+
+def _reading(pipeline: Pipeline, piece: Any, ts: np.ndarray) -> _Reading:
+    plant: Any = pipeline.plant
+    if not (isinstance(plant, SupportsReach) and isinstance(plant, SupportsSheet)):
+        raise AssemblyError(
+            f"Drawing needs a plant with a sheet, such as `plant: {{use: sheet}}`, and this pipeline's plant is "
+            f"{type(plant).__name__}."
+        )
+    params, path, x0, raw = _read(pipeline, piece.image, ts)
+    return _Reading(params, np.asarray(path), x0, misfit(np.asarray(raw), piece.image))
 
 
 @eqx.filter_jit
-def _read(primitive, reader, image):
-    return rollout(primitive, _stretched(reader(image), 1.0), np.linspace(0, 1, 101)).ys
+def _read(pipeline, image, ts):
+    """All of it in one program; `raw` is the path as it was read, since a refined one lies on any ink."""
+    # Time in units of the reader's own duration: all of the movement, whatever the duration asked for.
+    params = _stretched(pipeline.params(image), ts[-1])
+    path = rollout(pipeline.primitive, params, ts).ys
+    reader = pipeline.perception
+    reader = reader.perception if isinstance(reader, Refined) else reader
+    raw = rollout(pipeline.primitive, _stretched(reader(image), 1.0), np.linspace(0, 1, 101)).ys
+    return params, path, pipeline.plant.at(path[0]), raw
 
 
 def _named(picture, name):
@@ -157,22 +180,9 @@ def _named(picture, name):
     return name, to_grey(_load(Path(picture)) if isinstance(picture, str | Path) else picture, name)
 
 
-def _drawing(name, grey, normalised, pipeline, duration: float, samples: int) -> DigitDrawing:
-    pipeline = standard_pipeline() if pipeline is None else pipeline
+def _drawing(name, grey, normalised, pipeline, ts, reading) -> DigitDrawing:
     plant: Any = pipeline.plant
-    if not (isinstance(pipeline.plant, SupportsReach) and isinstance(pipeline.plant, SupportsSheet)):
-        raise AssemblyError(
-            f"Drawing needs a plant with a sheet, such as `plant: {{use: sheet}}`, and this pipeline's plant is "
-            f"{type(plant).__name__}."
-        )
-    params = pipeline.params(jnp.asarray(normalised.image))
-    # Time in units of the reader's own duration: all of the movement, whatever the duration asked for.
-    params = _stretched(params, duration)
-    ts = np.linspace(0.0, duration, samples)
-    wanted = rollout(pipeline.primitive, params, ts).ys
-    movement = rollout(
-        pipeline.primitive, params, ts, plant=plant, x0=eqx.filter_jit(plant.at)(np.asarray(wanted[0]))
-    )
+    movement = rollout(pipeline.primitive, reading.params, ts, plant=plant, x0=reading.x0)
     hand = np.asarray(movement.ys["hand"])
     height, width = normalised.image.shape
     corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], float)
@@ -181,17 +191,17 @@ def _drawing(name, grey, normalised, pipeline, duration: float, samples: int) ->
         name=name,
         picture=grey,
         image=normalised.image,
-        path=normalised.to_original(np.asarray(wanted)),
+        path=normalised.to_original(reading.path),
         frame=normalised.to_original(corners),
-        ts=np.asarray(ts),
-        wanted=np.asarray(wanted),
+        ts=ts,
+        wanted=reading.path,
         hand=hand,
         angles=np.asarray(movement.ys["angle"]),
         plant=plant,
         movement=movement,
         misses=(to_ink, to_path),
-        lag=float(np.linalg.norm(hand - np.asarray(wanted), axis=-1).mean()),
-        misfit=_misfit(pipeline, normalised.image),
+        lag=float(np.linalg.norm(hand - reading.path, axis=-1).mean()),
+        misfit=reading.misfit,
     )
 
 

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Num
 from scipy import ndimage
-from scipy.spatial import KDTree
 
 from ideomotor.errors import DataError
 
@@ -276,6 +275,8 @@ class _Pieces(NamedTuple):
         return self._distance(i, j) < (0.15 if torn else 0.05) * size
 
     def _distance(self, i: int, j: int) -> float:
+        from scipy.spatial import KDTree  # a tenth of a second, and seldom needed
+
         points = []
         for k in (i, j):
             rows, columns = self.boxes[k]

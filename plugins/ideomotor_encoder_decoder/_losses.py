@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Num, PRNGKeyArray, PyTree
 from scipy import ndimage
-from scipy.spatial.distance import cdist
 
 from ._cascade import Cascade
 from ._encoder_decoder import EncoderDecoder
@@ -101,7 +100,7 @@ def warped_distance(
     """The mean distance along the best monotone matching (dynamic time warping) of the two paths."""
     where = np.linspace(0, 1, points)
     one, other = (resample(np.asarray(p, float)[None], where)[0] for p in (path, truth))
-    cost = cdist(one, other)
+    cost = np.linalg.norm(one[:, None] - other, axis=-1)
     total, steps = np.full((points + 1, points + 1), np.inf), np.zeros((points + 1, points + 1), int)
     total[0, 0] = 0
     for i in range(points):
@@ -121,7 +120,7 @@ def ink_distances(
     """
     rows, cols = np.nonzero(np.asarray(image) > 0.5)
     points = resample(np.asarray(path, float)[None], np.linspace(0, 1, 150))[0]
-    between = cdist(np.stack([cols, rows], -1), points)
+    between = np.linalg.norm(np.stack([cols, rows], -1)[:, None] - points, axis=-1)
     return float(between.min(1).mean()), float(np.clip(between.min(0) - 0.5, 0, None).mean())
 
 

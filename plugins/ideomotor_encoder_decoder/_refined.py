@@ -83,7 +83,7 @@ def _refined(primitive, steps, stiffness, duration, predicted, image):
 
 def _improvement(draw, change, first, image, stiffness):
     """The change of the parameters that solves the quadratic model of this step."""
-    path, slopes = draw(change), jax.jacfwd(draw)(change)
+    slopes, path = jax.jacfwd(lambda change: (draw(change),) * 2, has_aux=True)(change)
     pull, wanted = _targets(path, image)
     # Residuals: pull^1/2 (path − wanted), and stiffness^1/2 times the stretch of the displacement since the start.
     stretch, stretched = jnp.diff(path - first, axis=0), jnp.diff(slopes, axis=0)

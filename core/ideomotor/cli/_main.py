@@ -1,3 +1,4 @@
+import gc
 import io
 import os
 import sys
@@ -100,4 +101,7 @@ command = Root(
 
 def main(args: Sequence[str] | None = None) -> None:
     """The console script `ideomotor`."""
+    # Imports and programs are hundreds of thousands of objects that stay: looking for garbage among them again and again
+    # would take a tenth of a short command's time.
+    gc.set_threshold(100_000, 20, 50)
     command.main(args, prog_name="ideomotor")
