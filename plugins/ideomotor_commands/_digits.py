@@ -90,12 +90,15 @@ class DigitDrawing:
         _frame_arm(axes, self)
         (ink,) = axes.plot([], [], color=style.RED, linewidth=3, zorder=5)
 
-        def draw(step: int) -> list:
+        arm = draw_arm(axes, self.plant, self.angles[0], color="0.35", linewidth=8)
+
+        def move(step: int) -> None:
             ink.set_data(*self.hand[: step + 1].T)
-            return draw_arm(axes, self.plant, self.angles[step], color="0.35", linewidth=8)
+            draw_arm(axes, self.plant, self.angles[step], artists=arm)
 
         steps = np.linspace(0, len(self.ts) - 1, frames).astype(int).tolist()
-        style.write_gif(Path(path), fig, steps, draw, float(self.ts[-1] - self.ts[0]), pause=1.2, moving=[ink])
+        seconds = float(self.ts[-1] - self.ts[0])
+        style.write_gif(Path(path), fig, steps, move, [ink, *arm], seconds, pause=1.2)
 
 
 def standard_pipeline() -> Pipeline:
@@ -218,7 +221,7 @@ def _load(path: Path) -> np.ndarray:
         ) from error
 
 
-def _stretched(params, duration: float):
+def _stretched(params, duration: Any):
     return eqx.tree_at(lambda p: p.tau, params, jnp.asarray(duration, params.tau.dtype))
 
 

@@ -16,9 +16,8 @@ from functools import lru_cache
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.interpolate import BSpline
 
-from ._table import DEGREE, read_spline
+from ._table import DEGREE, read_spline, spline_pieces
 
 _NODE = np.array([1.0, 26.0, 66.0, 26.0, 1.0]) / 120  # a quintic B-spline at the nodes within its support
 _TOLERANCES = {"float64": (1e-8, 5e-7), "float32": (1.5e-7, 6e-6)}
@@ -119,7 +118,7 @@ def _coefficients(values: np.ndarray) -> np.ndarray:
 
 def _halfway(coefficients: np.ndarray) -> np.ndarray:
     """The spline in the middle of each cell."""
-    pieces = BSpline(np.arange(-DEGREE, DEGREE + 2.0), np.eye(DEGREE + 1), DEGREE)(0.5)
+    pieces = spline_pieces(np.array(0.5))
     cells = len(coefficients) - DEGREE
     shifted = np.stack([coefficients[m : m + cells] for m in range(DEGREE + 1)])
     return np.tensordot(pieces, shifted, 1)

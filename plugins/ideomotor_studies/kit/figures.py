@@ -1,6 +1,6 @@
 """One style for all figures."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,30 +44,28 @@ def write_gif(
     path: Path,
     figure: Figure,
     frames: Iterable[int],
-    draw: Callable[[int], Iterable[Any]],
+    move: Callable[[int], Any],
+    moving: Iterable[Artist],
     seconds: float,
     pause: float = 0.0,
-    moving: Sequence[Artist] = (),
 ) -> None:
     """Write an animation.
 
-    - `draw`: draws a frame and returns the artists that are removed after it.
+    - `move`: brings the artists to a frame; `moving`: those that it changes. All others are drawn once, below them.
     - `seconds`: of the whole; `pause`: for which the last frame stays longer.
-    - `moving`: what else `draw` changes. All other artists are drawn once, below those that move.
     """
+    moving = sorted(moving, key=lambda artist: artist.zorder)
     canvas: Any = figure.canvas
     for artist in moving:
         artist.set_animated(True)
     canvas.draw()
     still, shown = canvas.copy_from_bbox(figure.bbox), []
     for i in frames:
-        artists = draw(i)
+        move(i)
         canvas.restore_region(still)
-        for artist in sorted([*moving, *artists], key=lambda artist: artist.zorder):
+        for artist in moving:
             figure.draw_artist(artist)
         shown.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
-        for artist in artists:
-            artist.remove()
     # One palette for all frames, of some of them: finding each frame's own takes most of the time.
     some = np.concatenate([shown[0], shown[len(shown) // 2], shown[-1]])
     palette = Image.fromarray(some).quantize(_COLOURS_OF_GIF)

@@ -50,9 +50,12 @@ def arm_axes(axes: Any, plant: Any, *, grid: bool = True) -> None:
     axes.set(xlabel="x (m)", ylabel="y (m)")
 
 
-def show_arm(axes: Any, plant: AbstractPlant, movement: Trajectory, i: int) -> list:
-    """The arm at sample `i`; returns its artists."""
-    return draw_arm(axes, plant, movement.ys["angle"][i], color="0.3", alpha=0.35, linewidth=7)
+def show_arm(
+    axes: Any, plant: AbstractPlant, movement: Trajectory, i: int, artists: Sequence[Any] = ()
+) -> list:
+    """The arm at sample `i`; returns its artists, which may be given to move them to another sample."""
+    style = {"color": "0.3", "alpha": 0.35, "linewidth": 7}
+    return draw_arm(axes, plant, movement.ys["angle"][i], artists=artists, **style)
 
 
 def show_tracking(axes: Any, plant: AbstractPlant, movement: Trajectory, path: np.ndarray) -> None:
@@ -110,9 +113,11 @@ def animation(
     axes.set(xlim=(-0.2, 0.55), ylim=(-0.05, 0.65))
     (line,) = axes.plot([], [], color=HAND, linewidth=2)
 
-    def draw(i: int) -> list:
+    arm = show_arm(axes, plant, movement, 0)
+
+    def move(i: int) -> None:
         line.set_data(*movement.ys["hand"][: i + 1].T)
-        return show_arm(axes, plant, movement, i)
+        show_arm(axes, plant, movement, i, arm)
 
     shown = np.linspace(0, len(movement.ts) - 1, frames).astype(int).tolist()
-    write_gif(path, figure, shown, draw, float(movement.ts[-1]), moving=[line])
+    write_gif(path, figure, shown, move, [line, *arm], float(movement.ts[-1]))
