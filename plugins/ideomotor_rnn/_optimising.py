@@ -8,7 +8,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.optimize
 from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, ArrayLike, Float, PyTree
@@ -102,6 +101,8 @@ def minimise_frozen(
         history.append(float(intermediate_result.fun))
         if callback is not None:
             callback(len(history), history[-1])
+
+    import scipy.optimize  # takes a quarter of a second, which playing a network need not wait for
 
     result = scipy.optimize.minimize(
         function,

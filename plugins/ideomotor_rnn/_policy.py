@@ -56,7 +56,7 @@ class RateCell(AbstractCell):
             raise ValueError(f"RateCell: transfer must be one of {', '.join(TRANSFER)}, not {transfer!r}.")
         key = jax.random.key(0) if key is None else key
         self.units, self.time, self.transfer = units, time, transfer
-        self.recurrent = 0.9 / units**0.5 * jax.random.normal(key, (units, units))
+        self.recurrent = as_array(0.9 / units**0.5) * jax.random.normal(key, (units, units))
         self.bias = as_array(np.full(units, 0.2))
 
     @property
@@ -89,7 +89,7 @@ class GRUCell(AbstractCell):
             raise ValueError(f"GRUCell: units must be at least 1, not {units}.")
         self.units = units
         key = jax.random.key(0) if key is None else key
-        self.recurrent = 0.6 / units**0.5 * jax.random.normal(key, (3 * units, units))
+        self.recurrent = as_array(0.6 / units**0.5) * jax.random.normal(key, (3 * units, units))
         self.bias, self.recurrent_bias = as_array(np.zeros(3 * units)), as_array(np.zeros(units))
 
     @property
@@ -176,7 +176,7 @@ class RecurrentPolicy(AbstractFeedbackPrimitive[Any]):
         commands = eqx.filter_eval_shape(type(self.command).coded, self.command).shape[-1]
 
         def weights(key, shape, gain):
-            return gain / shape[1] ** 0.5 * jax.random.normal(key, shape)
+            return as_array(gain / shape[1] ** 0.5) * jax.random.normal(key, shape)
 
         self.sensory = weights(keys[0], (self.cell.drives, senses), 0.5)
         self.commanded = weights(keys[1], (self.cell.drives, commands), 0.7)

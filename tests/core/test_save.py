@@ -1,3 +1,4 @@
+import functools
 import json
 
 import equinox as eqx
@@ -46,6 +47,31 @@ class Net(ideomotor.AbstractPerception):
         return self.mlp(observation) + self.offset
 
 
+class Drawn(ideomotor.AbstractPerception):
+    """Weights of which the constructor wants to know something, and constants that are computed once."""
+
+    weights: Array
+    largest: float = eqx.field(static=True)
+    looks: bool = eqx.field(static=True)
+
+    def __init__(self, looks: bool = True, *, key=None):
+        self.looks = looks
+        drawn = jax.random.normal(jax.random.key(0) if key is None else key, (3,))
+        self.largest = float(jnp.max(drawn)) if looks else 0.0
+        self.weights = drawn * Drawn.constants()
+
+    @staticmethod
+    @functools.cache
+    def constants():
+        return jnp.arange(3.0)
+
+    def default_observation(self):
+        return self.constants()
+
+    def __call__(self, observation, *, key=None):
+        return self.weights * observation
+
+
 class Twice(ideomotor.AbstractPerception):
     """Of another shape each time it is made."""
 
@@ -90,6 +116,7 @@ def components():
     old = reset(Registry([]))
     for kind, name, cls in [
         ("perception", "net", Net),
+        ("perception", "drawn", Drawn),
         ("perception", "look", Look),
         ("perception", "twice", Twice),
         ("perception", "wrap", Wrap),
@@ -443,3 +470,25 @@ def test_names_never_clash():
     assert _tensors.names(jnp.zeros(1)) == ["value"]
     changed = {"a.b": jnp.zeros(1), "a": {"b": jnp.full(1, 2.0)}}
     assert _tensors.digest(tree) != _tensors.digest(changed)
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_a_constructor_may_look_at_what_it_draws_and_keep_constants(tmp_path, looks):
+    Drawn.constants.cache_clear()
+    one = eqx.tree_at(lambda d: d.weights, Drawn(looks), jnp.array([3.0, 1.0, 2.0]))
+    ideomotor.save(one, tmp_path / "drawn")
+    Drawn.constants.cache_clear()
+    assert_same(one, ideomotor.load(tmp_path / "drawn"))
+    np.testing.assert_array_equal(Drawn.constants(), [0.0, 1.0, 2.0])
+
+
+def test_loading_draws_no_weights(tmp_path, monkeypatch):
+    ideomotor.save(trained(), tmp_path / "net")
+    drawn = []
+    monkeypatch.setattr(
+        jax.random,
+        "uniform",
+        lambda key, *a, draw=jax.random.uniform, **k: drawn.append(key) or draw(key, *a, **k),
+    )
+    ideomotor.load(tmp_path / "net")
+    assert drawn and all(isinstance(key, jax.core.Tracer) for key in drawn)
