@@ -291,7 +291,7 @@ def test_host_parts_are_named_by_their_own_class():
         ({"perception": Waves()}, "The perception of a pipeline must be an AbstractPerception, not Waves"),
         ({"primitive": None}, "The primitive of a pipeline must be an AbstractPrimitive, not NoneType"),
         ({"primitive": Spring()}, "The primitive of a pipeline must be an AbstractPrimitive, not Spring"),
-        ({"plant": NumpySpring()}, "AbstractPlant, not NumpySpring; wrap a NumPy object in its adapter"),
+        ({"plant": NumpySpring()}, "AbstractPlant, not NumpySpring; wrap a plain object with ideomotor.host"),
         ({"planner": Spring()}, "The planner of a pipeline must be an AbstractPlanner, not Spring"),
         ({"primitive": Waves}, "AbstractPrimitive, not the class Waves; make it: Waves\\(…\\)"),
     ],
