@@ -3,22 +3,29 @@
 import csv
 import io
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from . import _files
-from ._trajectory import Trajectory
+from ._formats import write_recordings
+from ._recording import Recording
+from ._trajectory import Trajectory, named_leaves
+
+record_to: ContextVar[Path | None] = ContextVar("record_to", default=None)
 
 
 def write_trajectory(movement: Trajectory, folder: Path | str) -> list[Path]:
     """Write trajectory.csv (times, outputs, commands) and trajectory.npz (states too) into `folder`.
 
+    Where `record_to` names a file (`ideomotor run --record`), the movement is also written there, as a recording.
     Columns and arrays are named by their path: `ts`, `ys.hand[0]`, `us[1]`; in the NPZ `ys.hand`, `us`, `xs.angle`.
     """
     folder = Path(folder)
+    if (path := record_to.get()) is not None:
+        write_recordings(Recording.from_trajectory(movement, path.stem), path, overwrite=True)
     parts = ("ys", "us", "xs")
     arrays: dict[str, Any] = {
         f"{part}{name}": leaf for part in parts for name, leaf in named_leaves(getattr(movement, part))
@@ -29,12 +36,6 @@ def write_trajectory(movement: Trajectory, folder: Path | str) -> list[Path]:
         _files.write_text(folder / "trajectory.csv", _table(movement)),
         _files.write_bytes(folder / "trajectory.npz", buffer.getvalue()),
     ]
-
-
-def named_leaves(tree: Any) -> list[tuple[str, np.ndarray]]:
-    """`(path, array)` of the leaves: `("", array)` for a bare array, `(".goal", …)`, `(".hand.0", …)`."""
-    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
-    return [("".join(f".{_word(entry)}" for entry in path), np.asarray(leaf)) for path, leaf in leaves]
 
 
 def columns(tree: Any, name: str) -> Iterator[tuple[str, np.ndarray]]:
@@ -51,7 +52,3 @@ def _table(movement: Trajectory) -> str:
     writer.writerow([name for name, _ in found])
     writer.writerows(zip(*[[str(value) for value in values] for _, values in found], strict=True))
     return out.getvalue()
-
-
-def _word(entry) -> str:
-    return str(getattr(entry, "key", getattr(entry, "name", getattr(entry, "idx", entry))))

@@ -142,40 +142,40 @@ def write_recordings(
     A format of one recording per file gets a folder of files, each named after its recording, where `path` has no such ending.
     """
     path = Path(path)
-    component, made = _format_to_write(path, format)
+    component, made = format_to_write(path, format)
     found = iter([recordings] if isinstance(recordings, Recording) else recordings)
     told: list[str] = []
     with _as_data_error(path, component):
-        if made.many or path.suffix.lower() in made.suffixes:
-            if not made.many:
-                first, second = next(found, None), next(found, None)
-                if first is None or second is not None:
-                    count = "no recordings" if first is None else "several recordings"
-                    raise DataError(
-                        f"{path} would hold {count}, and {component.name} holds one; give a folder for all of them."
-                    )
-                found = iter([first])
-            opened = _files.new_folder if made.folder else _files.new_file
-            with opened(path, overwrite=overwrite) as temporary:
+        first, second = next(found, None), None
+        if first is None:
+            raise DataError("There are no recordings to write.")
+        one = made.many or path.suffix.lower() in made.suffixes
+        if not made.many and (made.folder or one):
+            second = next(found, None)
+            one = one or second is None
+        found = chain([first] if second is None else [first, second], found)
+        if one and second is not None:
+            raise DataError(
+                f"{path} would hold several recordings, and {component.name} holds one; give a folder for all of them."
+            )
+        opened = _files.new_file if one and not made.folder else _files.new_folder
+        with opened(path, overwrite=overwrite) as place:
+            if one:
                 if made.folder:
-                    temporary.rmdir()
-                told += made.write(found, temporary)
-        else:
-            with _files.new_folder(path, overwrite=overwrite) as folder:
+                    place.rmdir()
+                told += made.write(found, place)
+            else:
                 used: set[str] = set()
-                first = next(found, None)
-                if first is None:
-                    raise DataError("There are no recordings to write.")
-                suffix = "" if made.folder else made.suffixes[0]
-                for recording in chain([first], found):
-                    name = unique_name(recording.name, used) + suffix
+                for recording in found:
+                    name = unique_name(recording.name, used) + ("" if made.folder else made.suffixes[0])
                     told += (
-                        f"{recording.name}: {sentence}" for sentence in made.write([recording], folder / name)
+                        f"{recording.name}: {sentence}" for sentence in made.write([recording], place / name)
                     )
     return list(dict.fromkeys(told))
 
 
-def _format_to_write(path: Path, name: str | None) -> tuple[Component, AbstractFormat]:
+def format_to_write(path: Path, name: str | None = None) -> tuple[Component, AbstractFormat]:
+    """The format of this name, or that which files of this ending are written in; raises `DataError` where there is none."""
     if name is not None:
         return find_format(path, name)
     suffixes = {}

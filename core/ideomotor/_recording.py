@@ -169,8 +169,8 @@ class Channel:
         factor, unit = (float(match[1]), match[2]) if match else (1.0, self.unit)
         return factor * _SCALES.get(unit.lower(), 1.0)
 
-    def at(self, ts: Any) -> np.ndarray:
-        """The values at the times `ts` (s).
+    def at(self, ts: Any) -> "Channel":
+        """The channel at the times `ts` (s).
 
         Numbers are interpolated, orientations along the shortest way (Shoemake 1985) and joint angles across the end of a
         turn; whole numbers, flags, words and pictures are those of the sample before. Of repeated times, the last counts.
@@ -178,7 +178,7 @@ class Channel:
         """
         ts, clock, values = np.asarray(ts, np.float64), self.ts, self.values
         if np.array_equal(ts, clock):
-            return np.asarray(values)
+            return self
         steps = np.diff(clock)
         if len(clock) == 0 or np.any(steps < 0):
             back = f"goes back at {clock[int(np.argmax(steps < 0))]:g} s" if len(clock) else "has no samples"
@@ -194,10 +194,10 @@ class Channel:
             )
         before = np.clip(np.searchsorted(clock, ts, "right") - 1, 0, len(clock) - 1)
         if values.dtype.kind != "f" or self.role in ("event", "image") or len(clock) < 2:
-            return np.asarray(values[before])
+            return replace(self, ts=ts, values=values[before])
         before = np.minimum(before, len(clock) - 2)
         share = np.clip((ts - clock[before]) / (clock[before + 1] - clock[before]), 0.0, 1.0)
-        return _between(self, np.asarray(values), before, share)
+        return replace(self, ts=ts, values=_between(self, np.asarray(values), before, share))
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -248,7 +248,7 @@ class Recording:
     @classmethod
     def from_trajectory(cls, movement: "Trajectory", name: str = "movement", **about: Any) -> "Recording":
         """A movement's outputs, commands and states as channels `ys`, `us`, `xs.angle`, …; `about`: other fields."""
-        from ._export import named_leaves
+        from ._trajectory import named_leaves
 
         ts = np.asarray(movement.ts, np.float64)
         roles = {"us": "action"}
@@ -291,23 +291,18 @@ class Recording:
             )
         return self.channels[index]
 
-    def trajectory(self, *names: str, rate: float | None = None, ts: Any = None) -> "Trajectory":
-        """Channels at common times, as a `Trajectory`; by default all that hold numbers.
+    def resampled(self, *names: str, rate: float | None = None, ts: Any = None) -> "Recording":
+        """Channels at common times, by default all that have samples; how values are interpolated: `Channel.at`.
 
         - `rate`: samples per second, or `ts`: the times (s). By default those of the first channel, as far as all reach.
-
-        `ys` is an array for one name and a dictionary for several. What `from_trajectory` made has its outputs, commands and
-        states again, as dictionaries by their path. How values are interpolated: `Channel.at`.
         """
-        from ._trajectory import Trajectory
-
         if not self.timed and rate is None and ts is None:
             raise DataError(
                 f"{self.name} has no times, only samples; read it with the rate (rate=, --rate) or give ts."
             )
-        chosen = [self[name] for name in names] or [c for c in self if c.numeric and len(c)]
+        chosen = [self[name] for name in names] or [c for c in self if len(c)]
         if not chosen:
-            raise DataError(f"Recording {self.name!r} has no channel of numbers.")
+            raise DataError(f"Recording {self.name!r} has no channel with samples.")
         if ts is None:
             low, high = max(c.ts[0] for c in chosen), min(c.ts[-1] for c in chosen)
             if rate is None:
@@ -315,13 +310,25 @@ class Recording:
                 ts = clock[(clock >= low) & (clock <= high)]
             else:
                 ts = low + np.arange(math.floor((high - low) * rate + 1e-6) + 1) / rate
-        ts = np.asarray(ts, np.float64)
-        values = {channel.name: channel.at(ts) for channel in chosen}
+        return self.replace(channels=[channel.at(ts) for channel in chosen], timed=True)
+
+    def trajectory(self, *names: str, rate: float | None = None, ts: Any = None) -> "Trajectory":
+        """Channels at common times, as a `Trajectory`; by default all that hold numbers. `rate`, `ts`: as in `resampled`.
+
+        `ys` is an array for one name and a dictionary for several. What `from_trajectory` made has its outputs, commands and
+        states again, as dictionaries by their path.
+        """
+        from ._trajectory import Trajectory
+
+        chosen = names or tuple(c.name for c in self if c.numeric and len(c))
+        found = self.resampled(*chosen, rate=rate, ts=ts)
+        values = {channel.name: np.asarray(channel.values) for channel in found}
+        clock = next(iter(found)).ts
         if len(names) == 1:
-            return Trajectory(ts, values[names[0]])
+            return Trajectory(clock, values[names[0]])
         if not names and all(name.partition(".")[0] in _PARTS for name in values):
-            return Trajectory(ts, **{part: tree for part, tree in _nested(values).items()})
-        return Trajectory(ts, values)
+            return Trajectory(clock, **_nested(values))
+        return Trajectory(clock, values)
 
     def __iter__(self) -> Iterator[Channel]:
         return iter(self.channels.values())

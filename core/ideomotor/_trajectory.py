@@ -62,6 +62,12 @@ class Trajectory(eqx.Module):
         return _html(self)
 
 
+def named_leaves(tree: Any) -> list[tuple[str, np.ndarray]]:
+    """`(path, array)` of the leaves: `("", array)` for a bare array, `(".goal", …)`, `(".hand.0", …)`."""
+    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return [("".join(f".{_word(entry)}" for entry in path), np.asarray(leaf)) for path, leaf in leaves]
+
+
 def as_numbers(values: Any, name: str = "values") -> np.ndarray:
     """Any array-like of real numbers or times as floating-point numbers of at least 32 bits, on the host.
 
@@ -155,6 +161,10 @@ def check_unit_of_time(ts: Any, name: str = "ts") -> Any:
         f"{name} lasts {duration:.3g} s in steps of {step:.3g} s, which is implausible; times are in seconds. If {words} "
         f"{units}."
     )
+
+
+def _word(entry) -> str:
+    return str(getattr(entry, "key", getattr(entry, "name", getattr(entry, "idx", entry))))
 
 
 def _in_jax(leaf) -> bool:

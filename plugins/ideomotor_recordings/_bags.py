@@ -1,5 +1,6 @@
 """ROS 1 bags, ROS 2 bags and MCAP files."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ def _read(path: Path, options: ReadOptions) -> Recording:
 
     files = [path]
     if path.is_dir() and (path.suffix == ".bag" or not (path / "metadata.yaml").is_file()):
-        files = sorted(file for file in path.iterdir() if file.suffix in (".mcap", ".db3", ".bag"))
+        files = sorted(
+            file for file in path.iterdir() if file.is_file() and file.suffix in (".mcap", ".db3", ".bag")
+        )
         if not files:
             raise DataError(
                 f"{path} is a folder without metadata.yaml and without .mcap, .db3 or .bag files."
@@ -84,7 +87,8 @@ def _recorded(path: Path, files: list[Path], types: Any, reader: Any, options: R
             topic = collected[connection.topic] = kind(connection.topic)
         topic.add(message, recorded, len(raw))
     lazily = _Lazily(files, types)
-    found = [part for topic in collected.values() for part in topic.channels(path, lazily, warnings)]
+    told = warnings if about is None else []  # our own clocks need no second opinion
+    found = [part for topic in collected.values() for part in topic.channels(path, lazily, told)]
     empty = sorted(
         {c.topic for c in connections}
         - set(collected)
@@ -95,7 +99,7 @@ def _recorded(path: Path, files: list[Path], types: Any, reader: Any, options: R
         warnings.append(f"{path}: no messages on {', '.join(empty)}.")
     start = min((int(stamps.min()) for stamps, _ in found if len(stamps)), default=0)
     if about is not None:
-        start = about["start"]
+        start = about["start"] + about.get("offset", 0)
     channels = [made((stamps - start) / 1e9) for stamps, made in found]
     if about is not None:
         described = {words["in"]: words for words in about["channels"]}
@@ -337,8 +341,11 @@ class Rosbag2(_AbstractBag):
 
     def sniff(self, path, head):
         if path.is_dir():
-            files = [f for f in path.iterdir() if f.suffix in (".db3", ".mcap", ".bag") and f.is_file()]
-            return 0.9 * bool(files) + 0.05 * (path / "metadata.yaml").is_file()
+            files = [f for f in path.iterdir() if f.is_file()]
+            split = [f for f in files if f.suffix == ".bag"]  # a bag of ROS 1 in several files
+            whole = any(f.suffix in (".db3", ".mcap") for f in files)
+            parts = bool(split) and all(re.search(r"_\d+\.bag$", f.name) for f in split)
+            return 0.9 * (whole or parts) + 0.05 * (path / "metadata.yaml").is_file()
         return 0.9 * head.startswith(_MAGIC["rosbag2"]) * (path.suffix != ".db")
 
     def write(self, recordings: Iterable[Recording], path: Path):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -225,7 +226,10 @@ def parse(path: Path, text: str | None = None, skip: int = 0) -> Table:
         words = [word for row in rows[-20:] for word in row]
         if any(re.fullmatch(r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*", word) for word in words):
             table.decimal = ","
-    if not any(_number(word, table.decimal) is not None for word in rows[0]):
+    if not any(
+        math.isfinite(_number(word, table.decimal) or 0) and _number(word, table.decimal) is not None
+        for word in rows[0]
+    ):
         table.names, rows, numbers = [word.strip() for word in rows[0]], rows[1:], numbers[1:]
     elif comment:
         split = (

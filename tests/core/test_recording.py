@@ -44,24 +44,26 @@ def test_channels_are_read_only_and_unique():
 def test_orientations_turn_evenly_and_angles_cross_the_end_of_a_turn():
     turning = Channel("q", TS, about_z([0, 1, 2, 4]) * [[1], [-1], [1], [1]], "orientation")
     np.testing.assert_allclose(
-        np.abs(turning.at([0.05, 0.3]) @ about_z([0.5, 3]).T).diagonal(), 1, atol=1e-12
+        np.abs(turning.at([0.05, 0.3]).values @ about_z([0.5, 3]).T).diagonal(), 1, atol=1e-12
     )
     poses = Channel("p", TS, np.hstack([np.outer(TS, [1, 2, 3]), about_z(10 * TS)]), "pose")
-    np.testing.assert_allclose(poses.at([0.15])[0], [0.15, 0.3, 0.45, *about_z([1.5])[0]], atol=1e-12)
+    np.testing.assert_allclose(poses.at([0.15]).values[0], [0.15, 0.3, 0.45, *about_z([1.5])[0]], atol=1e-12)
     wrapped = np.array([170.0, 179.0, -172.0, -154.0])
     angle = Channel("a", TS, wrapped[:, None], "joint-position", "deg")
-    assert angle.at([0.15])[0, 0] == pytest.approx(183.5)
-    assert Channel("v", TS, wrapped, unit="deg").at([0.15])[0] == pytest.approx(3.5)  # no angle of a joint
+    assert angle.at([0.15]).values[0, 0] == pytest.approx(183.5)
+    assert Channel("v", TS, wrapped, unit="deg").at([0.15]).values[0] == pytest.approx(
+        3.5
+    )  # no angle of a joint
 
 
 def test_labels_hold_and_samples_come_back_exactly():
     values = np.random.default_rng(0).normal(size=(4, 2)).astype(np.float32)
     channel = Channel("x", TS, values)
-    np.testing.assert_array_equal(channel.at(TS[[1, 3]]), values[[1, 3]])
-    assert channel.at([0.05]).dtype == np.float32
-    assert Channel("n", TS, [0, 1, 2, 3]).at([0.39]).tolist() == [2]
-    assert Channel("w", TS, ["a", "b", "c", "d"], "text").at([0.15]).tolist() == ["b"]
-    assert Channel("twice", [0, 0, 1], [5.0, 1.0, 2.0]).at([0.5]).tolist() == [1.5]
+    np.testing.assert_array_equal(channel.at(TS[[1, 3]]).values, values[[1, 3]])
+    assert channel.at([0.05]).values.dtype == np.float32
+    assert Channel("n", TS, [0, 1, 2, 3]).at([0.39]).values.tolist() == [2]
+    assert Channel("w", TS, ["a", "b", "c", "d"], "text").at([0.15]).values.tolist() == ["b"]
+    assert Channel("twice", [0, 0, 1], [5.0, 1.0, 2.0]).at([0.5]).values.tolist() == [1.5]
     with pytest.raises(DataError, match="goes back at 0.2 s"):
         Channel("back", [0, 0.2, 0.1], np.zeros(3)).at([0.1])
     with pytest.raises(DataError, match="Times from 0 to 9 s are not all within channel 'x'"):

@@ -1,3 +1,4 @@
+import copy
 import importlib
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,7 @@ class LazyCommand(click.Command):
     def __init__(self, name: str, module: str, short_help: str):
         super().__init__(name, short_help=short_help)
         self.module, self.function = module, name.replace("-", "_")
+        self.more: tuple[click.Parameter, ...] = ()  # options that its group gives to all of its commands
 
     def load(self) -> click.Command:
         """Import the command."""
@@ -25,7 +27,9 @@ class LazyCommand(click.Command):
 
     def make_context(self, info_name, args, parent=None, **extra) -> click.Context:
         """Hand over to the command itself."""
-        return self.load().make_context(info_name, args, parent, **extra)
+        command = copy.copy(self.load())
+        command.params = [*command.params, *self.more]
+        return command.make_context(info_name, args, parent, **extra)
 
 
 class PluginCommand(LazyCommand):

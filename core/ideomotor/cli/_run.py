@@ -9,6 +9,27 @@ from ._group import LazyCommand, PluginGroup
 _FILE = "PIPELINE.yaml"
 
 
+def _record(context: click.Context, parameter: click.Parameter, path: Path | None) -> None:
+    if path is None:
+        return
+    from .._export import record_to
+    from .._formats import format_to_write
+
+    format_to_write(path)  # a refusal costs no time
+    token = record_to.set(path)
+    context.call_on_close(lambda: record_to.reset(token))
+
+
+_RECORD = click.Option(
+    ["--record"],
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    expose_value=False,
+    callback=_record,
+    help="Also write commands, states and feedback as a recording: .mcap, .csv, .npz, .hdf5, .lerobot, … An old one is replaced.",
+)
+
+
 class PipelineFile(LazyCommand):
     """The command that plays the pipeline in a file; the file's path is its name."""
 
@@ -47,5 +68,7 @@ class RunGroup(PluginGroup):
         if found is None and (
             Path(cmd_name).suffix in (".yaml", ".yml") or "/" in cmd_name or Path(cmd_name).is_file()
         ):
-            return PipelineFile(cmd_name)
+            found = PipelineFile(cmd_name)
+        if isinstance(found, LazyCommand):
+            found.more = (_RECORD,)
         return found
