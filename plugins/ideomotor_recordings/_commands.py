@@ -191,7 +191,7 @@ def convert(source, target, target_format, resample, overwrite, format, **readin
                 yield item if resample is None else item.resampled(rate=resample)
 
     shown = tqdm(items(), unit="recording", delay=2, leave=False, disable=None)
-    lost = write_recordings(shown, target, format=target_format, overwrite=overwrite)
+    lost = write_recordings(iter(shown), target, format=target_format, overwrite=overwrite)
     for sentence in dict.fromkeys([*told, *lost]):
         click.echo(f"! {sentence}", err=True)
     click.echo(f"{count} recording{'s' if count > 1 else ''} written to {target}.")
