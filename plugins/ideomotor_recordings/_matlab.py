@@ -96,7 +96,7 @@ def _unwrapped(value: Any) -> dict[str, Any]:
     """The fields of a structure, or one matrix."""
     while isinstance(value, np.ndarray) and value.dtype == object and value.size == 1:
         value = value.ravel()[0]
-    names = getattr(getattr(value, "dtype", None), "names", None)
+    names = value.dtype.names if isinstance(value, np.ndarray | np.void) else None
     if names and isinstance(value, np.ndarray):
         value = value.ravel()[0]
     return {name: value[name] for name in names} if names else {"": value}
