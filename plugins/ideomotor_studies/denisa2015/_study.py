@@ -41,7 +41,7 @@ from ._settings import PRESETS, VISION, Preset, table
     options.path(
         "--data", help="Recorded demonstrations to leave out one by one.  [default: leave that part out]"
     ),
-    decisive=("data",),
+    files=("data",),
     packages=("mujoco", "scikit-learn", "scipy"),
 )
 def study(run: Run, sizes: Preset, *, seed: int, data: Path | str | None = None) -> None:

@@ -57,13 +57,14 @@ def study(
     seeds: str,
     *more: Callable,
     decisive: tuple[str, ...] = (),
+    files: tuple[str, ...] = (),
     packages: tuple[str, ...] = (),
     line: Callable[[str, dict[str, Any]], str] | None = None,
 ) -> Callable[[Callable[..., None]], "Study"]:
     """Turns `reproduce(run, sizes, *, seed, …)` into a `Study`, which is also the command `reproduce NAME`.
 
-    - `seeds`: what `--seed` is for. `more`: options of this study alone; those named in `decisive` determine its results, so that
-      a run is only resumed with the same. `packages`, `line`: as for `Run`.
+    - `seeds`: what `--seed` is for. `more`: options of this study alone; those named in `decisive` determine its results, as does
+      the content of those named in `files`, so that a run is only resumed with the same. `packages`, `line`: as for `Run`.
     """
 
     def decorate(function: Callable[..., None]) -> "Study":
@@ -79,8 +80,8 @@ def study(
             sizes: Any = chosen("preset", preset, presets)
             plain = dict(sizes._asdict()) if hasattr(sizes, "_asdict") else dataclasses.asdict(sizes)
             config = {"preset": preset, "seed": seed, "sizes": plain}
-            for key in decisive:
-                config[key] = fingerprint(given.get(key)) if key == "data" else given.get(key)
+            config |= {key: given.get(key) for key in decisive}
+            config |= {key: fingerprint(given.get(key)) for key in files}
             run = Run(name, folder, config, resume=resume, say=say, packages=packages, line=line)
             function(run, sizes, seed=seed, **given)
             return run

@@ -111,18 +111,21 @@ class Run:
             raise IdeomotorError(
                 f"{self.folder} is not empty; choose another folder, or resume it with --resume."
             )
+        wanted = {"study": self.study, **json.loads(json.dumps(self.config))}
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            old = {"study": found.get("study", self.study)} | {key: found[key] for key in self.config}
+            of = found.get("study", self.study)
+            # A run of another study has other keys.
+            old = {"study": of} | {key: found[key] for key in self.config if of == self.study}
         except (OSError, ValueError, KeyError, AttributeError):
             raise IdeomotorError(
                 f"{self.folder} holds no run of {self.study} that can be resumed: its config.json is missing or incomplete; "
                 f"choose another folder."
             ) from None
-        for key, now in {"study": self.study, **self.config}.items():
-            if old[key] != json.loads(json.dumps(now)):
+        for key in old:
+            if old[key] != wanted[key]:
                 raise IdeomotorError(
-                    f"{self.folder} belongs to a different run: its {key} is {old[key]}, not {now}; choose another folder."
+                    f"{self.folder} belongs to a different run: its {key} is {old[key]}, not {wanted[key]}; choose another folder."
                 )
 
     def stage(

@@ -47,7 +47,7 @@ ROBUST = "all disturbances, eq. (10)"
         multiple=True,
         help="Row of the table; may be repeated.  [default: all that there are data for]",
     ),
-    decisive=("data",),
+    files=("data", "characters"),
 )
 def study(
     run: Run,
