@@ -26,7 +26,7 @@ from ._two_link_arm import TwoLinkArm
 def arm26(muscle: AbstractMuscle | None = None, limits: JointLimits | None = None) -> MuscleArm:
     """The arm of Nijhof & Kouwenhoven 2000 with Hill muscles: the same equations as MotorNet's `RigidTendonArm26`.
 
-    - `muscle`: by default `KistemakerMuscle()`.
+    - `muscle`: by default `ideomotor.make("kistemaker-muscle")`.
     - `limits`: by default those of MotorNet: walls at 0 and 135 degrees of the shoulder, 0 and 155 of the elbow.
     """
     if limits is None:

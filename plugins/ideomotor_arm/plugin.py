@@ -35,17 +35,40 @@ def ideomotor_components():
         Component(
             "plant", "joint-curl-field", "ideomotor_arm:JointCurlField", "joints turned as fast as they move"
         ),
-        Component("part", "muscle-paths", "ideomotor_arm:MusclePaths", "where muscles run over the joints"),
-        Component("part", "joint-limits", "ideomotor_arm:JointLimits", "springs at the ends of the range"),
-        Component("part", "linear-muscle", "ideomotor_arm:LinearMuscle", "tension follows activation"),
-        Component("part", "virtual-muscle", "ideomotor_arm:VirtualMuscle", "the muscle of Li & Todorov"),
-        Component("part", "kistemaker-muscle", "ideomotor_arm:KistemakerMuscle", "Hill, rigid tendon"),
-        Component("part", "thelen-muscle", "ideomotor_arm:ThelenMuscle", "Hill after Thelen, rigid tendon"),
         Component(
-            "part", "first-order-activation", "ideomotor_arm:FirstOrderActivation", "one time constant"
+            "part", "muscle-paths", "ideomotor_arm._paths:MusclePaths", "where muscles run over the joints"
         ),
         Component(
-            "part", "todorov-li-activation", "ideomotor_arm:TodorovLiActivation", "faster up than down"
+            "part", "joint-limits", "ideomotor_arm._limits:JointLimits", "springs at the ends of the range"
         ),
-        Component("part", "thelen-activation", "ideomotor_arm:ThelenActivation", "slower the more active"),
+        Component(
+            "part", "linear-muscle", "ideomotor_arm._muscles:LinearMuscle", "tension follows activation"
+        ),
+        Component(
+            "part", "virtual-muscle", "ideomotor_arm._muscles:VirtualMuscle", "the muscle of Li & Todorov"
+        ),
+        Component(
+            "part", "kistemaker-muscle", "ideomotor_arm._muscles:KistemakerMuscle", "Hill, rigid tendon"
+        ),
+        Component(
+            "part", "thelen-muscle", "ideomotor_arm._muscles:ThelenMuscle", "Hill after Thelen, rigid tendon"
+        ),
+        Component(
+            "part",
+            "first-order-activation",
+            "ideomotor_arm._activation:FirstOrderActivation",
+            "one time constant",
+        ),
+        Component(
+            "part",
+            "todorov-li-activation",
+            "ideomotor_arm._activation:TodorovLiActivation",
+            "faster up than down",
+        ),
+        Component(
+            "part",
+            "thelen-activation",
+            "ideomotor_arm._activation:ThelenActivation",
+            "slower the more active",
+        ),
     ]

@@ -17,19 +17,9 @@ from tqdm import tqdm
 import ideomotor
 from ideomotor import Pipeline, Trajectory, load_pipeline, rollout
 from ideomotor.capabilities import SupportsReach, SupportsSheet
-from ideomotor.errors import AssemblyError, DataError
+from ideomotor.errors import AssemblyError
 from ideomotor_arm import draw_arm
-from ideomotor_encoder_decoder import (
-    Refined,
-    equal_time_distance,
-    ink_distances,
-    load_picture,
-    misfit,
-    normalise_image,
-    read_digits,
-    to_grey,
-    warped_distance,
-)
+from ideomotor_encoder_decoder import Refined, ink_distances, read_digits, read_image, warped_distance
 from ideomotor_studies.kit import figures as style
 
 PIPELINE = Path(__file__).with_name("digits.yaml")
@@ -53,7 +43,7 @@ class DigitDrawing:
       (`ideomotor_encoder_decoder.ink_distances`).
     - `lag`: mean distance between `wanted` and `hand`, in pixels of the sheet.
     - `misfit`: between the ink and what the reader made of it before refinement, in pixels of the sheet; more than
-      `DOUBTFUL` is hardly a digit (`ideomotor_encoder_decoder.misfit`).
+      `DOUBTFUL` is hardly a digit (`DigitImage.misfit`).
     """
 
     name: str
@@ -115,10 +105,10 @@ def draw(
     name: str | None = None,
 ) -> DigitDrawing:
     """What `ideomotor_commands.draw_digit` does."""
-    name, grey = _named(picture, name)
+    name = _name(picture, name)
     pipeline = standard_pipeline() if pipeline is None else pipeline
-    piece, ts = normalise_image(grey, name=name), np.linspace(0.0, duration, samples)
-    return _drawing(name, grey, piece, pipeline, ts, _reading(pipeline, piece, ts))
+    piece, ts = read_image(picture, name=name), np.linspace(0.0, duration, samples)
+    return _drawing(name, piece, pipeline, ts, _reading(pipeline, piece, ts))
 
 
 def draw_page(
@@ -134,15 +124,15 @@ def draw_page(
     Returns the drawings, and how many other pieces of writing do not look like digits. Raises a `DataError` where there is
     no writing.
     """
-    name, grey = _named(picture, name)
-    pieces = read_digits(grey, name=name)
+    name = _name(picture, name)
+    pieces = read_digits(picture, name=name)
     pipeline = standard_pipeline() if pipeline is None else pipeline
     drawings, ts = [], np.linspace(0.0, duration, samples)
     for piece in tqdm(pieces, unit="piece", leave=False, delay=2, disable=None):
         reading = _reading(pipeline, piece, ts)
         if reading.misfit <= DOUBTFUL:
             title = f"{name}, {len(drawings) + 1}"
-            drawings.append(_drawing(title, grey, piece, pipeline, ts, reading))
+            drawings.append(_drawing(title, piece, pipeline, ts, reading))
     return drawings, len(pieces) - len(drawings)
 
 
@@ -163,7 +153,7 @@ def _reading(pipeline: Pipeline, piece: Any, ts: np.ndarray) -> _Reading:
             f"{type(plant).__name__}."
         )
     params, path, x0, raw = _read(pipeline, piece.image, ts)
-    return _Reading(params, np.asarray(path), x0, misfit(np.asarray(raw), piece.image))
+    return _Reading(params, np.asarray(path), x0, piece.misfit(np.asarray(raw)))
 
 
 @eqx.filter_jit
@@ -178,24 +168,23 @@ def _read(pipeline, image, ts):
     return params, path, pipeline.plant.at(path[0]), raw
 
 
-def _named(picture, name):
-    name = name or (Path(picture).name if isinstance(picture, str | Path) else "the array")
-    return name, to_grey(_load(Path(picture)) if isinstance(picture, str | Path) else picture, name)
+def _name(picture: Any, name: str | None) -> str:
+    return name or (Path(picture).name if isinstance(picture, str | Path) else "the array")
 
 
-def _drawing(name, grey, normalised, pipeline, ts, reading) -> DigitDrawing:
+def _drawing(name, seen, pipeline, ts, reading) -> DigitDrawing:
     plant: Any = pipeline.plant
     movement = rollout(pipeline.primitive, reading.params, ts, plant=plant, x0=reading.x0)
     hand = np.asarray(movement.ys["hand"])
-    height, width = normalised.image.shape
+    height, width = seen.image.shape
     corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], float)
-    to_path, to_ink = ink_distances(hand, normalised.image)
+    to_path, to_ink = ink_distances(hand, seen.image)
     return DigitDrawing(
         name=name,
-        picture=grey,
-        image=normalised.image,
-        path=normalised.to_original(reading.path),
-        frame=normalised.to_original(corners),
+        picture=seen.picture,
+        image=seen.image,
+        path=seen.to_original(reading.path),
+        frame=seen.to_original(corners),
         ts=ts,
         wanted=reading.path,
         hand=hand,
@@ -206,19 +195,6 @@ def _drawing(name, grey, normalised, pipeline, ts, reading) -> DigitDrawing:
         lag=float(np.linalg.norm(hand - reading.path, axis=-1).mean()),
         misfit=reading.misfit,
     )
-
-
-def _load(path: Path) -> np.ndarray:
-    if path.suffix != ".npy":
-        return load_picture(path)
-    try:
-        return np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise DataError(f"There is no file {path}; give the path of a picture or an .npy array.") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(
-            f"{path} is not a readable .npy file ({error}); save the array with numpy.save."
-        ) from error
 
 
 def _stretched(params, duration: Any):
@@ -320,9 +296,9 @@ def measure(
         play = jax.jit(lambda image, see=perception: reader.primitive.trajectory(see(image), ts))
         rows = []
         for image, truth in progress(list(zip(images, paths, strict=True))):
-            seen = normalise_image(image)
+            seen = read_image(image)
             path = seen.to_original(np.asarray(play(jnp.asarray(seen.image))))
             ink = ink_distances(path, image / 255.0)
-            rows.append((equal_time_distance(path, truth), warped_distance(path, truth), *ink))
+            rows.append((np.linalg.norm(path - truth, axis=-1).mean(), warped_distance(path, truth), *ink))
         found[name] = tuple(np.mean(rows, axis=0))
     return found

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from ideomotor import Pipeline, save_pipeline, write_bytes, write_text, write_trajectory
 from ideomotor.config import dump_yaml
-from ideomotor_mujoco.grasping import View
 from ideomotor_studies.kit import figures as style
 
 from ._grasping import PickedUp
@@ -101,7 +100,7 @@ def strip(found: PickedUp, fovy: float | int = 50.0) -> Figure:
     return figure
 
 
-def _seen(axes: Any, view: View, contacts: np.ndarray, fovy: float | int) -> None:
+def _seen(axes: Any, view: Any, contacts: np.ndarray, fovy: float | int) -> None:
     (left, right), size = axes, len(view.mask)
     local = (contacts - view.pose[:3, 3]) @ view.pose[:3, :3]
     focal = 0.5 * size / np.tan(np.radians(fovy) / 2)

@@ -14,15 +14,7 @@ import ideomotor
 from ideomotor import Pipeline, Trajectory, plain_object
 from ideomotor.config import from_config
 from ideomotor.errors import DataError, IdeomotorError
-from ideomotor_mujoco.grasping import (
-    Camera,
-    Hand,
-    PickingTask,
-    Settings,
-    View,
-    parallel_jaw,
-    three_finger_hand,
-)
+from ideomotor_mujoco.grasping import Camera, Hand, PickingTask, Settings
 from ideomotor_studies.veres2017._models import GraspModel, load_grasp_model
 
 _DURATION = 1.6  # s, of each phase
@@ -49,7 +41,7 @@ class PickedUp:
     seed: int | None
     movement: Trajectory
     outcome: Any
-    view: View | None = None
+    view: Any = None
     contacts: np.ndarray | None = None
 
     def write(self, folder: Path, *, gif: bool = True) -> list[str]:
@@ -224,9 +216,9 @@ def _trained(tips: int) -> GraspModel:
 
 def hand_named(name: str) -> Hand:
     """The hand called three-finger or parallel-jaw, or one that a YAML file describes; raises a `DataError` otherwise."""
-    known = {"three-finger": three_finger_hand, "parallel-jaw": parallel_jaw}
+    known = {"three-finger": "three-finger-hand", "parallel-jaw": "parallel-jaw"}
     if name in known:
-        return known[name]()
+        return ideomotor.make(known[name])
     path = Path(name)
     if path.suffix.lower() not in (".yaml", ".yml"):
         raise DataError(

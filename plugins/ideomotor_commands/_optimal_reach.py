@@ -10,7 +10,7 @@ from ideomotor.errors import DataError
 from ideomotor_arm import draw_arm
 from ideomotor_studies.berniker2015._train import reach_problem
 from ideomotor_studies.kit.figures import BLACK, BLUE, GREY, RED, new_figure, plain
-from ideomotor_trajectory_network import optimal_reaches, pretrained, split_function
+from ideomotor_trajectory_network import ConditionsNetwork, TrajectoryDecoder, optimal_reaches, pretrained
 
 FINE = 10  # commands to the arm for each sample of the function
 _EPS = 1e-6  # the limits are float32, and printed shorter
@@ -21,12 +21,11 @@ def play_optimal_reach(
 ) -> Any:
     """Play one reach and find the optimal one, write figure and pipeline; returns the movement and what to say."""
     function = pretrained() if network is None else load(network, kind="pipeline")
-    try:
-        conditions, decoder = split_function(function)
-    except DataError:
+    conditions, decoder = function.perception, function.primitive
+    if not (isinstance(conditions, ConditionsNetwork) and isinstance(decoder, TrajectoryDecoder)):
         raise DataError(
             f"{network} holds no trajectory function; train one with `ideomotor train trajectory-network`."
-        ) from None
+        )
     observation = _observation(conditions, start, target, field, duration)
     best = optimal_reaches(reach_problem(), start, target, field=field, duration=duration, progress=False)
     reach = reach_problem().in_field(jnp.asarray(field))

@@ -240,11 +240,11 @@ def measure_digits(data: Path, count: int, seed: int) -> None:
     """
     import numpy as np
 
-    from ideomotor_encoder_decoder.digits import load_pairs
+    from ideomotor_encoder_decoder.digits import Pairs
 
     from ._digits import measure
 
-    pairs = load_pairs(data)
+    pairs = Pairs.load(data)
     chosen = np.random.default_rng(seed).permutation(len(pairs.images))[:count]
     click.echo(f"{len(chosen)} of {len(pairs.images)} pairs in {data}\n")
     click.echo(f"{'':10s}{'equal times':>14s}{'time warped':>14s}{'ink to path':>14s}{'path to ink':>14s}")

@@ -15,7 +15,7 @@ import ideomotor
 from ideomotor import AbstractFeedforwardPrimitive, Trajectory, rollout
 from ideomotor.common.profiles import minimum_jerk
 from ideomotor.errors import DataError
-from ideomotor_encoder_decoder import load_picture, normalise_image, to_grey
+from ideomotor_encoder_decoder import read_image
 from ideomotor_encoder_decoder.digits import synthetic_digits
 from ideomotor_mujoco import draw_ink
 from ideomotor_studies.kit import figures as style
@@ -242,14 +242,13 @@ def write_picture(
     robot = ideomotor.make("writing-robot", strokes=True) if robot is None else robot
     reader = ideomotor.make("refined", ideomotor.make("digit-reader")) if reader is None else reader
     name = name or (Path(picture).name if isinstance(picture, str | Path) else "the array")
-    grey = to_grey(load_picture(Path(picture)) if isinstance(picture, str | Path) else picture, name)
-    seen = normalise_image(grey, name=name)
+    seen = read_image(picture, name=name)
     ts = np.linspace(0.0, duration, round(duration * rate) + 1)
     path = _read_path(reader, seen.image, ts)
     writing = write(robot, path, ts)
     return WrittenDigit(
         name=name,
-        picture=grey,
+        picture=seen.picture,
         image=seen.image,
         path=path,
         writing=writing,

@@ -7,19 +7,12 @@
 """
 
 from ._coupling import AbstractCoupling as AbstractCoupling
-from ._coupling import ForceCoupling as ForceCoupling
 from ._coupling import Observed as Observed
-from ._coupling import ObstacleCoupling as ObstacleCoupling
-from ._coupling import SteeringCoupling as SteeringCoupling
-from ._coupling import SumCoupling as SumCoupling
-from ._coupling import TrackingCoupling as TrackingCoupling
 from ._dmp import DMP as DMP
 from ._feedback import FeedbackDMP as FeedbackDMP
 from ._feedback import FeedbackPeriodicDMP as FeedbackPeriodicDMP
 from ._hitting import HittingDMP as HittingDMP
 from ._joined import JoinedDMP as JoinedDMP
-from ._methods import ClosedForm as ClosedForm
-from ._methods import Integrated as Integrated
 from ._orientation import OrientationDMP as OrientationDMP
 from ._orientation import PoseDMP as PoseDMP
 from ._params import DMPParams as DMPParams

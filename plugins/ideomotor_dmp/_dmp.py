@@ -42,7 +42,7 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
       code, 0.8 in movement_primitives, exp(-factor / 2) in MP_PyTorch (`basis_bandwidth_factor`).
     - `last_width`: the last Gaussian has the width of its neighbour (`"repeat"`, the first two libraries) or
       that of a gap extrapolated beyond the last centre (`"extrapolate"`, MP_PyTorch).
-    - `method`: `ClosedForm()` or `Integrated(...)`.
+    - `method`: `ideomotor.make("closed-form")` or `ideomotor.make("integrated", ...)`.
 
     All of these are static: a DMP has no trainable leaves.
     """
@@ -77,7 +77,9 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         if duration is not None and not (math.isfinite(duration) and duration > 0):
             raise ValueError(f"duration = {duration!r}; it must be a positive number of seconds, or None.")
         if not isinstance(method, AbstractMethod):
-            raise ValueError(f"method = {method!r}; it must be ClosedForm() or Integrated(...).")
+            raise ValueError(
+                f"method = {method!r}; it must be ideomotor.make('closed-form') or ('integrated', ...)."
+            )
         self.dof, self.basis, self.alpha, self.alpha_x = dof, basis, float(alpha), float(alpha_x)
         self.scaling, self.duration = scaling, None if duration is None else float(duration)
         self.overlap, self.last_width, self.method = float(overlap), last_width, method

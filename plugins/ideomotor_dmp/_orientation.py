@@ -49,7 +49,7 @@ class OrientationDMP(AbstractFeedforwardPrimitive[OrientationDMPParams]):
     - `basis`, `alpha`, `alpha_x`, `overlap`, `last_width`, `duration`: as in `DMP`.
     - `turn`: `"shortest"`: q and -q are the same, the goal is reached through less than half a turn at first.
       `"signed"`: the sign of `goal` against `start` says which way round, up to a whole turn.
-    - `method`: an `Integrated(...)`.
+    - `method`: an `ideomotor.make("integrated", ...)`.
     """
 
     basis: int = eqx.field(static=True)

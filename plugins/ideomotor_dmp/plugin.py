@@ -44,21 +44,32 @@ def ideomotor_components():
             "distribution of movements, of several demonstrations",
         ),
         Component(
-            "part", "closed-form", "ideomotor_dmp:ClosedForm", "solves a DMP exactly, from a table (default)"
+            "part",
+            "closed-form",
+            "ideomotor_dmp._methods:ClosedForm",
+            "solves a DMP exactly, from a table (default)",
         ),
-        Component("part", "integrated", "ideomotor_dmp:Integrated", "solves a DMP with a Diffrax solver"),
+        Component(
+            "part", "integrated", "ideomotor_dmp._methods:Integrated", "solves a DMP with a Diffrax solver"
+        ),
         Component(
             "part",
             "tracking-coupling",
-            "ideomotor_dmp:TrackingCoupling",
+            "ideomotor_dmp._coupling:TrackingCoupling",
             "the desired position yields to the observed",
         ),
         Component(
-            "part", "obstacle-coupling", "ideomotor_dmp:ObstacleCoupling", "a soft ball that repels a DMP"
+            "part",
+            "obstacle-coupling",
+            "ideomotor_dmp._coupling:ObstacleCoupling",
+            "a soft ball that repels a DMP",
         ),
         Component(
-            "part", "steering-coupling", "ideomotor_dmp:SteeringCoupling", "steers a DMP around an obstacle"
+            "part",
+            "steering-coupling",
+            "ideomotor_dmp._coupling:SteeringCoupling",
+            "steers a DMP around an obstacle",
         ),
-        Component("part", "force-coupling", "ideomotor_dmp:ForceCoupling", "keeps a contact force"),
-        Component("part", "sum-coupling", "ideomotor_dmp:SumCoupling", "several couplings at once"),
+        Component("part", "force-coupling", "ideomotor_dmp._coupling:ForceCoupling", "keeps a contact force"),
+        Component("part", "sum-coupling", "ideomotor_dmp._coupling:SumCoupling", "several couplings at once"),
     ]

@@ -187,7 +187,7 @@ class Located(AbstractEncoder):
     layer sees all of it; the last layer gives one map for each knot at full resolution, whose softmax is averaged
     over the pixels' places (integral regression; Sun et al. 2018). The features are the knots' (column, row), in
     units of 10 px from the middle. To be followed by a linear map from the knots to a movement:
-    `EncoderDecoder(encoder=Located(), latent=None, decoder=(), components=...)`, which
+    `EncoderDecoder(encoder=ideomotor.make("located"), latent=None, decoder=(), components=...)`, which
     `with_principal_movements` sets to the smoothest movement through the knots.
 
     - `knots`: how many places; `channels`: at half and at a quarter of the resolution; `width`: of the dense layer.

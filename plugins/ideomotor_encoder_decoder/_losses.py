@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Num, PRNGKeyArray, PyTree
-from scipy import ndimage
 
 from ._cascade import Cascade
 from ._encoder_decoder import EncoderDecoder
@@ -87,13 +86,6 @@ def _squared_distances(model, batch):
     return jnp.sum((paths - batch["paths"][:, None]) ** 2, axis=-1)
 
 
-def equal_time_distance(
-    path: Num[Array | np.ndarray, "time 2"], truth: Num[Array | np.ndarray, "time 2"]
-) -> float:
-    """The mean distance between two paths at equal times."""
-    return float(np.linalg.norm(np.asarray(path) - np.asarray(truth), axis=-1).mean())
-
-
 def warped_distance(
     path: Num[Array | np.ndarray, "time 2"], truth: Num[Array | np.ndarray, "other 2"], points: int = 60
 ) -> float:
@@ -122,14 +114,3 @@ def ink_distances(
     points = resample(np.asarray(path, float)[None], np.linspace(0, 1, 150))[0]
     between = np.linalg.norm(np.stack([cols, rows], -1)[:, None] - points, axis=-1)
     return float(between.min(1).mean()), float(np.clip(between.min(0) - 0.5, 0, None).mean())
-
-
-def misfit(path: Num[Array | np.ndarray, "time 2"], image: Num[Array | np.ndarray, "height width"]) -> float:
-    """How far the path that a reader gives for an image is from its ink, px: the reader's own doubt.
-
-    The two `ink_distances` together, less what half the line's width makes. For a path that was not refined it is below 0.5
-    for 97 % of digits, and above for four of five letters and other characters, and nine of ten digits turned by 90°.
-    """
-    ink = np.asarray(image) > 0.5
-    from_ink, from_path = ink_distances(path, image)
-    return from_ink + from_path - float(np.asarray(ndimage.distance_transform_edt(ink))[ink].mean())

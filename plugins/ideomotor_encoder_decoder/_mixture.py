@@ -21,7 +21,7 @@ class Mixture(AbstractPerception):
     - `perception`: the shared network (by default a small untrained one); `count`: number of movements.
     - `spread`: standard deviation of a movement about the head's, in the unit of the movement, root mean square over time.
 
-    Train with `mixture_loss` and `where=lambda model: (model.perception.layers, model.heads)`.
+    Train with `Mixture.loss` and `where=lambda model: (model.perception.layers, model.heads)`.
     """
 
     perception: EncoderDecoder
@@ -74,23 +74,22 @@ class Mixture(AbstractPerception):
         outputs = shared.outputs(latent) + heads[:, 1:]
         return jax.nn.log_softmax(heads[:, 0]), jax.vmap(shared.to_params)(outputs)
 
+    def loss(
+        self, batch: dict[str, PyTree], key: PRNGKeyArray | None = None
+    ) -> tuple[Float[Array, ""], dict[str, Array]]:
+        """The negative logarithm of the density at the movements, up to a constant, averaged over the batch; for `ideomotor.train`.
 
-def mixture_loss(
-    model: Mixture, batch: dict[str, PyTree], key: PRNGKeyArray | None = None
-) -> tuple[Float[Array, ""], dict[str, Array]]:
-    """The negative logarithm of the mixture's density at the movements, up to a constant, averaged over the batch.
+        The batch is that of `trajectory_loss`. The metrics are the mean distance of the `probable` movement and of the `nearest`.
+        """
+        primitive, ts = fixed_primitive(self.primitive), batch["ts"]
 
-    The batch is that of `trajectory_loss`. The metrics are the mean distance of the `probable` movement and of the `nearest`.
-    """
-    primitive, ts = fixed_primitive(model.primitive), batch["ts"]
+        def each(image, path):
+            scores, params = self.movements(image)
+            paths = jax.vmap(lambda p: primitive.trajectory(p, ts))(params)
+            squared = jnp.sum((paths - path) ** 2, -1)
+            density = jax.nn.logsumexp(scores - squared.mean(1) / (2 * self.spread**2))
+            distances = jnp.sqrt(squared).mean(1)
+            return -density, distances[jnp.argmax(scores)], distances.min()
 
-    def each(image, path):
-        scores, params = model.movements(image)
-        paths = jax.vmap(lambda p: primitive.trajectory(p, ts))(params)
-        squared = jnp.sum((paths - path) ** 2, -1)
-        density = jax.nn.logsumexp(scores - squared.mean(1) / (2 * model.spread**2))
-        distances = jnp.sqrt(squared).mean(1)
-        return -density, distances[jnp.argmax(scores)], distances.min()
-
-    loss, probable, nearest = jax.vmap(each)(as_grey(batch["images"]), batch["paths"])
-    return loss.mean(), {"probable": probable.mean(), "nearest": nearest.mean()}
+        loss, probable, nearest = jax.vmap(each)(as_grey(batch["images"]), batch["paths"])
+        return loss.mean(), {"probable": probable.mean(), "nearest": nearest.mean()}

@@ -20,7 +20,9 @@ def example_pictures() -> list[Path]:
 
 
 def load_picture(path: Path) -> np.ndarray:
-    """The pixels of a file, turned upright; raises a `DataError` that says what is wrong with it."""
+    """The pixels of a picture file, turned upright, or a `.npy` file's array; raises a `DataError` that says what is wrong with it."""
+    if path.suffix.lower() == ".npy":
+        return _load_array(path)
     if not path.exists():
         raise DataError(f"There is no file {path}; give the path of a PNG or JPEG picture.")
     if path.is_dir():
@@ -44,6 +46,17 @@ def load_picture(path: Path) -> np.ndarray:
             raise
         raise DataError(
             f"{path} is damaged or cut short ({error}); save or copy the picture again."
+        ) from error
+
+
+def _load_array(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file {path}; give the path of a picture or an .npy array.") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            f"{path} is not a readable .npy file ({error}); save the array with numpy.save."
         ) from error
 
 

@@ -16,7 +16,10 @@ def ideomotor_components() -> list[Component]:
             "a network from an image to a primitive's parameters",
         ),
         Component(
-            "perception", "digit-reader", f"{_HERE}:digit_reader", "the trained reader of handwritten digits"
+            "perception",
+            "digit-reader",
+            f"{_HERE}._encoder_decoder:digit_reader",
+            "the trained reader of handwritten digits",
         ),
         Component(
             "perception", "refined", f"{_HERE}:Refined", "moves a predicted path onto the ink of its image"
@@ -33,14 +36,17 @@ def ideomotor_components() -> list[Component]:
             f"{_HERE}:Mixture",
             "several plausible movements for one image, with their probabilities",
         ),
-        Component("part", "fully-connected", f"{_HERE}:FullyConnected", "encoder of dense layers"),
+        Component("part", "fully-connected", f"{_HERE}._encoders:FullyConnected", "encoder of dense layers"),
         Component(
-            "part", "convolutional", f"{_HERE}:Convolutional", "encoder of convolutions and dense layers"
+            "part",
+            "convolutional",
+            f"{_HERE}._encoders:Convolutional",
+            "encoder of convolutions and dense layers",
         ),
         Component(
             "part",
             "located",
-            f"{_HERE}:Located",
+            f"{_HERE}._encoders:Located",
             "encoder whose features are places in the image: knots of a path",
         ),
         Component("command", "train digits", f"{_HERE}._train_digits:command", "train the digit reader"),

@@ -3,7 +3,6 @@
 from ._demonstrations import Demonstration as Demonstration
 from ._demonstrations import Demonstrations as Demonstrations
 from ._generalise import GaussianProcess as GaussianProcess
-from ._generalise import fit_gaussian_process as fit_gaussian_process
 from ._generalise import routes as routes
 from ._joining import Timing as Timing
 from ._joining import imitate as imitate
@@ -12,11 +11,7 @@ from ._read import read_demonstrations as read_demonstrations
 from ._scene import ShelfScene as ShelfScene
 from ._scene import shelf_demonstrations as shelf_demonstrations
 from .graph._build_tree import build_tree as build_tree
-from .graph._clustering import EM as EM
 from .graph._clustering import AbstractClustering as AbstractClustering
-from .graph._clustering import KMeans as KMeans
-from .graph._clustering import PCASplit as PCASplit
-from .graph._graph import NodePath as NodePath
 from .graph._graph import TransitionGraph as TransitionGraph
 from .graph._search import Flat as Flat
 from .graph._search import Hierarchical as Hierarchical

@@ -47,7 +47,7 @@ class GaussianProcess(AbstractPerception[PyTree]):
 
     about a linear function of the query (Rasmussen & Williams 2006, section 2.7). Movements that take different ways round
     something have no meaningful mean, so each route has its own; the one that is surest of a query answers it. Made by
-    `fit_gaussian_process`; without fitting it gives the neutral movement. Differentiable, within a route.
+    `GaussianProcess.fit`; without fitting it gives the neutral movement. Differentiable, within a route.
 
     - `primitive`: whose parameters they are.
     - `queries`: numbers of a query, such as 2 for a place on a table.
@@ -123,6 +123,62 @@ class GaussianProcess(AbstractPerception[PyTree]):
         self.whitened = jnp.zeros((routes, points, 1 + queries))
         self.information = jnp.tile(jnp.eye(1 + queries), (routes, 1, 1))
         self.share = jnp.ones(routes)
+
+    @staticmethod
+    def fit(
+        primitive: AbstractPrimitive,
+        queries: Float[np.ndarray, "example query"],
+        params: PyTree,
+        *,
+        routes: Int[np.ndarray, " example"] | None = None,
+        gate: float = 0.9,
+        refuse: bool = False,
+        max_speed: float | None = None,
+        kinematics: Callable[[Any], Any] | None = None,
+        max_task_speed: float | None = None,
+        restarts: int = 2,
+        seed: int = 0,
+    ) -> "GaussianProcess":
+        """The process of examples: `params` are those of `primitive` for each query, stacked along the first axis.
+
+        `routes`: of each example, which route it takes (see `routes`); one for all if None. The kernel of a route maximises the
+        marginal likelihood of all outputs, by scikit-learn from 1 + `restarts` starts. Needs the extra `database`.
+        """
+        queries = np.asarray(queries, np.float64)
+        if queries.ndim != 2 or not np.all(np.isfinite(queries)):
+            raise DataError(
+                f"queries must be finite numbers of shape (example, query), not of shape {queries.shape}."
+            )
+        wanted, given = jax.tree.structure(primitive.default_params()), jax.tree.structure(params)
+        if wanted != given:
+            raise DataError(f"params are {given}, and this primitive's are {wanted}.")
+        for leaf in jax.tree.leaves(params):
+            if np.shape(leaf)[:1] != (len(queries),) or not np.all(np.isfinite(np.asarray(leaf))):
+                raise DataError(f"Every leaf of params must be finite and lead with {len(queries)} examples.")
+        outputs = np.stack(
+            [
+                np.concatenate([np.ravel(leaf[i]) for leaf in jax.tree.leaves(params)])
+                for i in range(len(queries))
+            ]
+        ).astype(np.float64)
+        labels = np.zeros(len(queries), int) if routes is None else np.asarray(routes)
+        if labels.shape != (len(queries),) or not np.array_equal(
+            np.unique(labels), np.arange(labels.max() + 1)
+        ):
+            raise DataError(
+                f"routes must be a number from 0 for each of the {len(queries)} examples, none left out."
+            )
+        count, most = int(labels.max()) + 1, int(np.bincount(labels).max())
+        span = np.maximum(np.ptp(queries, axis=0), 1e-6)
+        process = GaussianProcess(
+            primitive, queries.shape[1], most, count,
+            gate=gate, refuse=refuse, max_speed=max_speed, kinematics=kinematics, max_task_speed=max_task_speed,
+        )  # fmt: skip
+        fitted = [
+            _fit_route(queries[labels == r], outputs[labels == r], span, most, restarts, seed)
+            for r in range(count)
+        ]
+        return with_arrays(process, **{name: np.stack([f[name] for f in fitted]) for name in fitted[0]})
 
     def default_observation(self) -> Float[Array, " query"]:
         """The mean of the examples."""
@@ -221,57 +277,6 @@ def routes(
         found[small] = nearest
     order = np.argsort(-counts, kind="stable")
     return np.argmax(found[:, None] == names[order], axis=1)
-
-
-def fit_gaussian_process(
-    primitive: AbstractPrimitive,
-    queries: Float[np.ndarray, "example query"],
-    params: PyTree,
-    *,
-    routes: Int[np.ndarray, " example"] | None = None,
-    gate: float = 0.9,
-    refuse: bool = False,
-    max_speed: float | None = None,
-    kinematics: Callable[[Any], Any] | None = None,
-    max_task_speed: float | None = None,
-    restarts: int = 2,
-    seed: int = 0,
-) -> GaussianProcess:
-    """The `GaussianProcess` of examples: `params` are those of `primitive` for each query, stacked along the first axis.
-
-    `routes`: of each example, which route it takes (see `routes`); one for all if None. The kernel of a route maximises the
-    marginal likelihood of all outputs, by scikit-learn from 1 + `restarts` starts. Needs the extra `database`.
-    """
-    queries = np.asarray(queries, np.float64)
-    if queries.ndim != 2 or not np.all(np.isfinite(queries)):
-        raise DataError(
-            f"queries must be finite numbers of shape (example, query), not of shape {queries.shape}."
-        )
-    wanted, given = jax.tree.structure(primitive.default_params()), jax.tree.structure(params)
-    if wanted != given:
-        raise DataError(f"params are {given}, and this primitive's are {wanted}.")
-    for leaf in jax.tree.leaves(params):
-        if np.shape(leaf)[:1] != (len(queries),) or not np.all(np.isfinite(np.asarray(leaf))):
-            raise DataError(f"Every leaf of params must be finite and lead with {len(queries)} examples.")
-    outputs = np.stack(
-        [np.concatenate([np.ravel(leaf[i]) for leaf in jax.tree.leaves(params)]) for i in range(len(queries))]
-    ).astype(np.float64)
-    labels = np.zeros(len(queries), int) if routes is None else np.asarray(routes)
-    if labels.shape != (len(queries),) or not np.array_equal(np.unique(labels), np.arange(labels.max() + 1)):
-        raise DataError(
-            f"routes must be a number from 0 for each of the {len(queries)} examples, none left out."
-        )
-    count, most = int(labels.max()) + 1, int(np.bincount(labels).max())
-    span = np.maximum(np.ptp(queries, axis=0), 1e-6)
-    process = GaussianProcess(
-        primitive, queries.shape[1], most, count,
-        gate=gate, refuse=refuse, max_speed=max_speed, kinematics=kinematics, max_task_speed=max_task_speed,
-    )  # fmt: skip
-    fitted = [
-        _fit_route(queries[labels == r], outputs[labels == r], span, most, restarts, seed)
-        for r in range(count)
-    ]
-    return with_arrays(process, **{name: np.stack([f[name] for f in fitted]) for name in fitted[0]})
 
 
 def _fit_route(

@@ -1,15 +1,8 @@
 """Simulated robots: any MJCF or URDF model as a plant."""
 
-from ._admittance import Admittance as Admittance
 from ._batch import rollout_batch as rollout_batch
-from ._cartesian import CartesianPose as CartesianPose
-from ._cartesian import OperationalSpace as OperationalSpace
-from ._joint_position import JointPosition as JointPosition
-from ._lwr4 import LWR4 as LWR4
 from ._lwr4 import lwr4 as lwr4
 from ._modes import AbstractMode as AbstractMode
-from ._modes import Actuators as Actuators
-from ._modes import JointTorque as JointTorque
 from ._plant import MujocoPlant as MujocoPlant
 from ._robot import Robot as Robot
 from ._writing_robot import draw_ink as draw_ink

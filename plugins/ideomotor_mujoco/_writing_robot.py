@@ -29,7 +29,7 @@ def writing_robot(
     the sheet: see `Admittance`.
 
     - `sheet`: where the paper lies; `pen`: the holder of the tip; `mode`: force, gains and the size of a pixel.
-    - `strokes`: whether the command also lifts the pen (as `Admittance(strokes=True)`).
+    - `strokes`: whether the command also lifts the pen (as the mode `admittance` does with `strokes=True`).
 
     Raises a `DataError` if the arm cannot hold the pen over the sheet.
     """

@@ -2,12 +2,9 @@
 
 from ._commands import CircleCommand as CircleCommand
 from ._commands import ReachCommand as ReachCommand
-from ._costate import costate_gradient as costate_gradient
 from ._optimising import cvar as cvar
 from ._optimising import minimise_frozen as minimise_frozen
 from ._optimising import risk as risk
-from ._policy import GRUCell as GRUCell
-from ._policy import RateCell as RateCell
 from ._policy import RecurrentPolicy as RecurrentPolicy
 from ._policy import pretrained as pretrained
 from ._schedule import ScheduledPolicy as ScheduledPolicy

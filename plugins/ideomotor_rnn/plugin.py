@@ -20,6 +20,6 @@ def ideomotor_components() -> list[Component]:
         ),
         Component("part", "reach-command", f"{_HERE}:ReachCommand", "where the hand should be"),
         Component("part", "circle-command", f"{_HERE}:CircleCommand", "which circle the hand should draw"),
-        Component("part", "rate-cell", f"{_HERE}:RateCell", "leaky units with a threshold"),
-        Component("part", "gru-cell", f"{_HERE}:GRUCell", "gated recurrent units"),
+        Component("part", "rate-cell", f"{_HERE}._policy:RateCell", "leaky units with a threshold"),
+        Component("part", "gru-cell", f"{_HERE}._policy:GRUCell", "gated recurrent units"),
     ]

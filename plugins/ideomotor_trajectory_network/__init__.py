@@ -3,8 +3,6 @@
 from ._conditions import ConditionsNetwork as ConditionsNetwork
 from ._conditions import centre_out as centre_out
 from ._conditions import sample_reaches as sample_reaches
-from ._decoder import Samples as Samples
-from ._decoder import Splines as Splines
 from ._decoder import TrajectoryCode as TrajectoryCode
 from ._decoder import TrajectoryDecoder as TrajectoryDecoder
 from ._euler_lagrange import euler_lagrange as euler_lagrange
@@ -12,7 +10,6 @@ from ._forward_model import improve_through_forward_model as improve_through_for
 from ._improving import commands_and_states as commands_and_states
 from ._improving import improve_through_plant as improve_through_plant
 from ._improving import optimise_through_plant as optimise_through_plant
-from ._improving import play_all as play_all
 from ._improving import self_train as self_train
 from ._inversion import TrajectoryInversion as TrajectoryInversion
 from ._problem import ReachProblem as ReachProblem
@@ -21,4 +18,3 @@ from ._shooting import optimal_reaches as optimal_reaches
 from ._training import Trainer as Trainer
 from ._training import linear_function as linear_function
 from ._training import pretrained as pretrained
-from ._training import split_function as split_function

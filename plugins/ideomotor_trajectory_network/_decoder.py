@@ -88,7 +88,7 @@ class TrajectoryDecoder(AbstractFeedforwardPrimitive[TrajectoryCode]):
     and `movement` the states as well, without an arm.
 
     - `latent`, `hidden`: widths from the inner layer outwards; the paper has 10 and (100,).
-    - `basis`: `Samples(101)` as in the paper, or temporal basis functions: `Splines(20)`.
+    - `basis`: `ideomotor.make("time-samples", 101)` as in the paper, or temporal basis functions: `"time-splines"`.
     - `activation` of hidden layers and `output` activation: sigmoid (the paper's), tanh, silu, linear.
     - `low`, `high`: the values of the six channels (m, m/s, N m) that scale to 0 and 1.
 

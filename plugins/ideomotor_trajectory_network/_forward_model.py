@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ideomotor import Pipeline
 from ideomotor.errors import DataError, TrainingError
 
-from ._improving import own_reaches, play_all, trained_on
+from ._improving import own_reaches, trained_on
 from ._layers import linear
 from ._problem import ReachProblem, mass
 from ._training import Trainer, split_function
@@ -122,11 +122,11 @@ def improve_through_forward_model(
             )
         model = ForwardModel.learn(conditions, changes, effects, hidden, jax.random.key(rng.integers(2**31)))
         start, target, us = own_reaches(function, rng, count, problem.samples)
-        end = play_all(problem, start, us).states[:, -1]
+        end = problem.play_all(start, us).states[:, -1]
         arrays = (start, target, heights_of(us).reshape(count, -1), end)
         better = np.asarray(_step(problem, model, *(jnp.asarray(x, jnp.float32) for x in arrays)))
         us = np.einsum("mku,kt->mtu", better.reshape(count, WAVES, 2), waves(problem.samples))
-        moved = play_all(problem, start, us)
+        moved = problem.play_all(start, us)
         good = moved.finite()
         function = trained_on(trainer, network, decoder, target, moved)
         network, decoder = split_function(function)
@@ -145,7 +145,7 @@ def _trials(problem, function, rng, commands, pairs, noise):
     )
     changes = noise * np.sqrt(problem.samples / 2) * rng.normal(size=(len(us), WAVES, 2))
     added = np.einsum("mku,kt->mtu", changes, waves(problem.samples))
-    ends = [play_all(problem, start, us + sign * added).states[:, -1] for sign in (1, -1)]
+    ends = [problem.play_all(start, us + sign * added).states[:, -1] for sign in (1, -1)]
     effects = (ends[0] - ends[1]) / 2
     good = np.isfinite(effects).all(1)
     return np.concatenate([start, target], 1)[good], changes.reshape(len(us), -1)[good], effects[good]

@@ -1,7 +1,7 @@
 """Training without optimal reaches: on a function's own movements, and by the cost's gradient through the arm."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -16,58 +16,12 @@ from ideomotor.errors import DataError
 
 from ._conditions import LOWER, UPPER, ConditionsNetwork, sample_reaches
 from ._decoder import TrajectoryDecoder
-from ._problem import ReachProblem
+from ._problem import Movements, ReachProblem
 from ._shooting import gauss_newton
 from ._training import SCALE, Trainer, split_function, where_function
 
 CHUNK = 500
 FAR = 0.1  # of the range of the commands: how far the arm's linearisation along a movement is trusted
-
-
-class Movements(NamedTuple):
-    """Commands, and where they moved the hand; every array leads with the movement.
-
-    - `start`, `end`: hand positions in m; `states` `(movement, time, 4)` and `commands` `(movement, time, 2)` as in
-      `OptimalReaches`.
-    """
-
-    start: np.ndarray
-    end: np.ndarray
-    states: np.ndarray
-    commands: np.ndarray
-
-    def finite(self) -> np.ndarray:
-        """Which movements did not diverge."""
-        return np.asarray(np.isfinite(self.states).all((1, 2)))
-
-    def inside(self, margin: float = 0.02) -> "Movements":
-        """Those whose hand stays in the workspace, up to `margin` (m)."""
-        path = self.states[..., :2]
-        low, high = np.asarray(LOWER) - margin, np.asarray(UPPER) + margin
-        good = self.finite() & ((path > low) & (path < high)).all((1, 2))
-        return Movements(*(leaf[good] for leaf in self))
-
-    @staticmethod
-    def joined(parts: "list[Movements]", count: int) -> "Movements":
-        """The first `count` of several."""
-        return Movements(*(np.concatenate(leaves)[:count] for leaves in zip(*parts, strict=True)))
-
-
-def play_all(problem: ReachProblem, start, commands, field: Any = 0.0, duration: Any = 1.0) -> Movements:
-    """Play many command sequences on the problem's plant, from rest."""
-    count = len(start)
-    field, duration = np.broadcast_to(field, (count,)), np.broadcast_to(duration, (count,))
-    arrays = [jnp.asarray(x, float) for x in (start, commands, field, duration)]
-    states = np.asarray(_play(problem, *arrays))
-    return Movements(np.asarray(start), states[:, -1, :2], states, np.asarray(commands))
-
-
-@eqx.filter_jit
-def _play(problem, start, commands, field, duration):
-    def one(start, commands, field, duration):
-        return problem.in_field(field).play(start, commands, duration)
-
-    return jax.vmap(one)(start, commands, field, duration)
 
 
 def babble(
@@ -98,7 +52,7 @@ def babble(
         heights = rng.normal(0, amplitude, (count, harmonics, 2))
         commands = np.einsum("mhu,ht->mtu", heights, waves)
         start = rng.uniform(LOWER, UPPER, (count, 2))
-        found.append(play_all(problem, start, commands, duration=duration).inside())
+        found.append(problem.play_all(start, commands, duration=duration).inside())
         if sum(len(part.start) for part in found) >= count:
             return Movements.joined(found, count)
     raise DataError(
@@ -169,7 +123,7 @@ def self_train(
             kept: list[Movements] = []
             while sum(len(part.start) for part in kept) < count:
                 start, _, commands = own_reaches(function, rng, count, problem.samples)
-                kept.append(play_all(problem, start, commands).inside())
+                kept.append(problem.play_all(start, commands).inside())
             data.append(Movements.joined(kept, count))
         # Every round starts from untrained networks: features of the round before are features of other movements.
         function = trained_on(trainer, conditions, decoder, data[-1].end, data[-1])
@@ -212,7 +166,7 @@ def improve_through_plant(
         away = np.sqrt((((better - us) / span) ** 2).mean((1, 2), keepdims=True))
         us = us + np.minimum(1.0, FAR / np.maximum(away, 1e-9)) * (better - us)
         # The conditions are the targets that were asked for: the cost is about them, wherever the hand went.
-        function = trained_on(trainer, conditions, decoder, target, play_all(problem, start, us))
+        function = trained_on(trainer, conditions, decoder, target, problem.play_all(start, us))
         conditions, decoder = split_function(function)
         bar.set_postfix({"to optimum": f"{float(np.median(away)):.2g}"}, refresh=False)
     return function

@@ -1,4 +1,4 @@
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -10,6 +10,8 @@ from jaxtyping import Array, ArrayLike, Float
 from ideomotor import AbstractODEPlant, quantity
 from ideomotor.capabilities import Capability, SupportsLinks, SupportsReach
 from ideomotor.errors import DataError
+
+from ._conditions import LOWER, UPPER
 
 
 def mass(samples: int) -> np.ndarray:
@@ -113,6 +115,18 @@ class ReachProblem(eqx.Module):
         _, xs = jax.lax.scan(body, x0, (commands[:-1], commands[1:]))
         return jax.vmap(lambda x: self.hand_state(unravel(x)))(jnp.concatenate([x0[None], xs]))
 
+    def play_all(self, start: Any, commands: Any, field: Any = 0.0, duration: Any = 1.0) -> "Movements":
+        """Play many command sequences on the plant, from rest.
+
+        - `start`: hand positions in m, `(reach, 2)`; `commands`: joint torques in N m, `(reach, time, 2)`.
+        - `field`, `duration` (s): one for all or one each.
+        """
+        count = len(start)
+        field, duration = np.broadcast_to(field, (count,)), np.broadcast_to(duration, (count,))
+        arrays = [jnp.asarray(x, float) for x in (start, commands, field, duration)]
+        states = np.asarray(_play(self, *arrays))
+        return Movements(np.asarray(start), states[:, -1, :2], states, np.asarray(commands))
+
     def cost(
         self,
         end: Float[Array, "4"],
@@ -131,6 +145,43 @@ class ReachProblem(eqx.Module):
         """Position and velocity of the hand."""
         seen = self.plant.observe(state)
         return jnp.concatenate([seen["hand"], seen["hand_velocity"]])
+
+
+class Movements(NamedTuple):
+    """Commands, and where they moved the hand; every array leads with the movement.
+
+    - `start`, `end`: hand positions in m; `states` `(movement, time, 4)` and `commands` `(movement, time, 2)` as in
+      `OptimalReaches`.
+    """
+
+    start: np.ndarray
+    end: np.ndarray
+    states: np.ndarray
+    commands: np.ndarray
+
+    def finite(self) -> np.ndarray:
+        """Which movements did not diverge."""
+        return np.asarray(np.isfinite(self.states).all((1, 2)))
+
+    def inside(self, margin: float = 0.02) -> "Movements":
+        """Those whose hand stays in the workspace, up to `margin` (m)."""
+        path = self.states[..., :2]
+        low, high = np.asarray(LOWER) - margin, np.asarray(UPPER) + margin
+        good = self.finite() & ((path > low) & (path < high)).all((1, 2))
+        return Movements(*(leaf[good] for leaf in self))
+
+    @staticmethod
+    def joined(parts: "list[Movements]", count: int) -> "Movements":
+        """The first `count` of several."""
+        return Movements(*(np.concatenate(leaves)[:count] for leaves in zip(*parts, strict=True)))
+
+
+@eqx.filter_jit
+def _play(problem, start, commands, field, duration):
+    def one(start, commands, field, duration):
+        return problem.in_field(field).play(start, commands, duration)
+
+    return jax.vmap(one)(start, commands, field, duration)
 
 
 def check_reaches(problem: ReachProblem, start, target, field, duration) -> tuple[np.ndarray, ...]:

@@ -26,9 +26,15 @@ def ideomotor_components() -> list[Component]:
             "parts of a movement → a distribution over whole movements",
         ),
         Component(
-            "part", "time-samples", "ideomotor_trajectory_network:Samples", "functions of time as samples"
+            "part",
+            "time-samples",
+            "ideomotor_trajectory_network._decoder:Samples",
+            "functions of time as samples",
         ),
         Component(
-            "part", "time-splines", "ideomotor_trajectory_network:Splines", "functions of time as splines"
+            "part",
+            "time-splines",
+            "ideomotor_trajectory_network._decoder:Splines",
+            "functions of time as splines",
         ),
     ]

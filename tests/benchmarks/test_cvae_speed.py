@@ -18,15 +18,21 @@ import numpy as np
 import optax
 import pytest
 
-from ideomotor_cvae import CVAE, NetworkInNetwork, RecurrentPrior, negative_bound
+import ideomotor
+from ideomotor_cvae import CVAE, negative_bound
 
 pytestmark = [pytest.mark.benchmark_suite, pytest.mark.usefixtures("one_processor")]
 
 GRASP = {"contacts": (3, 3), "normals": (3, 3)}
 OUTPUTS, LATENT, WIDTH, BATCH = 18, 5, 64, 100
 SIZES = {
-    "preset cpu": (32, NetworkInNetwork((16, 32), (5, 3), (1,), width=128, stride=2, cells=4), (128,), True),
-    "paper's towers, 32 px": (32, NetworkInNetwork(), (), False),
+    "preset cpu": (
+        32,
+        ideomotor.make("network-in-network", (16, 32), (5, 3), (1,), width=128, stride=2, cells=4),
+        (128,),
+        True,
+    ),
+    "paper's towers, 32 px": (32, ideomotor.make("network-in-network"), (), False),
 }
 
 
@@ -42,7 +48,7 @@ def _ours(pixels, tower, generator, shared):
     model = CVAE(
         GRASP,
         (pixels, pixels, 5),
-        RecurrentPrior(),
+        ideomotor.make("recurrent-prior"),
         tower,
         latent=LATENT,
         width=WIDTH,

@@ -19,11 +19,10 @@ import numpy as np
 import optax
 import pytest
 
+import ideomotor
 from ideomotor import rollout
 from ideomotor_arm import MuscleArm, arm26
 from ideomotor_rnn import (
-    GRUCell,
-    RateCell,
     ReachTask,
     RecurrentPolicy,
 )
@@ -103,10 +102,10 @@ def test_training_step_against_motornet(units, trials, times):
     """The same equations on both sides: Arm26, Hill muscles, gated units, no noise."""
     peer, own = (
         _motornet(units, trials),
-        _ours(arm26(), RecurrentPolicy(cell=GRUCell(units), noise=0.0), trials),
+        _ours(arm26(), RecurrentPolicy(cell=ideomotor.make("gru-cell", units), noise=0.0), trials),
     )
-    simpler = _ours(MuscleArm(), RecurrentPolicy(cell=RateCell(units)), trials)
-    noisy = _ours(MuscleArm(), RecurrentPolicy(cell=RateCell(units)), trials)
+    simpler = _ours(MuscleArm(), RecurrentPolicy(cell=ideomotor.make("rate-cell", units)), trials)
+    noisy = _ours(MuscleArm(), RecurrentPolicy(cell=ideomotor.make("rate-cell", units)), trials)
     key = jax.random.key(1)
     calls = {
         "MotorNet 0.3.0, Arm26, GRU": peer,
@@ -134,7 +133,7 @@ def test_training_step_against_motornet(units, trials, times):
 @pytest.mark.parametrize("gradient", [False, True], ids=["forward", "gradient"])
 def test_rollout_against_a_bare_scan(units, trials, times, gradient):
     """What records, checks and keys cost: the same parts in a loop written by hand."""
-    plant, policy = MuscleArm(), RecurrentPolicy(cell=RateCell(units))
+    plant, policy = MuscleArm(), RecurrentPolicy(cell=ideomotor.make("rate-cell", units))
     batch = ReachTask(plant).sample(policy, jax.random.key(0), trials)
     ts = np.arange(STEPS + 1) * 0.01
     arrays, static = eqx.partition(policy, eqx.is_inexact_array)

@@ -7,7 +7,8 @@ import mujoco.rollout
 import numpy as np
 import pytest
 
-from ideomotor_mujoco import Actuators, JointPosition, lwr4, rollout_batch
+import ideomotor
+from ideomotor_mujoco import lwr4, rollout_batch
 
 pytestmark = pytest.mark.benchmark_suite
 
@@ -23,14 +24,14 @@ def commands(plant):
 
 @pytest.mark.benchmark(group="64 movements of 500 steps, actuator controls")
 def test_ours(benchmark):
-    plant = lwr4(mode=Actuators())
+    plant = lwr4(mode=ideomotor.make("actuators"))
     u = commands(plant)
     benchmark(lambda: rollout_batch(plant, u, TS, observe=False))
 
 
 @pytest.mark.benchmark(group="64 movements of 500 steps, actuator controls")
 def test_mujoco_rollout(benchmark):
-    plant = lwr4(mode=Actuators())
+    plant = lwr4(mode=ideomotor.make("actuators"))
     model, data = plant.mj_model, [mujoco.MjData(plant.mj_model) for _ in range(os.cpu_count() or 1)]
     first = plant.data(plant.default_state())
     start = np.empty(mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS))
@@ -41,7 +42,7 @@ def test_mujoco_rollout(benchmark):
 
 @pytest.mark.benchmark(group="64 movements of 500 steps, actuator controls")
 def test_python_loop(benchmark):
-    plant = lwr4(mode=Actuators())
+    plant = lwr4(mode=ideomotor.make("actuators"))
     model, data, u = plant.mj_model, mujoco.MjData(plant.mj_model), commands(plant)
     mujoco.mj_resetData(model, data)
     qpos = plant.data(plant.default_state()).qpos.copy()
@@ -60,6 +61,6 @@ def test_python_loop(benchmark):
 
 @pytest.mark.benchmark(group="64 movements of 500 steps, joint positions")
 def test_joint_positions(benchmark):
-    plant = lwr4(mode=JointPosition())
+    plant = lwr4(mode=ideomotor.make("joint-position"))
     u = commands(plant)
     benchmark.pedantic(lambda: rollout_batch(plant, u, TS, observe=False), rounds=3)

@@ -17,8 +17,11 @@ from PIL import Image
 
 import ideomotor_widgets as widgets
 from ideomotor.errors import DataError
-from ideomotor_widgets import AbstractView, Canvas, Layers, MovementPlayer
+from ideomotor_widgets import MovementPlayer
+from ideomotor_widgets._canvas import Canvas, Canvas3D  # what views are made of
+from ideomotor_widgets._layers import Layers
 from ideomotor_widgets._picture import Picture  # what it saves is measured where it is made
+from ideomotor_widgets._view import AbstractView
 
 T = np.linspace(0, 1, 40)
 LINE = np.stack([T, T**2], -1)
@@ -252,13 +255,11 @@ def test_closing_waits_for_what_is_computed(shown, open_widgets):
 
 def test_scripts_hold_all_they_need_and_one_copy_of_three():
     """Nothing is fetched: no import and no address in what is sent, but for a name of XML."""
-    for kind in (Canvas, widgets.Canvas3D):
+    for kind in (Canvas, Canvas3D):
         text = str(kind._esm)
         assert not re.findall(r"^\s*import\b|[^.\w]import\s*\(", text, re.MULTILINE)
         assert set(re.findall(r"https?://[\w./]+", text)) <= {"http://www.w3.org/1999/xhtml"}
-    assert len(str(widgets.Canvas3D._esm)) < 700_000 and "globalThis.ideomotorThree ??=" in str(
-        widgets.Canvas3D._esm
-    )
+    assert len(str(Canvas3D._esm)) < 700_000 and "globalThis.ideomotorThree ??=" in str(Canvas3D._esm)
     licence = Path(widgets.__file__).parent / "static" / "three.LICENSE"
     assert "The MIT License" in licence.read_text(encoding="utf-8")
 

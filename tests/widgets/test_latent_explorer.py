@@ -11,7 +11,8 @@ from PIL import Image
 
 import ideomotor
 from ideomotor.errors import DataError
-from ideomotor_widgets import Canvas3D, LatentExplorer
+from ideomotor_widgets import LatentExplorer
+from ideomotor_widgets._canvas import Canvas3D  # what it draws on
 from ideomotor_widgets._embedding import Embedding
 
 

@@ -10,9 +10,10 @@ from scipy.spatial.transform import Rotation
 
 import ideomotor
 from ideomotor.errors import DataError
-from ideomotor_widgets import Canvas3D, MovementPlayer, Scene
+from ideomotor_widgets import MovementPlayer
+from ideomotor_widgets._canvas import Canvas3D  # what views are made of
 from ideomotor_widgets._drawn import in_space, thinned
-from ideomotor_widgets._scene import rotated
+from ideomotor_widgets._scene import Scene, rotated
 from ideomotor_widgets._still import still, tessellated
 
 T = np.linspace(0, 1, 21)

@@ -104,10 +104,10 @@ def apps() -> list[str]:
     """The widgets that can be shown without arguments."""
     import inspect
 
-    widgets = importlib.import_module("ideomotor_widgets")  # a package beside the core, if it is there
-    found = vars(widgets).items()
-    views = [(n, c) for n, c in found if isinstance(c, type) and issubclass(c, widgets.AbstractView)]
-    return sorted(n for n, c in views if "Abstract" not in n and not _required(inspect.signature(c)))
+    found = vars(
+        importlib.import_module("ideomotor_widgets")
+    ).items()  # a package beside the core, if it is there
+    return sorted(n for n, c in found if isinstance(c, type) and not _required(inspect.signature(c)))
 
 
 def _required(signature) -> list[str]:

@@ -37,36 +37,84 @@ class Pairs(NamedTuple):
         """Some of the pairs: a slice, a mask or an array of indices."""
         return Pairs(*(array[chosen] for array in self))
 
+    @staticmethod
+    def load(file: Path | str) -> "Pairs":
+        """Pairs from an `.npz` file; images are uint8 with bright ink, paths (column, row) in their pixels.
 
-def load_pairs(file: Path | str) -> Pairs:
-    """Pairs from an `.npz` file; images are uint8 with bright ink, paths (column, row) in their pixels.
+        - keys: `images` (n, height, width), `traj` (n, time, 2), and if it has them `labels` (n,) and `mnist_index`
+          (n,).
 
-    - keys: `images` (n, height, width), `traj` (n, time, 2), and if it has them `labels` (n,) and `mnist_index`
-      (n,).
+        Raises a `DataError` for other keys, other shapes, NaN, fewer than two pairs, and for paths that do not lie
+        on the ink of their images (saying by how many pixels they are off).
+        """
+        file = Path(file)
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                names = list(stored)
+                missing = [name for name in ("images", "traj") if name not in names]
+                if missing:
+                    raise DataError(
+                        f"{file} has no array {missing[0]!r}, only {', '.join(names) or 'nothing'}; it needs images "
+                        f"(n, height, width) and traj (n, time, 2)."
+                    )
+                images, paths = stored["images"], stored["traj"]
+                labels = stored["labels"] if "labels" in names else np.zeros(len(images), np.uint8)
+                index = stored["mnist_index"] if "mnist_index" in names else np.arange(len(images))
+        except FileNotFoundError as error:
+            raise DataError(f"There is no file {file}.") from error
+        except DataError:
+            raise
+        except (OSError, ValueError, EOFError, TypeError) as error:
+            raise DataError(
+                f"{file} is not a readable .npz file ({error}); save it with numpy.savez."
+            ) from error
+        return check_pairs(images, paths, labels, index, str(file))
 
-    Raises a `DataError` for other keys, other shapes, NaN, fewer than two pairs, and for paths that do not lie
-    on the ink of their images (saying by how many pixels they are off).
-    """
-    file = Path(file)
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            names = list(stored)
-            missing = [name for name in ("images", "traj") if name not in names]
-            if missing:
-                raise DataError(
-                    f"{file} has no array {missing[0]!r}, only {', '.join(names) or 'nothing'}; it needs images "
-                    f"(n, height, width) and traj (n, time, 2)."
-                )
-            images, paths = stored["images"], stored["traj"]
-            labels = stored["labels"] if "labels" in names else np.zeros(len(images), np.uint8)
-            index = stored["mnist_index"] if "mnist_index" in names else np.arange(len(images))
-    except FileNotFoundError as error:
-        raise DataError(f"There is no file {file}.") from error
-    except DataError:
-        raise
-    except (OSError, ValueError, EOFError, TypeError) as error:
-        raise DataError(f"{file} is not a readable .npz file ({error}); save it with numpy.savez.") from error
-    return check_pairs(images, paths, labels, index, str(file))
+    def transformed(
+        self,
+        *,
+        seed: int = 0,
+        copies: int = 1,
+        rotation: float | int = 0.0,
+        translation: float | int = 0.0,
+        scale: float | int = 0.0,
+        shear: float | int = 0.0,
+        size: int = SIZE,
+        zoom: float | int | None = None,
+        elastic: float | int = 0.0,
+    ) -> "Pairs":
+        """Each pair `copies` times, image and path together under a random affine map, at `size` × `size` px.
+
+        Rotation (degrees), translation (px of the result), relative scale and shear are uniform up to the given size
+        (Pahič et al. 2018, section V, on MNIST). `zoom` is the size of an old pixel in the new image; by default the longer
+        side of the old image fills the new one. `elastic` is the deviation, in px of the old image, of a smooth random
+        displacement (Simard et al. 2003). The same seed gives the same pairs.
+        """
+        rng = np.random.default_rng(seed)
+        which = np.tile(np.arange(len(self.images)), copies)
+        count, (height, width) = len(which), self.images.shape[1:]
+        angle = np.deg2rad(rng.uniform(-rotation, rotation, count))
+        whole = size / max(height, width) if zoom is None else zoom
+        grow = whole * (1 + rng.uniform(-scale, scale, count))
+        slant = rng.uniform(-shear, shear, count)
+        matrix = affine(angle, grow, slant)
+        middle = np.array([width - 1, height - 1]) / 2
+        to = (size - 1) / 2 + rng.uniform(-translation, translation, (count, 2))
+        bumps = (elastic * rng.standard_normal((count, KNOTS, KNOTS, 2))).astype(np.float32)
+        old = self.paths[which]
+        if elastic:
+            # A pixel at p of the new image shows p + u(p) of the old one, so what was at q is now where p + u(p) = q.
+            q, extent = old, np.array([width - 1, height - 1], np.float32)
+            for _ in range(4):
+                old = q - _displacement(bumps, old / extent)
+        paths = (old - middle) @ matrix.swapaxes(1, 2) + to[:, None]
+        # Where each new pixel was, in the old image.
+        inverse = np.linalg.inv(matrix)
+        start = middle - np.einsum("nij,nj->ni", inverse, to)
+        images = in_batches(
+            _Warp(size), [self.images[which], inverse.astype(np.float32), start.astype(np.float32), bumps]
+        )
+        return Pairs(images, paths.astype(np.float32), self.labels[which], self.numbers[which])
 
 
 def check_pairs(images, paths, labels, index, name: str) -> Pairs:
@@ -146,53 +194,6 @@ def _brightness(images, paths, shifts) -> np.ndarray:
     return np.array(found)
 
 
-def transformed_pairs(
-    pairs: Pairs,
-    *,
-    seed: int = 0,
-    copies: int = 1,
-    rotation: float | int = 0.0,
-    translation: float | int = 0.0,
-    scale: float | int = 0.0,
-    shear: float | int = 0.0,
-    size: int = SIZE,
-    zoom: float | int | None = None,
-    elastic: float | int = 0.0,
-) -> Pairs:
-    """Each pair `copies` times, image and path together under a random affine map, at `size` × `size` px.
-
-    Rotation (degrees), translation (px of the result), relative scale and shear are uniform up to the given size
-    (Pahič et al. 2018, section V, on MNIST). `zoom` is the size of an old pixel in the new image; by default the longer
-    side of the old image fills the new one. `elastic` is the deviation, in px of the old image, of a smooth random
-    displacement (Simard et al. 2003). The same seed gives the same pairs.
-    """
-    rng = np.random.default_rng(seed)
-    which = np.tile(np.arange(len(pairs.images)), copies)
-    count, (height, width) = len(which), pairs.images.shape[1:]
-    angle = np.deg2rad(rng.uniform(-rotation, rotation, count))
-    whole = size / max(height, width) if zoom is None else zoom
-    grow = whole * (1 + rng.uniform(-scale, scale, count))
-    slant = rng.uniform(-shear, shear, count)
-    matrix = affine(angle, grow, slant)
-    middle = np.array([width - 1, height - 1]) / 2
-    to = (size - 1) / 2 + rng.uniform(-translation, translation, (count, 2))
-    bumps = (elastic * rng.standard_normal((count, KNOTS, KNOTS, 2))).astype(np.float32)
-    old = pairs.paths[which]
-    if elastic:
-        # A pixel at p of the new image shows p + u(p) of the old one, so what was at q is now where p + u(p) = q.
-        q, extent = old, np.array([width - 1, height - 1], np.float32)
-        for _ in range(4):
-            old = q - _displacement(bumps, old / extent)
-    paths = (old - middle) @ matrix.swapaxes(1, 2) + to[:, None]
-    # Where each new pixel was, in the old image.
-    inverse = np.linalg.inv(matrix)
-    start = middle - np.einsum("nij,nj->ni", inverse, to)
-    images = in_batches(
-        _Warp(size), [pairs.images[which], inverse.astype(np.float32), start.astype(np.float32), bumps]
-    )
-    return Pairs(images, paths.astype(np.float32), pairs.labels[which], pairs.numbers[which])
-
-
 class _Warp(NamedTuple):
     size: int
 
@@ -234,8 +235,8 @@ _warp = jax.jit(
 _STEPS = 4  # of the fixed point that turns the displacement around
 
 
-class Movement(NamedTuple):
-    """Limits of the random map of a pair; all uniform, except for `elastic`.
+class Augmentation(NamedTuple):
+    """A random smooth map of image and path together, within limits; all uniform, except for `elastic`.
 
     - `rotation`: degrees; `translation`: px; `scale`: relative, of width and height each; `shear`.
     - `elastic`: px, the deviation of a smooth random displacement (Simard et al. 2003).
@@ -247,41 +248,40 @@ class Movement(NamedTuple):
     shear: float | int = 0.15
     elastic: float | int = 0.8
 
+    def __call__(
+        self,
+        image: Float[Array, "*channels size size"],
+        path: Float[Array, "time 2"],
+        *,
+        key: PRNGKeyArray,
+    ) -> tuple[Float[Array, "*channels size size"], Float[Array, "time 2"]]:
+        """A square image, or several channels, and the path (column, row) in px that drew it, under a random smooth map.
 
-def moved_pair(
-    image: Float[Array, "*channels size size"],
-    path: Float[Array, "time 2"],
-    movement: Movement = Movement(),
-    *,
-    key: PRNGKeyArray,
-) -> tuple[Float[Array, "*channels size size"], Float[Array, "time 2"]]:
-    """A square image, or several channels, and the path (column, row) in px that drew it, under a random smooth map.
+        Like `Pairs.transformed`, but in JAX, for new maps at every step of a training: `jax.vmap` transforms a batch.
+        """
+        size = image.shape[-1]
+        middle = (size - 1) / 2
+        of_affine, of_elastic = jax.random.split(key)
+        turn, slant, wider, higher, right, down = jax.random.uniform(of_affine, (6,), minval=-1.0)
+        angle = jnp.deg2rad(self.rotation * turn)
+        rotation = jnp.eye(2) * jnp.cos(angle) + jnp.array([[0.0, -1.0], [1.0, 0.0]]) * jnp.sin(angle)
+        grow = 1 + self.scale * jnp.stack([wider, higher])
+        matrix = rotation @ (jnp.eye(2).at[0, 1].set(self.shear * slant) * grow)
+        to = middle + self.translation * jnp.stack([right, down])
+        bumps = self.elastic * jax.random.normal(of_elastic, (KNOTS, KNOTS, 2))
 
-    Like `transformed_pairs`, but in JAX, for new maps at every step of a training: `jax.vmap` transforms a batch.
-    """
-    size = image.shape[-1]
-    middle = (size - 1) / 2
-    of_affine, of_elastic = jax.random.split(key)
-    turn, slant, wider, higher, right, down = jax.random.uniform(of_affine, (6,), minval=-1.0)
-    angle = jnp.deg2rad(movement.rotation * turn)
-    rotation = jnp.eye(2) * jnp.cos(angle) + jnp.array([[0.0, -1.0], [1.0, 0.0]]) * jnp.sin(angle)
-    grow = 1 + movement.scale * jnp.stack([wider, higher])
-    matrix = rotation @ (jnp.eye(2).at[0, 1].set(movement.shear * slant) * grow)
-    to = middle + movement.translation * jnp.stack([right, down])
-    bumps = movement.elastic * jax.random.normal(of_elastic, (KNOTS, KNOTS, 2))
+        def displacement(where):
+            columns, rows = hats(where[..., 0] / (size - 1)), hats(where[..., 1] / (size - 1))
+            return jnp.einsum("...r,...c,rcd->...d", rows, columns, bumps)
 
-    def displacement(where):
-        columns, rows = hats(where[..., 0] / (size - 1)), hats(where[..., 1] / (size - 1))
-        return jnp.einsum("...r,...c,rcd->...d", rows, columns, bumps)
-
-    # A pixel at p of the new image shows p + u(p) of the old one, so what was at q is now where p + u(p) = q.
-    old = path
-    for _ in range(_STEPS):
-        old = path - displacement(old)
-    rows, columns = jnp.mgrid[:size, :size].astype(image.dtype)
-    source = (jnp.stack([columns, rows], -1) - to) @ jnp.linalg.inv(matrix).T + middle
-    source = source + displacement(source)
-    return brightness_at(image, source), (old - middle) @ matrix.T + to
+        # A pixel at p of the new image shows p + u(p) of the old one, so what was at q is now where p + u(p) = q.
+        old = path
+        for _ in range(_STEPS):
+            old = path - displacement(old)
+        rows, columns = jnp.mgrid[:size, :size].astype(image.dtype)
+        source = (jnp.stack([columns, rows], -1) - to) @ jnp.linalg.inv(matrix).T + middle
+        source = source + displacement(source)
+        return brightness_at(image, source), (old - middle) @ matrix.T + to
 
 
 def brightness_at(

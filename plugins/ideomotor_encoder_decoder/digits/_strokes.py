@@ -14,9 +14,6 @@ from ideomotor.errors import DataError
 from ._drawing import minimum_jerk, resample, smooth
 from ._pairs import Pairs, check_pairs
 
-PEN = 5.0
-"""Value of the pen channel while writing; 0 in the air. Of the size of a stroke in px, so that one loss fits all three."""
-
 _GAP = 3.0  # px; strokes further apart are not one path
 _SMOOTH = 2.5  # samples of a hundred; rounds off a skeleton's staircase
 
@@ -25,7 +22,7 @@ class Characters(NamedTuple):
     """Images of handwritten characters with the strokes that drew them, as one path with a pen channel.
 
     - `images`: (count, height, width) uint8, ink is bright.
-    - `paths`: (count, time, 3) float32: column and row in px, and the pen: `PEN` on the paper, 0 in the air.
+    - `paths`: (count, time, 3) float32: column and row in px, and the pen: `Characters.PEN` (5) on the paper, 0 in the air.
     - `labels`: (count,) of the character; `strokes`: (count,), their number.
     """
 
@@ -34,9 +31,63 @@ class Characters(NamedTuple):
     labels: np.ndarray
     strokes: np.ndarray
 
+    PEN = 5.0  # of the size of a stroke in px, so that one loss fits all three channels
+
     def take(self, chosen: slice | np.ndarray) -> "Characters":
         """Some of the characters: a slice, a mask or an array of indices."""
         return Characters(*(array[chosen] for array in self))
+
+    @staticmethod
+    def load(file: Path | str, size: int = 40, samples: int = 151) -> "Characters":
+        """Characters with their real pen strokes from an `.npz` file of Omniglot's drawings, brought to `size` × `size` px.
+
+        - keys: `data` (points, 3): x to the right, y upwards (below zero) and t, in px and ms; `pen_up` (points,): whether the pen
+          leaves the paper after a point; `offsets` (n + 1,): where each drawing begins; `images_packed` (n, bytes): 105 × 105 bits;
+          `alphabet` and `character` (n,).
+
+        The order and direction of strokes are the writer's; the timing is minimum jerk along the whole path.
+        """
+        file = Path(file)
+        needed = ("data", "pen_up", "offsets", "images_packed", "alphabet", "character")
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                if missing := [name for name in needed if name not in stored]:
+                    raise DataError(
+                        f"{file} has no array {missing[0]!r}, only {', '.join(stored)}; it needs {', '.join(needed)}."
+                    )
+                data, pen_up, offsets, packed, alphabet, character = (stored[name] for name in needed)
+        except FileNotFoundError as error:
+            raise DataError(f"There is no file {file}.") from error
+        except DataError:
+            raise
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"{file} is not a readable .npz file ({error}).") from error
+        count, side = len(offsets) - 1, 105
+        right = data.ndim == 2 and data.shape[1:] == (3,) and pen_up.shape == (len(data),)
+        if not right or packed.shape[:1] != (count,) or packed[:1].size * 8 < side * side or count < 2:
+            raise DataError(
+                f"{file}: data {data.shape}, pen_up {pen_up.shape}, offsets {offsets.shape}, images_packed {packed.shape} do not fit; "
+                f"they must be (points, 3), (points,), (n + 1,) and (n, {-(-side * side // 8)}) with n of at least two."
+            )
+        if not np.all(good := np.isfinite(data).all(1)):
+            raise DataError(f"{file}: data[{int(np.argmin(good))}] holds NaN or infinity; drop that drawing.")
+        large = np.unpackbits(packed, axis=1)[:, : side * side].reshape(-1, side, side).astype(np.float32)
+        ratio = side / size
+        at = (np.arange(size) + 0.5) * ratio - 0.5
+        images, paths, strokes = [], [], []
+        for i in range(count):
+            some = slice(int(offsets[i]), int(offsets[i + 1]))
+            xy = np.stack([data[some, 0], -data[some, 1]], -1)
+            xy = (xy + 0.5) / ratio - 0.5
+            parts = [part for part in np.split(xy, np.flatnonzero(pen_up[some]) + 1) if len(part)]
+            soft = ndimage.gaussian_filter(large[i], 0.45 * ratio)
+            small = ndimage.map_coordinates(soft, np.meshgrid(at, at, indexing="ij"), order=1)
+            images.append(small / max(float(small.max()), 1e-6))
+            paths.append(pen_path(parts, samples))
+            strokes.append(len(parts))
+        _, labels = np.unique(np.char.add(alphabet.astype(str), character.astype(str)), return_inverse=True)
+        whole = np.round(255 * np.stack(images)).astype(np.uint8)
+        return Characters(whole, np.stack(paths).astype(np.float32), labels, np.array(strokes))
 
 
 def pen_path(strokes: Sequence[np.ndarray], samples: int = 151) -> Float[np.ndarray, "time 3"]:
@@ -50,7 +101,7 @@ def pen_path(strokes: Sequence[np.ndarray], samples: int = 151) -> Float[np.ndar
             points.append(fly)
             pen.append(np.zeros(len(fly)))
         points.append(stroke if len(stroke) > 1 else np.repeat(stroke, 2, 0))
-        pen.append(np.full(len(points[-1]), PEN))
+        pen.append(np.full(len(points[-1]), Characters.PEN))
     path, down = np.concatenate(points), np.concatenate(pen)
     steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
     length = np.concatenate([[0], np.cumsum(steps)])
@@ -58,58 +109,6 @@ def pen_path(strokes: Sequence[np.ndarray], samples: int = 151) -> Float[np.ndar
     # Interpolation needs increasing places; points that do not move stand for the first of them.
     keep = np.concatenate([[True], steps > 1e-6])
     return np.stack([np.interp(where, length[keep], x[keep]) for x in (path[:, 0], path[:, 1], down)], -1)
-
-
-def load_characters(file: Path | str, size: int = 40, samples: int = 151) -> Characters:
-    """Characters with their real pen strokes from an `.npz` file of Omniglot's drawings, brought to `size` × `size` px.
-
-    - keys: `data` (points, 3): x to the right, y upwards (below zero) and t, in px and ms; `pen_up` (points,): whether the pen
-      leaves the paper after a point; `offsets` (n + 1,): where each drawing begins; `images_packed` (n, bytes): 105 × 105 bits;
-      `alphabet` and `character` (n,).
-
-    The order and direction of strokes are the writer's; the timing is minimum jerk along the whole path.
-    """
-    file = Path(file)
-    needed = ("data", "pen_up", "offsets", "images_packed", "alphabet", "character")
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            if missing := [name for name in needed if name not in stored]:
-                raise DataError(
-                    f"{file} has no array {missing[0]!r}, only {', '.join(stored)}; it needs {', '.join(needed)}."
-                )
-            data, pen_up, offsets, packed, alphabet, character = (stored[name] for name in needed)
-    except FileNotFoundError as error:
-        raise DataError(f"There is no file {file}.") from error
-    except DataError:
-        raise
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{file} is not a readable .npz file ({error}).") from error
-    count, side = len(offsets) - 1, 105
-    right = data.ndim == 2 and data.shape[1:] == (3,) and pen_up.shape == (len(data),)
-    if not right or packed.shape[:1] != (count,) or packed[:1].size * 8 < side * side or count < 2:
-        raise DataError(
-            f"{file}: data {data.shape}, pen_up {pen_up.shape}, offsets {offsets.shape}, images_packed {packed.shape} do not fit; it "
-            f"needs (points, 3), (points,), (n + 1,) and (n, {-(-side * side // 8)}) with n of at least two."
-        )
-    if not np.all(good := np.isfinite(data).all(1)):
-        raise DataError(f"{file}: data[{int(np.argmin(good))}] holds NaN or infinity; drop that drawing.")
-    large = np.unpackbits(packed, axis=1)[:, : side * side].reshape(-1, side, side).astype(np.float32)
-    ratio = side / size
-    at = (np.arange(size) + 0.5) * ratio - 0.5
-    images, paths, strokes = [], [], []
-    for i in range(count):
-        some = slice(int(offsets[i]), int(offsets[i + 1]))
-        xy = np.stack([data[some, 0], -data[some, 1]], -1)
-        xy = (xy + 0.5) / ratio - 0.5
-        parts = [part for part in np.split(xy, np.flatnonzero(pen_up[some]) + 1) if len(part)]
-        soft = ndimage.gaussian_filter(large[i], 0.45 * ratio)
-        small = ndimage.map_coordinates(soft, np.meshgrid(at, at, indexing="ij"), order=1)
-        images.append(small / max(float(small.max()), 1e-6))
-        paths.append(pen_path(parts, samples))
-        strokes.append(len(parts))
-    _, labels = np.unique(np.char.add(alphabet.astype(str), character.astype(str)), return_inverse=True)
-    whole = np.round(255 * np.stack(images)).astype(np.uint8)
-    return Characters(whole, np.stack(paths).astype(np.float32), labels, np.array(strokes))
 
 
 def mnist_pairs(folder: Path | str, digits: Sequence[int] = (3, 5), *, limit: int | None = None) -> Pairs:

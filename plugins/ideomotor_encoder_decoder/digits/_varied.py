@@ -11,7 +11,7 @@ from ._drawing import gaussian_blur, in_batches, minimum_jerk, resample, signed_
 from ._glyphs import GLYPHS, Sketch
 
 SIZE, BOX = 40, 28.0
-"""Side of an image, and the longer side of the ink in it, in px; `normalise_image` keeps to the same."""
+"""Side of an image, and the longer side of the ink in it, in px; `read_image` keeps to the same."""
 
 _PER_GROUP = 24  # variants that share a style and the coins thrown for it
 _PIECES = 72  # straight pieces a path is drawn with

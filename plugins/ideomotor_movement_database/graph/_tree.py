@@ -23,7 +23,7 @@ class TreeSettings:
       angles usually need more, such as 0.02.
     - `velocity_weight`: seconds; a sample is [position, velocity_weight * velocity]. 0 leaves velocity out, 1 is the paper's.
     - `rotation_length`: metres that one radian of rotation counts for (poses).
-    - `clustering`: how a node is split: `KMeans()`, `PCASplit()`, `EM()`, or one of your own.
+    - `clustering`: how a node is split: `ideomotor.make("k-means")`, `"pca"` or `"em"`, or one of your own.
     - `max_levels`: maximum number of levels.
     - `keep_pauses`: count the time that demonstrations rest; by default new movements do not wait where they did.
     """
@@ -45,7 +45,7 @@ class TreeSettings:
             raise DataError(f"max_levels = {self.max_levels!r}; a tree has at least one level.")
         if not isinstance(self.clustering, AbstractClustering):
             raise DataError(
-                f"clustering = {self.clustering!r}; it must be KMeans(), PCASplit(), EM() or one of your own."
+                f"clustering = {self.clustering!r}; it must be ideomotor.make(…) of k-means, pca or em, or one of your own."
             )
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Picking things up with several fingers: hands, objects, the picking scene, what a camera sees, where the wrist goes.
 
-scene = PickingScene(GraspObject("mug", instance=3).settled(), three_finger_hand())
+scene = PickingScene(GraspObject("mug", instance=3).settled(), ideomotor.make("three-finger-hand"))
 wrists, shapes = scene.candidates(100, seed=0)
 picks = [scene.pick(wrist, shape) for wrist, shape in zip(wrists, shapes)]
 
@@ -16,18 +16,13 @@ from ._camera import Camera as Camera
 from ._camera import View as View
 from ._camera import to_frame as to_frame
 from ._camera import to_world as to_world
-from ._chain import check_graspable as check_graspable
 from ._collect import Job as Job
 from ._collect import collect as collect
 from ._families import TRAINING as TRAINING
 from ._families import UNSEEN as UNSEEN
 from ._hand import Hand as Hand
-from ._hand import parallel_jaw as parallel_jaw
-from ._hand import three_finger_hand as three_finger_hand
-from ._mesh import mesh_parts as mesh_parts
 from ._object import GraspObject as GraspObject
 from ._object import Settings as Settings
-from ._object import settled as settled
 from ._picking import PickingScene as PickingScene
 from ._placement import WristPlacement as WristPlacement
 from ._task import PickingTask as PickingTask

@@ -171,11 +171,6 @@ class GraspObject:
         return (*random.uniform(0.15, 0.95, 3).tolist(), 1.0)
 
 
-def settled(thing: GraspObject, *, seed: int | None = None, settings: Settings | None = None) -> GraspObject:
-    """`thing.settled(seed=seed, settings=settings)`: at rest on the table."""
-    return thing.settled(seed=seed, settings=settings)
-
-
 def convex_body(
     parts: Parts,
     pose: Sequence[float | int],

@@ -71,7 +71,7 @@ class PickingScene:
         self.settings = Settings() if settings is None else settings
 
     def spec(self) -> mujoco.MjSpec:
-        """The scene as a model, for `ideomotor_mujoco.MujocoPlant(scene, mode=Actuators(mocap=True))`."""
+        """The scene as a model, for `ideomotor_mujoco.MujocoPlant(scene, mode=ideomotor.make("actuators", mocap=True))`."""
         spec = table(self.settings)
         hand = read_spec(self.hand.model)
         for geom in hand.geoms:

@@ -12,8 +12,6 @@ from ideomotor_trajectory_network import (
     OptimalReaches,
     ReachProblem,
     commands_and_states,
-    play_all,
-    split_function,
 )
 
 
@@ -33,7 +31,7 @@ def numbers(conditions, decoder, reaches: OptimalReaches) -> tuple[jax.Array, ja
 
 def error(function: Pipeline, reaches: OptimalReaches) -> float:
     """Root mean square over scaled states and commands, of what the function says."""
-    conditions, decoder = split_function(function)
+    conditions, decoder = function.perception, function.primitive
     _, wanted = numbers(conditions, decoder, reaches)
     codes = jax.vmap(conditions)(observed(conditions, reaches))
     found = jax.vmap(decoder.outputs)(jnp.asarray(codes.latent))
@@ -43,8 +41,8 @@ def error(function: Pipeline, reaches: OptimalReaches) -> float:
 def played(problem: ReachProblem, function: Pipeline, reaches: OptimalReaches) -> tuple[Any, np.ndarray]:
     """What the function's commands do to the arm, and the states that it expects."""
     samples = reaches.commands.shape[1]
-    us, expected = commands_and_states(function, observed(split_function(function)[0], reaches), samples)
-    moved = play_all(problem, reaches.start, np.asarray(us), reaches.field, reaches.duration)
+    us, expected = commands_and_states(function, observed(function.perception, reaches), samples)
+    moved = problem.play_all(reaches.start, np.asarray(us), reaches.field, reaches.duration)
     return moved, np.asarray(expected)
 
 

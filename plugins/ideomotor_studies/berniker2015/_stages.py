@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import ideomotor
 from ideomotor import Pipeline
 from ideomotor_trajectory_network import (
     ConditionsNetwork,
     ReachProblem,
-    Splines,
     TrajectoryInversion,
     commands_and_states,
     euler_lagrange,
@@ -21,10 +21,8 @@ from ideomotor_trajectory_network import (
     linear_function,
     optimal_reaches,
     optimise_through_plant,
-    play_all,
     sample_reaches,
     self_train,
-    split_function,
 )
 
 from ..kit.run import write_arrays
@@ -102,7 +100,7 @@ def self_trained(study) -> dict[str, Any]:
     us, expected = commands_and_states(
         function, ConditionsNetwork.observations(last.start, last.end), study.free.samples
     )
-    decoder = split_function(function)[1]
+    decoder = function.primitive
     span = np.asarray(decoder.high - decoder.low)
     wrong = (np.concatenate([expected - last.states, us - last.commands], -1) / span) ** 2
     moved = [float(100 * np.linalg.norm(m.end - m.start, axis=1).mean()) for m in rounds]
@@ -192,7 +190,7 @@ def _timed(study) -> dict[str, Any]:
 
 def _splines(study) -> dict[str, Any]:
     """The deep network with 20 cubic splines for each channel in place of 101 samples."""
-    conditions, decoder = study.networks(study.constants.field, basis=Splines(SPLINES))
+    conditions, decoder = study.networks(study.constants.field, basis=ideomotor.make("time-splines", SPLINES))
     decoder = decoder.scaled_to(study.training.states, study.training.commands)
     function = study.trainer().function(
         conditions, decoder, *_measures.numbers(conditions, decoder, study.training)
@@ -237,7 +235,7 @@ def _inverted(study) -> dict[str, Any]:
 
     found, deviation, inputs = (np.asarray(x) for x in infer(values, known))
     wanted, _ = _measures.numbers(function.perception, function.primitive, some)
-    moved = play_all(study.problem, some.start, found[..., 4:], some.field)
+    moved = study.problem.play_all(some.start, found[..., 4:], some.field)
     inside = np.abs(found - both)[..., 4:] < 2 * deviation[..., 4:]
     return {
         "torque error from the path alone (N m)": float(np.sqrt(((found - both)[..., 4:] ** 2).mean())),

@@ -10,9 +10,10 @@ import mujoco
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+import ideomotor
 from ideomotor import Trajectory
 from ideomotor_movement_database import ShelfScene
-from ideomotor_mujoco import LWR4, JointPosition, MujocoPlant, rollout_batch
+from ideomotor_mujoco import MujocoPlant, rollout_batch
 
 SCENE = ShelfScene(table=(0.0, -0.6, 0.15), area=(0.76, 0.62), front=0.7, shelf=(-0.22, 0.05))
 """The paper's start area (62 cm by 76 cm) and shelf, where this arm reaches all of them."""
@@ -124,9 +125,9 @@ def robot(scene: ShelfScene = SCENE) -> MujocoPlant:
     """The arm with its hand, among the furniture; commands are joint angles."""
     rest = joints(scene, np.array(scene.table) + [0.0, 0.0, 0.2])
     return MujocoPlant(
-        LWR4(Hand(), (0.0, 0.0, PEDESTAL)),
+        ideomotor.make("lwr4-model", Hand(), (0.0, 0.0, PEDESTAL)),
         scene=[Furniture(scene)],
-        mode=JointPosition(bandwidth=40.0, max_speed=6.0),
+        mode=ideomotor.make("joint-position", bandwidth=40.0, max_speed=6.0),
         rest=rest,
         tip="object",
         contacts=("shelf", "table"),

@@ -11,16 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+import ideomotor
 from ideomotor import Trajectory
 from ideomotor.errors import DataError
 from ideomotor_movement_database import (
-    EM,
     Flat,
+    GaussianProcess,
     Hierarchical,
-    KMeans,
     MovementGraph,
-    PCASplit,
-    fit_gaussian_process,
     imitate,
     routes,
     shelf_demonstrations,
@@ -110,8 +108,8 @@ class Stages:
         """Figure 6: the indices of each level, for three ways of clustering."""
         found: dict[str, Any] = {}
         made = demonstrations(self.seed, "cartesian")
-        for name, method in (("k-means", KMeans()), ("PCA", PCASplit()), ("EM", EM())):
-            tree = tree_of(made, clustering=method)
+        for name, method in (("k-means", "k-means"), ("PCA", "pca"), ("EM", "em")):
+            tree = tree_of(made, clustering=ideomotor.make(method))
             levels = range(1, min(tree.levels, self.preset.levels))
             indices = [tree.indices(made, level) for level in levels]
             found[name] = {
@@ -248,7 +246,7 @@ def _generalise(study: Any, space: str) -> dict[str, Any]:
         mine = np.arange(goal, len(starts), len(goals))
         own = [found[i] for i in np.flatnonzero(nearest == goal)]
         labels = routes(own, distance=0.15 if space == "cartesian" else 0.4)
-        process = fit_gaussian_process(
+        process = GaussianProcess.fit(
             dmp, _seen(where[nearest == goal]), imitate(dmp, own), routes=labels,
             restarts=study.preset.restarts, seed=study.seed, **speeds,
         )  # fmt: skip

@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
+import ideomotor
 from ideomotor import train
 from ideomotor_arm import MuscleArm
 from ideomotor_rnn import (
     CircleCommand,
     CircleTask,
-    RateCell,
     ReachCommand,
     ReachTask,
     RecurrentPolicy,
@@ -112,7 +112,7 @@ def _train(
     units, trials, steps = training
     task = kind(MuscleArm(), workspace, objective=parse_objective(objective))
     cell_key, key = jax.random.split(jax.random.key(seed))
-    policy = RecurrentPolicy(command, RateCell(units, key=cell_key), key=key)
+    policy = RecurrentPolicy(command, ideomotor.make("rate-cell", units, key=cell_key), key=key)
     if method != "adam":
         return _frozen(task, policy, training, seed, method, run)
     warmup = min(100, steps // 5)

@@ -12,8 +12,8 @@ from scipy.spatial.distance import cdist
 import ideomotor
 from ideomotor import Trajectory, train
 from ideomotor.errors import DataError
-from ideomotor_encoder_decoder import EncoderDecoder, FullyConnected, Mixture, mixture_loss, trajectory_loss
-from ideomotor_encoder_decoder.digits import PEN, Characters, Pairs, transformed_pairs
+from ideomotor_encoder_decoder import EncoderDecoder, Mixture, trajectory_loss
+from ideomotor_encoder_decoder.digits import Characters, Pairs
 
 from ..kit.figures import GREY, RED, new_figure
 from ..kit.run import Run
@@ -43,7 +43,7 @@ class CharacterStudy:
             )
         self.testing, training = characters.take(held), characters.take(~held)
         shift = {"rotation": 12, "translation": 2, "scale": 0.15, "shear": 0.15, "elastic": 0.5}
-        moved = transformed_pairs(_planar(training), seed=seed, copies=self.copies, **shift)
+        moved = _planar(training).transformed(seed=seed, copies=self.copies, **shift)
         pen = np.tile(training.paths[..., 2:], (self.copies, 1, 1))
         self.images, self.paths = moved.images, np.concatenate([moved.paths, pen], -1)
         self.primitive = ideomotor.make("dmp", dof=3, basis=basis, duration=DURATION)
@@ -57,7 +57,7 @@ class CharacterStudy:
         model = EncoderDecoder(
             self.primitive,
             grey.shape[1:],
-            FullyConnected(self.widths),
+            ideomotor.make("fully-connected", self.widths),
             128,
             (),
             "gelu",
@@ -76,7 +76,7 @@ class CharacterStudy:
         """A mixture of movements."""
         model = Mixture(self.untrained(), HEADS, key=jax.random.key(self.seed + 1))
         stage = f"characters, {HEADS} movements"
-        model = self._train(model, mixture_loss, lambda m: (m.perception.layers, m.heads), stage)
+        model = self._train(model, Mixture.loss, lambda m: (m.perception.layers, m.heads), stage)
         return self._measured(stage, model)
 
     def _train(self, model, loss, where, stage: str):
@@ -112,8 +112,10 @@ class CharacterStudy:
         single = self.testing.strokes == 1
         found["mean, one stroke"] = float(each[rows, best][single].mean())
         found["mean of the nearest, one stroke"] = float(each.min(1)[single].mean())
-        writes = paths[rows, best, :, 2] > PEN / 2
-        found["time with the pen right"] = float((writes == (self.testing.paths[..., 2] > PEN / 2)).mean())
+        writes = paths[rows, best, :, 2] > Characters.PEN / 2
+        found["time with the pen right"] = float(
+            (writes == (self.testing.paths[..., 2] > Characters.PEN / 2)).mean()
+        )
         ink = [_ink_to_writing(p, i) for p, i in zip(paths[rows, best], self.testing.images, strict=True)]
         found["ink to path"], found["path to ink"] = (float(x) for x in np.mean(ink, 0))
         name = stage.replace(", ", "_").replace(" ", "_")
@@ -141,7 +143,7 @@ def _seen(model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _ink_to_writing(path: np.ndarray, image: np.ndarray) -> tuple[float, float]:
     """Mean distance in px of the ink from what is written with the pen down, and back; half the image where nothing is."""
     rows, cols = np.nonzero(image > 127)
-    written = path[path[:, 2] > PEN / 2, :2]
+    written = path[path[:, 2] > Characters.PEN / 2, :2]
     if len(written) == 0:
         return image.shape[0] / 2, image.shape[0] / 2
     between = cdist(np.stack([cols, rows], -1), written)
@@ -166,7 +168,7 @@ def _figure(testing: Characters, scores, paths) -> Figure:
         order = np.argsort(scores[i])
         for k in order:
             path = paths[i, k].copy()
-            path[path[:, 2] < PEN / 2] = np.nan
+            path[path[:, 2] < Characters.PEN / 2] = np.nan
             best = k == order[-1]
             axes.plot(*path[:, :2].T, color=RED if best else GREY, lw=1.6 if best else 0.7)
     return fig

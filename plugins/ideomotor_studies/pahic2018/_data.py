@@ -11,20 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import ndimage
 
+import ideomotor
 from ideomotor import Trajectory
 from ideomotor.errors import DataError
-from ideomotor_encoder_decoder import Located
-from ideomotor_encoder_decoder.digits import (
-    SIZE,
-    Pairs,
-    load_pairs,
-    mnist_pairs,
-    synthetic_digits,
-    transformed_pairs,
-)
+from ideomotor_encoder_decoder.digits import Pairs, mnist_pairs, synthetic_digits
 
 from ._settings import DURATION, LINES, SAMPLES, Sizes
 
+SIZE = 40  # px, side of the images that the network takes
 TS = np.linspace(0.0, DURATION, SAMPLES, dtype=np.float32)
 _AT_ONCE = 10_000
 _COPIES = 1000
@@ -37,7 +31,7 @@ class Row(NamedTuple):
     """One row of the table: pairs to train on and to test on, apart from each other.
 
     - `moved`: training pairs are moved randomly at every step, and images are (n, channels, height, width), what a
-      `Located` sees of them: thinning them at every step would take longer than the step.
+      the network sees of them: thinning them at every step would take longer than the step.
     - `zoom`: px of the 40 × 40 image, the unit of distances, per px of these images and paths.
     - `unclean`: test pairs whose paths leave their ink.
     - `copies`: affine copies of digits trained on, as a test set holds that is split from copies of all digits.
@@ -95,11 +89,11 @@ def mnist_row(file: Path, sizes: Sizes, copies: int = 0) -> Row:
         parts = [np.flatnonzero(~testing & clean & (pairs.labels == label)) for label in labels]
         chosen = np.concatenate([part[: sizes.training // len(labels)] for part in parts])
         training, held_out = (_resampled(pairs.take(rows)) for rows in (chosen, testing & clean))
-        training = transformed_pairs(training, copies=copies, **_AFFINE)
-        return Row(training, transformed_pairs(held_out))
-    pairs = _resampled(transformed_pairs(pairs, size=size, zoom=1))
+        training = training.transformed(copies=copies, **_AFFINE)
+        return Row(training, held_out.transformed())
+    pairs = _resampled(pairs.transformed(size=size, zoom=1))
     training = pairs.take(np.flatnonzero(~testing & clean)[: sizes.training])
-    again = transformed_pairs(training.take(slice(_COPIES)), size=size, zoom=1, **_AFFINE)
+    again = training.take(slice(_COPIES)).transformed(size=size, zoom=1, **_AFFINE)
     return Row(
         with_lines(training),
         with_lines(pairs.take(testing & clean)),
@@ -111,7 +105,7 @@ def mnist_row(file: Path, sizes: Sizes, copies: int = 0) -> Row:
 
 
 def with_lines(pairs: Pairs) -> Pairs:
-    """The pairs with what a `Located` sees for images, in whole numbers."""
+    """The pairs with what a `located` encoder sees for images, in whole numbers."""
     size = min(250, len(pairs.images))
     done = []
     for i in range(0, len(pairs.images), size):
@@ -124,12 +118,12 @@ def with_lines(pairs: Pairs) -> Pairs:
 @jax.jit
 @jax.vmap
 def _see(image):
-    return jnp.round(255 * Located(lines=LINES).preprocess(image / 255.0)).astype(jnp.uint8)
+    return jnp.round(255 * ideomotor.make("located", lines=LINES).preprocess(image / 255.0)).astype(jnp.uint8)
 
 
 def load_any(source: Path) -> Pairs:
     """Pairs from an `.npz` file, or from a folder of the public files."""
-    return mnist_pairs(source) if Path(source).is_dir() else load_pairs(source)
+    return mnist_pairs(source) if Path(source).is_dir() else Pairs.load(source)
 
 
 def longest_leap(pairs: Pairs) -> np.ndarray:
@@ -203,11 +197,9 @@ def disturbed(pairs: Pairs, kind: str, seed: int = 0) -> Pairs:
     if kind == KINDS[0]:
         return pairs
     if kind == KINDS[4]:
-        return transformed_pairs(pairs, seed=seed, rotation=45)
+        return pairs.transformed(seed=seed, rotation=45)
     if kind == KINDS[5]:
-        scene = transformed_pairs(
-            pairs, seed=seed, size=60, zoom=0.95, scale=0.263, rotation=45, translation=8
-        )
+        scene = pairs.transformed(seed=seed, size=60, zoom=0.95, scale=0.263, rotation=45, translation=8)
         return cropped(scene, pairs.images.shape[1])
     done = []
     for i in range(0, len(pairs.images), 4000):

@@ -11,7 +11,7 @@ import ideomotor
 from ideomotor import write_text
 from ideomotor.errors import DataError
 from ideomotor_encoder_decoder import Refined
-from ideomotor_encoder_decoder.digits import load_characters
+from ideomotor_encoder_decoder.digits import Characters
 
 from ..kit import options
 from ..kit.run import Run, chosen
@@ -72,7 +72,7 @@ def study(
         )
     if data is not None:
         load_any(Path(data))  # an invalid file is rejected before anything is written
-    drawings = None if characters is None else load_characters(characters, samples=SAMPLES)
+    drawings = None if characters is None else Characters.load(characters, samples=SAMPLES)
     stages = Stages(sizes, None if data is None else Path(data), seed, run, rows)
     if drawings is not None:
         drawn = CharacterStudy(drawings, run.config["preset"], seed, run)

@@ -12,22 +12,14 @@ from jax.flatten_util import ravel_pytree
 
 import ideomotor
 from ideomotor import Trajectory, train
-from ideomotor_encoder_decoder import (
-    Cascade,
-    EncoderDecoder,
-    FullyConnected,
-    Located,
-    distance_loss,
-    parameter_loss,
-    trajectory_loss,
-)
-from ideomotor_encoder_decoder.digits import Movement, moved_pair
+from ideomotor_encoder_decoder import Cascade, EncoderDecoder, distance_loss, parameter_loss, trajectory_loss
+from ideomotor_encoder_decoder.digits import Augmentation
 
 from ._data import RIDGE, TS, Row, fitted
 from ._settings import DURATION, FITTED, LINES, Preset
 
 _KNOTS, _WIDTH = 32, 128  # of the network for MNIST
-_MOVEMENT = Movement(rotation=6, translation=0.75, scale=0.06, shear=0.075, elastic=0.25)
+_MOVEMENT = Augmentation(rotation=6, translation=0.75, scale=0.06, shear=0.075, elastic=0.25)
 _DECAY = 0.02  # of the weights, where pairs are few
 
 
@@ -39,7 +31,9 @@ def untrained(preset: Preset, row: Row, seed: int) -> EncoderDecoder:
     model = EncoderDecoder(
         primitive,
         some.shape[-2:],
-        Located(_KNOTS, preset.channels, _WIDTH, LINES) if row.moved else FullyConnected(preset.widths),
+        ideomotor.make("located", _KNOTS, preset.channels, _WIDTH, LINES)
+        if row.moved
+        else ideomotor.make("fully-connected", preset.widths),
         None if row.moved else preset.latent,
         () if row.moved else preset.decoder,
         preset.activation,
@@ -131,13 +125,13 @@ class At:
 class Moved:
     """A loss on pairs that are moved about anew; the parameters of moved paths are fitted at once, being linear in them."""
 
-    def __init__(self, loss, primitive=None, movement: Movement = Movement()):
+    def __init__(self, loss, primitive=None, movement: Augmentation = Augmentation()):
         self.loss, self.movement = loss, movement
         self.fit = None if primitive is None else _fit(primitive)
 
     def __call__(self, model, batch, key):
         keys = jax.random.split(key, len(batch["images"]))
-        move = jax.vmap(lambda image, path, key: moved_pair(image / 255.0, path, self.movement, key=key))
+        move = jax.vmap(lambda image, path, key: self.movement(image / 255.0, path, key=key))
         images, paths = move(batch["images"], batch["paths"], keys)
         if self.fit is None:
             return self.loss(model, {"images": images, "paths": paths}, key)

@@ -11,14 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ideomotor_mujoco.grasping import (
-    GraspObject,
-    Job,
-    PickingScene,
-    WristPlacement,
-    three_finger_hand,
-    to_world,
-)
+import ideomotor
+from ideomotor_mujoco.grasping import GraspObject, Job, PickingScene, WristPlacement, to_world
 
 from ._data import Grasps, equal_parts
 
@@ -85,7 +79,7 @@ def _in_parts(placement, contacts, normals, approach):
 
 @functools.lru_cache(maxsize=400)
 def _scene(job: Job) -> PickingScene:
-    hand = three_finger_hand() if job.hand is None else job.hand
+    hand = ideomotor.make("three-finger-hand") if job.hand is None else job.hand
     thing = GraspObject(job.family, job.instance, job.settings.mass, job.settings.friction)
     return PickingScene(thing.settled(seed=job.seed, settings=job.settings), hand, job.settings)
 

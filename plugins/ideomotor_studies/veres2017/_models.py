@@ -15,29 +15,22 @@ from jaxtyping import Array, Float, PRNGKeyArray
 import ideomotor
 from ideomotor import load, save, write_json
 from ideomotor.errors import CheckpointError
-from ideomotor_cvae import (
-    CVAE,
-    GaussianRegression,
-    ImagePrior,
-    NetworkInNetwork,
-    RecurrentPrior,
-    SharedPrior,
-    balanced_batches,
-    negative_bound,
-)
-from ideomotor_mujoco.grasping import Camera, View, to_world
+from ideomotor_cvae import CVAE, GaussianRegression, balanced_batches, negative_bound
+from ideomotor_mujoco.grasping import Camera, to_world
 
 from ._data import Grasps, equal_parts, layers, seen
 from ._settings import Settings
 
 KINDS = ("CNN", "GSNN", "CVAE", "R-CVAE")
-_PRIORS = {"GSNN": SharedPrior, "CVAE": ImagePrior, "R-CVAE": RecurrentPrior}
+_PRIORS = {"GSNN": "shared-prior", "CVAE": "image-prior", "R-CVAE": "recurrent-prior"}
 
 
 def build(kind: str, settings: Settings, tips: int, seed: int) -> CVAE | GaussianRegression:
     """A network of the paper's family, untrained."""
     sizes = {"width": settings.features, "stride": settings.stride, "cells": settings.cells}
-    tower = NetworkInNetwork(settings.channels, settings.kernels, settings.pool_after, **sizes)
+    tower = ideomotor.make(
+        "network-in-network", settings.channels, settings.kernels, settings.pool_after, **sizes
+    )
     output = {"contacts": (tips, 3), "normals": (tips, 3)}
     shape = (settings.pixels, settings.pixels, 6 if settings.colours else 3)
     key = jax.random.key(seed)
@@ -46,7 +39,7 @@ def build(kind: str, settings: Settings, tips: int, seed: int) -> CVAE | Gaussia
     return CVAE(
         output,
         shape,
-        _PRIORS[kind](),
+        ideomotor.make(_PRIORS[kind]),
         tower,
         generator=settings.generator,
         share_tower=settings.share_tower,
@@ -157,12 +150,12 @@ class GraspModel:
         """What it sees of a picture, for `grasp-perception`."""
         return layers(self.colours)
 
-    def observe(self, view: View) -> Float[np.ndarray, "pixels pixels channels"]:
+    def observe(self, view: Any) -> Float[np.ndarray, "pixels pixels channels"]:
         """A picture as the network wants it."""
         return seen(view, self.camera, self.pixels, self.colours)
 
     def grasps(
-        self, view: View, key: PRNGKeyArray, count: int = 10
+        self, view: Any, key: PRNGKeyArray, count: int = 10
     ) -> dict[str, Float[np.ndarray, "count tips 3"]]:
         """Sampled grasps in the world: `contacts` (m) and unit `normals`.
 

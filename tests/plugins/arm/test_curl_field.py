@@ -4,7 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ideomotor_arm import ArmState, CurlField, Delayed, Servo, TwoLinkArm
+from ideomotor_arm import CurlField, Delayed, Servo, TwoLinkArm
+
+ArmState = type(TwoLinkArm().default_state())
+
 
 ANGLE, VELOCITY, TORQUE = np.array([0.4, 1.3]), np.array([2.0, -3.0]), np.array([0.6, -0.3])
 

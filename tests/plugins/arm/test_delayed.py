@@ -3,8 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ideomotor_arm import ArmState, Delayed, MuscleArm, Noisy, TwoLinkArm
+from ideomotor_arm import Delayed, MuscleArm, Noisy, TwoLinkArm
 
+ArmState = type(TwoLinkArm().default_state())
 START = ArmState(jnp.array([0.4, 1.3]), jnp.array([1.0, -2.0]))
 
 

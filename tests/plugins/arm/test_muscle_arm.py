@@ -12,29 +12,20 @@ from hypothesis import strategies as st
 
 import ideomotor
 from ideomotor_arm import (
-    ArmState,
     CurlField,
-    FirstOrderActivation,
-    KistemakerMuscle,
-    LinearMuscle,
     MuscleArm,
-    MuscleArmState,
-    MusclePaths,
     PointMass,
-    ThelenActivation,
-    ThelenMuscle,
-    TodorovLiActivation,
     TwoLinkArm,
-    VirtualMuscle,
     arm26,
     franklin_arm,
     muscle_leg,
 )
 
+ArmState, MuscleArmState = type(TwoLinkArm().default_state()), type(MuscleArm().default_state())
 LIMBS = {
     "muscle-arm": MuscleArm,
     "arm26": arm26,
-    "arm26-thelen": lambda: arm26(ThelenMuscle()),
+    "arm26-thelen": lambda: arm26(ideomotor.make("thelen-muscle")),
     "franklin-arm": franklin_arm,
     "muscle-leg": muscle_leg,
 }
@@ -93,7 +84,7 @@ def test_vector_field_is_newtons_law(limb, seed):
 def _free(solver, substeps=1):
     """An arm without friction whose muscles are silent: it must keep its energy."""
     arm = TwoLinkArm(damping=0.0)
-    return MuscleArm(arm=arm, muscle=LinearMuscle(), solver=solver, substeps=substeps)
+    return MuscleArm(arm=arm, muscle=ideomotor.make("linear-muscle"), solver=solver, substeps=substeps)
 
 
 def test_energy_is_kept_without_friction():
@@ -116,7 +107,10 @@ def test_order_of_convergence(solver, order):
     """Against DOP853 at 1e-12, on a smooth stretch of movement with all muscles active."""
     with jax.enable_x64(True):
         # Fifth order needs more derivatives than the force-speed curve has: muscles without one.
-        plant = MuscleArm(muscle=LinearMuscle() if order > 3 else VirtualMuscle(), solver=solver)
+        plant = MuscleArm(
+            muscle=ideomotor.make("linear-muscle") if order > 3 else ideomotor.make("virtual-muscle"),
+            solver=solver,
+        )
         # The arm swings fast one way, so that no muscle crosses the kink of its force-speed curve at speed zero.
         start = MuscleArmState(jnp.array([0.3, 1.2]), jnp.array([2.0, 1.5]), jnp.full(6, 0.1))
         command, duration = jnp.array([0.5, 0.1, 0.4, 0.1, 0.3, 0.1]), 0.08
@@ -285,13 +279,13 @@ def test_agrees_with_motornet_arm26():
 STEPS = (0.001, 0.002, 0.005, 0.008, 0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.1)
 MODELS = {
     **LIMBS,
-    "todorov-li-activation": lambda: MuscleArm(activation=TodorovLiActivation()),
-    "thelen-activation": lambda: MuscleArm(activation=ThelenActivation()),
-    "slow": lambda: MuscleArm(muscle=VirtualMuscle("slow")),
-    "fast": lambda: MuscleArm(muscle=VirtualMuscle("fast")),
-    "lillicrap-scott": lambda: MuscleArm(muscle=VirtualMuscle("lillicrap-scott")),
-    "linear": lambda: MuscleArm(muscle=LinearMuscle()),
-    "kistemaker": lambda: MuscleArm(muscle=KistemakerMuscle()),
+    "todorov-li-activation": lambda: MuscleArm(activation=ideomotor.make("todorov-li-activation")),
+    "thelen-activation": lambda: MuscleArm(activation=ideomotor.make("thelen-activation")),
+    "slow": lambda: MuscleArm(muscle=ideomotor.make("virtual-muscle", "slow")),
+    "fast": lambda: MuscleArm(muscle=ideomotor.make("virtual-muscle", "fast")),
+    "lillicrap-scott": lambda: MuscleArm(muscle=ideomotor.make("virtual-muscle", "lillicrap-scott")),
+    "linear": lambda: MuscleArm(muscle=ideomotor.make("linear-muscle")),
+    "kistemaker": lambda: MuscleArm(muscle=ideomotor.make("kistemaker-muscle")),
     "in a field": lambda: CurlField(arm26(), 5.0),
 }
 
@@ -385,8 +379,8 @@ def test_excitation_is_clipped():
 
 
 def test_a_muscle_without_length_is_refused():
-    paths = MusclePaths(
-        reference=[[0.0, 0.0]], linear=[[-0.5, 0.0]], optimal_length=[0.05], max_force=[100.0]
+    paths = ideomotor.make(
+        "muscle-paths", reference=[[0.0, 0.0]], linear=[[-0.5, 0.0]], optimal_length=[0.05], max_force=[100.0]
     )
     with pytest.raises(ValueError, match="muscle 'muscle 1' is -0.34.* m long at the joint angles"):
         MuscleArm(paths=paths)
@@ -395,11 +389,11 @@ def test_a_muscle_without_length_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"muscle": FirstOrderActivation()}, "muscle must be a AbstractMuscle"),
+        ({"muscle": ideomotor.make("first-order-activation")}, "muscle must be a AbstractMuscle"),
         ({"substeps": 0}, "substeps must be at least 1"),
         ({"longest_step": 0.0}, "longest_step must be a positive number"),
         (
-            {"paths": MusclePaths([[0.0]], [[-0.01]], [0.1], [10.0])},
+            {"paths": ideomotor.make("muscle-paths", [[0.0]], [[-0.01]], [0.1], [10.0])},
             "must run over 2 joints, and the paths are over 1",
         ),
     ],
@@ -425,6 +419,11 @@ def test_point_mass_is_a_point_mass():
 
 
 def test_muscles_can_be_exchanged():
-    for muscle in (LinearMuscle(), VirtualMuscle(), KistemakerMuscle(), ThelenMuscle()):
+    for muscle in (
+        ideomotor.make("linear-muscle"),
+        ideomotor.make("virtual-muscle"),
+        ideomotor.make("kistemaker-muscle"),
+        ideomotor.make("thelen-muscle"),
+    ):
         plant = MuscleArm(muscle=muscle)
         assert np.all(np.isfinite(plant.step(plant.default_state(), jnp.full(6, 0.3), 0.01).velocity))

@@ -9,29 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ideomotor_arm import (
-    FirstOrderActivation,
-    JointLimits,
-    KistemakerMuscle,
-    LinearMuscle,
-    MusclePaths,
-    ThelenActivation,
-    ThelenMuscle,
-    TodorovLiActivation,
-    VirtualMuscle,
-)
+from ideomotor import make
 
 MUSCLES = {
-    "linear": LinearMuscle(),
-    "spring": LinearMuscle(stiffness=7.5, damping=0.4),
-    "virtual": VirtualMuscle(),
-    "slow": VirtualMuscle("slow"),
-    "fast": VirtualMuscle("fast"),
-    "lillicrap-scott": VirtualMuscle("lillicrap-scott"),
-    "kistemaker": KistemakerMuscle(),
-    "thelen": ThelenMuscle(),
+    "linear": make("linear-muscle"),
+    "spring": make("linear-muscle", stiffness=7.5, damping=0.4),
+    "virtual": make("virtual-muscle"),
+    "slow": make("virtual-muscle", "slow"),
+    "fast": make("virtual-muscle", "fast"),
+    "lillicrap-scott": make("virtual-muscle", "lillicrap-scott"),
+    "kistemaker": make("kistemaker-muscle"),
+    "thelen": make("thelen-muscle"),
 }
-ACTIVATIONS = [FirstOrderActivation(), TodorovLiActivation(), ThelenActivation()]
+ACTIVATIONS = [
+    make("first-order-activation"),
+    make("todorov-li-activation"),
+    make("thelen-activation"),
+]
 
 
 @pytest.fixture(params=MUSCLES, name="muscle")
@@ -65,7 +59,7 @@ def test_virtual_muscle_gives_the_tensions_of_public_implementations(length, spe
     """exp(-|(l^1.93 - 1) / 1.03|^1.87) FV - 0.02 exp(13.8 - 18.7 l), as ten public implementations of Li & Todorov 2004
     have it; the constant was 14.77 here before, which left no tension at 0.6."""
     with jax.enable_x64(True):
-        found = VirtualMuscle().tension(jnp.array(0.7), jnp.array(length), jnp.array(speed))
+        found = make("virtual-muscle").tension(jnp.array(0.7), jnp.array(length), jnp.array(speed))
         np.testing.assert_allclose(found, 0.7 * tension, atol=1e-6)
 
 
@@ -74,7 +68,9 @@ def test_browns_fibres_resist_compression_below_0_79_only():
     with jax.enable_x64(True):
         for name, beta, omega, rho in (("slow", 2.30, 1.26, 1.62), ("fast", 1.55, 0.81, 2.12)):
             for length, compression in ((0.6, 0.678358), (0.7, 0.087634), (0.79, 0.0), (0.9, 0.0)):
-                found = VirtualMuscle(name).tension(jnp.array(1.0), jnp.array(length), jnp.array(0.0))
+                found = make("virtual-muscle", name).tension(
+                    jnp.array(1.0), jnp.array(length), jnp.array(0.0)
+                )
                 by_length = np.exp(-(abs((length**beta - 1) / omega) ** rho))
                 np.testing.assert_allclose(found, max(by_length - compression, 0.0), atol=1e-6)
 
@@ -85,9 +81,9 @@ def test_browns_fibres_resist_compression_below_0_79_only():
 def test_thelen_muscle_solves_the_published_equation(activation, length, speed):
     """Thelen 2003, eq. (6), gives the speed for a force: put our force in and get our speed back."""
     with jax.enable_x64(True):
-        passive = float(ThelenMuscle().tension(jnp.array(0.0), jnp.array(length), jnp.array(0.0)))
+        passive = float(make("thelen-muscle").tension(jnp.array(0.0), jnp.array(length), jnp.array(0.0)))
         force = (
-            float(ThelenMuscle().tension(jnp.array(activation), jnp.array(length), jnp.array(speed)))
+            float(make("thelen-muscle").tension(jnp.array(activation), jnp.array(length), jnp.array(speed)))
             - passive
         )
         isometric = activation * np.exp(-((length - 1) ** 2) / 0.45)
@@ -101,7 +97,7 @@ def test_thelen_muscle_solves_the_published_equation(activation, length, speed):
 
 def test_kistemaker_muscle_has_the_published_landmarks():
     with jax.enable_x64(True):
-        muscle, one = KistemakerMuscle(), jnp.array(1.0)
+        muscle, one = make("kistemaker-muscle"), jnp.array(1.0)
         # Hill: no force at the greatest speed of shortening, b/a times vmax of the muscle.
         fastest = -5.2 / 0.41 * 10.0
         np.testing.assert_allclose(muscle.tension(one, one, jnp.array(fastest)), 0.0, atol=1e-12)
@@ -176,24 +172,26 @@ def test_activation_follows_excitation_and_stays_in_range(activation):
 def test_activation_times_are_the_published_ones():
     with jax.enable_x64(True):
         zero, half, one = jnp.array(0.0), jnp.array(0.5), jnp.array(1.0)
-        assert FirstOrderActivation().rate(zero, one) == pytest.approx(1 / 0.05)
-        assert FirstOrderActivation().rate(one, zero) == pytest.approx(-1 / 0.05)
-        assert TodorovLiActivation().rate(zero, one) == pytest.approx(1 / 0.05)
-        assert TodorovLiActivation().rate(zero, half) == pytest.approx(0.5 / 0.058)
-        assert TodorovLiActivation().rate(one, zero) == pytest.approx(-1 / 0.066)
-        assert ThelenActivation().rate(half, one) == pytest.approx(0.5 / (0.015 * 1.25))
-        assert ThelenActivation().rate(half, zero) == pytest.approx(-0.5 / (0.05 / 1.25))
+        assert make("first-order-activation").rate(zero, one) == pytest.approx(1 / 0.05)
+        assert make("first-order-activation").rate(one, zero) == pytest.approx(-1 / 0.05)
+        assert make("todorov-li-activation").rate(zero, one) == pytest.approx(1 / 0.05)
+        assert make("todorov-li-activation").rate(zero, half) == pytest.approx(0.5 / 0.058)
+        assert make("todorov-li-activation").rate(one, zero) == pytest.approx(-1 / 0.066)
+        assert make("thelen-activation").rate(half, one) == pytest.approx(0.5 / (0.015 * 1.25))
+        assert make("thelen-activation").rate(half, zero) == pytest.approx(-0.5 / (0.05 / 1.25))
 
 
 def test_parameters_are_named_or_numbers():
     numbers = [1.93, 1.03, 1.87, -5.72, [1.38, 2.09], [-3.12, 4.21, -2.67], 0.62]
     at = jnp.array(0.5), jnp.array(0.8), jnp.array(-1.0)
-    np.testing.assert_array_equal(VirtualMuscle(numbers).tension(*at), VirtualMuscle().tension(*at))
-    assert VirtualMuscle("fast").tension(*at) != VirtualMuscle("slow").tension(*at)
+    np.testing.assert_array_equal(
+        make("virtual-muscle", numbers).tension(*at), make("virtual-muscle").tension(*at)
+    )
+    assert make("virtual-muscle", "fast").tension(*at) != make("virtual-muscle", "slow").tension(*at)
 
 
 def test_limits_push_back_and_take_energy():
-    limits = JointLimits(lower=(0.0, 0.0), upper=(1.0, 2.0))
+    limits = make("joint-limits", lower=(0.0, 0.0), upper=(1.0, 2.0))
     inside = limits.torque(jnp.array([0.5, 1.9]), jnp.array([5.0, 5.0]))
     np.testing.assert_array_equal(inside, 0.0)
     out = limits.torque(jnp.array([1.2, -0.1]), jnp.array([3.0, -3.0]))
@@ -217,20 +215,23 @@ _PATHS = {"reference": [[0.0, 0.0]], "linear": [[-0.02, 0.0]], "optimal_length":
 )
 def test_paths_no_muscle_can_have(change, message):
     with pytest.raises(ValueError, match=message):
-        MusclePaths(**{**_PATHS, **change})
+        make("muscle-paths", **{**_PATHS, **change})
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: FirstOrderActivation(time=0.0), "time must be greater than 0"),
-        (lambda: ThelenActivation(least=1.0), "least must be at least 0 and below 1"),
-        (lambda: ThelenMuscle(eccentric=1.0), "eccentric must be greater than 1"),
-        (lambda: KistemakerMuscle(vmax=-1.0), "vmax must be greater than 0"),
-        (lambda: LinearMuscle(stiffness=float("nan")), "stiffness must be finite"),
-        (lambda: VirtualMuscle([1.93, 1.03, 1.87, 5.72, [1, 2], [-3, 4, -2], 0.62]), "v_m must be negative"),
-        (lambda: VirtualMuscle("brown"), "one of li-todorov, slow, fast, lillicrap-scott"),
-        (lambda: JointLimits(lower=(1.0, 0.0), upper=(0.0, 1.0)), "must be below upper"),
+        (lambda: make("first-order-activation", time=0.0), "time must be greater than 0"),
+        (lambda: make("thelen-activation", least=1.0), "least must be at least 0 and below 1"),
+        (lambda: make("thelen-muscle", eccentric=1.0), "eccentric must be greater than 1"),
+        (lambda: make("kistemaker-muscle", vmax=-1.0), "vmax must be greater than 0"),
+        (lambda: make("linear-muscle", stiffness=float("nan")), "stiffness must be finite"),
+        (
+            lambda: make("virtual-muscle", [1.93, 1.03, 1.87, 5.72, [1, 2], [-3, 4, -2], 0.62]),
+            "v_m must be negative",
+        ),
+        (lambda: make("virtual-muscle", "brown"), "one of li-todorov, slow, fast, lillicrap-scott"),
+        (lambda: make("joint-limits", lower=(1.0, 0.0), upper=(0.0, 1.0)), "must be below upper"),
     ],
 )
 def test_parts_no_muscle_can_have(make, message):

@@ -12,14 +12,13 @@ from ideomotor_arm import (
     ForceChannel,
     JointCurlField,
     MuscleArm,
-    MuscleArmState,
     PointMass,
     PulseLoad,
     Servo,
     TwoLinkArm,
 )
 
-STATE = MuscleArmState(np.array([0.5, 1.6]), np.array([1.0, -2.0]), np.full(6, 0.2))
+STATE = type(MuscleArm().default_state())(np.array([0.5, 1.6]), np.array([1.0, -2.0]), np.full(6, 0.2))
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ideomotor import config, make
-from ideomotor_arm import ArmState, TwoLinkArm, arm26
+from ideomotor_arm import TwoLinkArm, arm26
+
+ArmState = type(TwoLinkArm().default_state())
+
 
 ANGLE, VELOCITY, TORQUE = np.array([0.4, 1.3]), np.array([2.0, -3.0]), np.array([0.6, -0.3])
 angles = st.tuples(st.floats(-3.1, 3.1), st.floats(-3.1, 3.1)).map(np.array)

@@ -9,7 +9,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from ideomotor import AbstractFeedforwardPrimitive, Pipeline, config, make, rollout
-from ideomotor_arm import CurlField, Delayed, Noisy, Servo, Sheet, TwoLinkArm, unwrap
+from ideomotor_arm import CurlField, Delayed, Noisy, Servo, Sheet, TwoLinkArm
 
 NAMES = ["two-link-arm", "servo", "curl-field", "noisy", "delayed", "sheet"]
 
@@ -147,6 +147,3 @@ def test_what_a_wrapper_lacks_is_that_of_the_arm():
     np.testing.assert_array_equal(plant.joint_positions(angle), arm.joint_positions(angle))
     with pytest.raises(AttributeError, match="Neither Sheet nor the Servo in it has 'wheels'"):
         _ = plant.wheels
-    innermost, state = unwrap(plant, plant.default_state())
-    assert innermost is arm
-    assert eqx.tree_equal(state, arm.default_state())

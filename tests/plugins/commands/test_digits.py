@@ -15,7 +15,7 @@ from ideomotor.cli import command
 from ideomotor.errors import AssemblyError, DataError
 from ideomotor_commands import draw_digit
 from ideomotor_commands._digits import standard_pipeline  # what `ideomotor run digits` runs
-from ideomotor_encoder_decoder import example_pictures, load_picture
+from ideomotor_encoder_decoder import example_pictures, read_image
 from ideomotor_encoder_decoder.digits import varied_digits
 
 
@@ -38,8 +38,8 @@ def test_bundled_pictures_are_drawn_on_their_ink(path, pipeline):
 
 
 def test_light_on_dark_gives_the_same_movement(pipeline):
-    picture = load_picture(example_pictures()[1])
-    plain, inverted = draw_digit(picture, pipeline), draw_digit(255 - picture, pipeline)
+    picture = read_image(example_pictures()[1]).picture
+    plain, inverted = draw_digit(picture, pipeline), draw_digit(1 - picture, pipeline)
     assert np.abs(plain.wanted - inverted.wanted).mean() < 1.0
 
 
@@ -102,7 +102,7 @@ def test_a_bad_picture_is_one_sentence_and_leaves_nothing(bad, tmp_path):
 
 
 def test_a_saved_array_is_a_picture(pipeline, tmp_path):
-    picture = load_picture(example_pictures()[1])
+    picture = read_image(example_pictures()[1]).picture
     np.save(tmp_path / "two.npy", picture)
     np.testing.assert_array_equal(
         draw_digit(tmp_path / "two.npy", pipeline).wanted, draw_digit(picture, pipeline).wanted

@@ -18,7 +18,7 @@ pytest.importorskip("mujoco")
 from ideomotor_commands import pick_up  # noqa: E402
 from ideomotor_commands._grasp_report import report, strip, write_pipeline  # noqa: E402 (what `run grasp` writes)
 from ideomotor_commands._grasping import assemble, by_trial, hand_named  # noqa: E402
-from ideomotor_mujoco.grasping import GraspObject, PickingTask, parallel_jaw  # noqa: E402
+from ideomotor_mujoco.grasping import GraspObject, PickingTask  # noqa: E402
 
 
 def run(*arguments):
@@ -97,7 +97,7 @@ def test_a_grasp_by_trial_is_held_by_the_whole_movement():
 
 def test_without_a_network_it_says_so_and_tries():
     said = []
-    task = PickingTask(GraspObject("tin can").settled(), parallel_jaw())
+    task = PickingTask(GraspObject("tin can").settled(), ideomotor.make("parallel-jaw"))
     found = pick_up(task, seed=1, say=said.append)
     assert found.outcome.reason == "held" and found.how == "trial in the simulator"
     assert "predicts 3 finger tips, and this hand has 2. So grasps are tried" in said[0]
@@ -153,7 +153,9 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path):
 
 
 def test_a_hand_of_ones_own_is_a_model_and_names(tmp_path):
-    (tmp_path / "jaw.xml").write_text(parallel_jaw().model.spec().to_xml().replace("tip 1", "pad"))
+    (tmp_path / "jaw.xml").write_text(
+        ideomotor.make("parallel-jaw").model.spec().to_xml().replace("tip 1", "pad")
+    )
     (tmp_path / "jaw.yaml").write_text(
         "{use: hand, model: jaw.xml, palm: palm, grasp: grasp, tips: [pad, tip 2], closing: [left, right], "
         "closed: [0.069, 0.069], preshapes: [[0.0, 0.0]], speed: 0.15}"

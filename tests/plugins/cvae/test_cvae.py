@@ -9,26 +9,28 @@ import pytest
 
 import ideomotor
 from ideomotor.errors import DataError
-from ideomotor_cvae import (
-    CVAE,
-    DenseTower,
-    GaussianRegression,
-    ImagePrior,
-    NetworkInNetwork,
-    RecurrentPrior,
-    SharedPrior,
-    balanced_batches,
-    negative_bound,
-)
+from ideomotor_cvae import CVAE, GaussianRegression, balanced_batches, negative_bound
 from ideomotor_cvae._model import Gaussian  # what `components` returns; users get it from there
 
-PRIORS = {"image": ImagePrior(), "recurrent": RecurrentPrior(), "shared": SharedPrior()}
+PRIORS = {
+    "image": ideomotor.make("image-prior"),
+    "recurrent": ideomotor.make("recurrent-prior"),
+    "shared": ideomotor.make("shared-prior"),
+}
 GRASP = {"contacts": (3, 3), "normals": (3, 3)}
 
 
 def small(prior="image", **kwargs):
     """A model of a three-number observation and a two-number output."""
-    return CVAE({"place": (2,)}, (3,), PRIORS[prior], DenseTower((16,)), latent=2, width=16, **kwargs)
+    return CVAE(
+        {"place": (2,)},
+        (3,),
+        PRIORS[prior],
+        ideomotor.make("dense-tower", (16,)),
+        latent=2,
+        width=16,
+        **kwargs,
+    )
 
 
 class Standard(eqx.Module):
@@ -188,7 +190,9 @@ def trained():
 
 def regression():
     """The same without a latent."""
-    return GaussianRegression({"place": (2,)}, (3,), DenseTower((16,)), width=16, fit_spread=True)
+    return GaussianRegression(
+        {"place": (2,)}, (3,), ideomotor.make("dense-tower", (16,)), width=16, fit_spread=True
+    )
 
 
 def score(model, held):
@@ -235,7 +239,13 @@ def test_mode_of_a_mixture_has_no_slope_and_is_the_highest_component():
 
 def test_a_primitive_is_conditioned_on_an_observation():
     primitive = ideomotor.make("dmp")
-    model = CVAE(primitive, (8, 8, 1), tower=NetworkInNetwork((4,), (3,), (1,), 4, 8), latent=2, width=8)
+    model = CVAE(
+        primitive,
+        (8, 8, 1),
+        tower=ideomotor.make("network-in-network", (4,), (3,), (1,), 4, 8),
+        latent=2,
+        width=8,
+    )
     pipeline = ideomotor.Pipeline(model, primitive)
     movement = pipeline(jnp.zeros((8, 8, 1)), jnp.linspace(0.0, 1.0, 5), key=jax.random.key(0))
     assert movement.ys.shape == (5, 2)
@@ -252,7 +262,7 @@ def test_the_papers_network_has_the_papers_size():
 @pytest.mark.parametrize(("stride", "cells"), [(1, 1), (2, 2)])
 def test_the_tower_against_the_same_network_in_pytorch(stride, cells):
     torch = pytest.importorskip("torch")
-    recipe = NetworkInNetwork((4, 6), (5, 3), (1,), 8, 7, stride, cells)
+    recipe = ideomotor.make("network-in-network", (4, 6), (5, 3), (1,), 8, 7, stride, cells)
     network, width = recipe.make((16, 8, 3), jax.random.key(0))
     picture = np.random.default_rng(0).normal(size=(16, 8, 3)).astype(np.float32)
 
@@ -299,9 +309,13 @@ def test_bad_input_is_refused_in_one_sentence():
     with pytest.raises(ValueError, match="cannot be halved 2 times"):
         CVAE(GRASP, (3, 3, 1))
     with pytest.raises(ValueError, match="4 pixels wide after pooling, fewer than 5 cells"):
-        CVAE(GRASP, (16, 16, 1), tower=NetworkInNetwork((4,), (3,), (1,), stride=2, cells=5))
+        CVAE(
+            GRASP,
+            (16, 16, 1),
+            tower=ideomotor.make("network-in-network", (4,), (3,), (1,), stride=2, cells=5),
+        )
     with pytest.raises(ValueError, match="kernels must be odd"):
-        NetworkInNetwork((4,), (2,), ())
+        ideomotor.make("network-in-network", (4,), (2,), ())
     with pytest.raises(DataError, match="99 labels for"):
         balanced_batches(np.zeros((100, 2)), np.zeros(99), 10)
     with pytest.raises(DataError, match="at least two observations"):

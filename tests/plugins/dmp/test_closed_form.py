@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import ideomotor
 from ideomotor import Trajectory
-from ideomotor_dmp import DMP, DMPParams, Integrated
+from ideomotor_dmp import DMP, DMPParams
 
 
 def random_params(rng, dof=2, basis=25, tau=1.3, size=1e3):
@@ -85,7 +86,7 @@ def test_acceleration_is_the_derivative_of_velocity(x64):
 )
 def test_diffrax_agrees(x64, scaling, duration):
     closed = DMP(scaling=scaling, duration=duration)
-    method = Integrated(rtol=1e-9, atol=1e-9)
+    method = ideomotor.make("integrated", rtol=1e-9, atol=1e-9)
     solved = DMP(scaling=scaling, duration=duration, method=method)
     params = random_params(np.random.default_rng(4))
     if duration is not None:
@@ -115,7 +116,7 @@ def test_fixed_steps_converge_with_the_order_of_the_solver(x64):
     reference = DMP().trajectory(params, ts)
 
     def error(solver, steps):
-        method = Integrated(solver, steps=steps)
+        method = ideomotor.make("integrated", solver, steps=steps)
         return np.abs(DMP(method=method).trajectory(params, ts) - reference).max()
 
     assert 1.8 < error(diffrax.Euler(), 1300) / error(diffrax.Euler(), 2600) < 2.2
@@ -124,7 +125,7 @@ def test_fixed_steps_converge_with_the_order_of_the_solver(x64):
 
 def test_forward_mode_of_the_integrated_method(x64):
     params, ts = random_params(np.random.default_rng(6), basis=5), jnp.linspace(0.0, 1.3, 5)
-    both = DMP(basis=5, method=Integrated(steps=300, derivatives="both"))
+    both = DMP(basis=5, method=ideomotor.make("integrated", steps=300, derivatives="both"))
     tangent = jax.tree.map(jnp.ones_like, params)
     along = lambda dmp: jax.jvp(lambda p: dmp.trajectory(p, ts), (params,), (tangent,))[1]  # noqa: E731
     ours, theirs = (eqx.filter_jit(along)(dmp) for dmp in (DMP(basis=5), both))

@@ -8,7 +8,7 @@ import pytest
 
 import ideomotor
 from ideomotor.config import from_config, to_config
-from ideomotor_dmp import DMP, FeedbackDMP, Integrated, ObstacleCoupling
+from ideomotor_dmp import DMP, FeedbackDMP
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from ideomotor_dmp import DMP, FeedbackDMP, Integrated, ObstacleCoupling
     [
         DMP(),
         DMP(3, 10, scaling="amplitude", duration=2.0, overlap=0.8),
-        DMP(method=Integrated(diffrax.Heun(), steps=300)),
+        DMP(method=ideomotor.make("integrated", diffrax.Heun(), steps=300)),
         FeedbackDMP(DMP(4), phase_stopping=2.0, position="hand"),
     ],
 )
@@ -25,7 +25,7 @@ def test_config_round_trip(made):
 
 
 def test_config_of_a_coupling():
-    made = FeedbackDMP(DMP(), ObstacleCoupling([0.5, 0.25], 0.25))
+    made = FeedbackDMP(DMP(), ideomotor.make("obstacle-coupling", [0.5, 0.25], 0.25))
     again = from_config(to_config(made))
     assert to_config(again) == to_config(made)
     np.testing.assert_array_equal(again.coupling.centre, made.coupling.centre)

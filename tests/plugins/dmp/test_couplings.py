@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+import ideomotor
 from ideomotor import AbstractPlant, rollout
 from ideomotor.errors import DataError
-from ideomotor_dmp import DMP, DMPParams, FeedbackDMP, ForceCoupling, Observed, SteeringCoupling, SumCoupling
+from ideomotor_dmp import DMP, DMPParams, FeedbackDMP, Observed
 
 from .conftest import forcing, gaussians
 
@@ -20,12 +21,14 @@ def test_steering_is_that_of_movement_primitives(x64, dof):
     rng = np.random.default_rng(dof)
     for _ in range(20):
         y, v, centre = rng.normal(size=(3, dof))
-        ours = SteeringCoupling(centre, 500.0, 3.0)(jnp.asarray(y), jnp.asarray(v), Observed())
+        ours = ideomotor.make("steering-coupling", centre, 500.0, 3.0)(
+            jnp.asarray(y), jnp.asarray(v), Observed()
+        )
         np.testing.assert_allclose(ours, theirs(y, v, centre, 500.0, 3.0), rtol=1e-6, atol=1e-8)
 
 
 def test_steering_is_finite_where_it_is_not_defined(x64):
-    steer = SteeringCoupling(jnp.ones(3))
+    steer = ideomotor.make("steering-coupling", jnp.ones(3))
     for y, v in ((np.zeros(3), np.zeros(3)), (np.zeros(3), np.ones(3)), (np.ones(3), np.ones(3))):
         push = lambda y, v: steer(y, v, Observed())  # noqa: E731
         np.testing.assert_array_equal(push(jnp.asarray(y), jnp.asarray(v)), np.zeros(3))
@@ -36,7 +39,7 @@ def test_steering_is_finite_where_it_is_not_defined(x64):
 def test_steering_converges_to_the_coupled_equation(x64):
     rng = np.random.default_rng(0)
     params = DMPParams(*map(jnp.asarray, (60 * rng.normal(size=(2, 25)), np.ones(2), np.zeros(2), 1.2)))
-    steer = SteeringCoupling(jnp.asarray([0.6, 0.5]), 300.0, 3.0)
+    steer = ideomotor.make("steering-coupling", jnp.asarray([0.6, 0.5]), 300.0, 3.0)
     push = jax.jit(lambda y, v: steer(y, v, Observed()))
 
     def slope(t, state):
@@ -74,7 +77,7 @@ class Table(AbstractPlant):
 
 def test_keeps_a_contact_force(x64):
     params = DMPParams(jnp.zeros((2, 25)), jnp.asarray([1.0, 0.0]), jnp.asarray([0.0, 0.1]), jnp.asarray(1.0))
-    press = ForceCoupling(jnp.asarray([0.0, 5.0]), jnp.asarray([0.0, 20.0]))
+    press = ideomotor.make("force-coupling", jnp.asarray([0.0, 5.0]), jnp.asarray([0.0, 20.0]))
     made = FeedbackDMP(DMP(), press, force="touch.force")
     movement = rollout(made, params, jnp.linspace(0.0, 3.0, 1501), plant=Table())
     force = movement.ys["touch"]["force"][-1, 1]
@@ -99,9 +102,12 @@ def test_follows_a_moving_goal(x64):
 
 
 def test_sums_and_says_what_it_misses():
-    one, other = SteeringCoupling(jnp.ones(2)), ForceCoupling(jnp.ones(2), 2.0)
+    one, other = (
+        ideomotor.make("steering-coupling", jnp.ones(2)),
+        ideomotor.make("force-coupling", jnp.ones(2), 2.0),
+    )
     y, v, seen = jnp.asarray([0.1, 0.4]), jnp.asarray([1.0, 0.2]), Observed(force=jnp.asarray([3.0, 0.0]))
-    both = SumCoupling([one, other])
+    both = ideomotor.make("sum-coupling", [one, other])
     np.testing.assert_allclose(both(y, v, seen), one(y, v, seen) + other(y, v, seen), rtol=1e-6)
     with pytest.raises(ValueError, match="needs the contact force"):
         FeedbackDMP(DMP(), both)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+import ideomotor
 from ideomotor import AbstractPlant, Pipeline, Trajectory, rollout
 from ideomotor.errors import AssemblyError, DataError
-from ideomotor_dmp import DMP, DMPParams, FeedbackDMP, ObstacleCoupling, TrackingCoupling
+from ideomotor_dmp import DMP, DMPParams, FeedbackDMP
 
 
 class Follower(AbstractPlant):
@@ -70,7 +71,7 @@ def solve_with(push, params, ts, phase=lambda y: 1.0):
 
 def test_obstacle_converges_to_the_coupled_equation(x64):
     params, centre = movement(), np.array([0.5, 0.45])
-    obstacle = ObstacleCoupling(centre, radius=0.2, gain=300.0)
+    obstacle = ideomotor.make("obstacle-coupling", centre, radius=0.2, gain=300.0)
 
     def push(y):
         away = (y - centre) / 0.2
@@ -103,7 +104,7 @@ def test_phase_stops_while_the_hand_is_stuck(x64):
 
 def test_tracking_coupling_yields_to_a_stuck_hand(x64):
     params, ts = movement(), jnp.linspace(0.0, 6.0, 601)
-    yielding = FeedbackDMP(DMP(), TrackingCoupling(48.0 * 12.0), position="arm.hand")
+    yielding = FeedbackDMP(DMP(), ideomotor.make("tracking-coupling", 48.0 * 12.0), position="arm.hand")
     played = rollout(yielding, params, ts, plant=Follower(0.0))
     # Goal and stuck hand pull equally: rest in the middle.
     np.testing.assert_allclose(played.us[-1], 0.5 * np.ones(2), atol=1e-2)
@@ -111,7 +112,10 @@ def test_tracking_coupling_yields_to_a_stuck_hand(x64):
 
 def test_gradient_through_the_reaction(x64):
     reacting = FeedbackDMP(
-        DMP(), ObstacleCoupling(jnp.asarray([0.5, 0.4]), 0.2, 300.0), phase_stopping=5.0, position="arm.hand"
+        DMP(),
+        ideomotor.make("obstacle-coupling", jnp.asarray([0.5, 0.4]), 0.2, 300.0),
+        phase_stopping=5.0,
+        position="arm.hand",
     )
     ts = jnp.linspace(0.0, 1.5, 31)
     loss = lambda p: jnp.sum(rollout(reacting, p, ts, plant=Follower(0.3)).us ** 2)  # noqa: E731
@@ -137,7 +141,7 @@ def test_fits_in_a_pipeline_and_says_what_it_misses():
             reacting.init(reacting.default_params()), None, reacting.default_params(), jnp.asarray(0.1)
         )
     with pytest.raises(ValueError, match="observed position"):
-        FeedbackDMP(DMP(), TrackingCoupling())
+        FeedbackDMP(DMP(), ideomotor.make("tracking-coupling"))
     with pytest.raises(ValueError, match="phase_stopping = -1"):
         FeedbackDMP(DMP(), phase_stopping=-1.0, position="hand")
 

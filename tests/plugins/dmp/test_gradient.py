@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+import ideomotor
 from ideomotor import Trajectory
 from ideomotor_dmp import (
     DMP,
     DMPParams,
     HittingDMP,
-    Integrated,
     JoinedDMP,
     OrientationDMP,
     PeriodicDMP,
@@ -180,7 +180,7 @@ def test_a_traced_tau_that_is_not_positive_gives_nan():
         JoinedDMP([DMP(2, 10), DMP(2, 8)]),
         PeriodicDMP(2, 10, transient=True),
         # Equal steps: adaptive ones differ between the two sides of the finite difference.
-        OrientationDMP(4, method=Integrated(diffrax.Heun(), steps=40)),
+        OrientationDMP(4, method=ideomotor.make("integrated", diffrax.Heun(), steps=40)),
         ProMP(2, 8),
     ],
     ids=lambda primitive: type(primitive).__name__,

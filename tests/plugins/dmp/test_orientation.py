@@ -8,15 +8,10 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.spatial.transform import Rotation, Slerp
 
+import ideomotor
 from ideomotor import Trajectory
 from ideomotor.errors import DataError
-from ideomotor_dmp import (
-    DMP,
-    DMPParams,
-    Integrated,
-    OrientationDMP,
-    PoseDMP,
-)
+from ideomotor_dmp import DMP, DMPParams, OrientationDMP, PoseDMP
 
 from .conftest import forcing, gaussians
 
@@ -54,7 +49,7 @@ def exact():
 
 
 def test_is_the_equation_and_of_unit_length(x64, exact):
-    with_care = OrientationDMP(method=Integrated(rtol=1e-9, atol=1e-9))
+    with_care = OrientationDMP(method=ideomotor.make("integrated", rtol=1e-9, atol=1e-9))
     params = movement()
     params = dataclasses.replace(params, weights=jnp.asarray(params.weights, jnp.float64))
     qs = with_care.trajectory(params, jnp.asarray(TS))

@@ -6,18 +6,13 @@ import optax
 import pytest
 
 import ideomotor
-from ideomotor_encoder_decoder import (
-    Convolutional,
-    EncoderDecoder,
-    FullyConnected,
-    distance_loss,
-    parameter_loss,
-    trajectory_loss,
-)
+from ideomotor_encoder_decoder import EncoderDecoder, distance_loss, parameter_loss, trajectory_loss
 
 
 def small(primitive, key=None, **options):
-    return EncoderDecoder(primitive, (8, 8), FullyConnected((12,)), 5, (7,), key=key, **options)
+    return EncoderDecoder(
+        primitive, (8, 8), ideomotor.make("fully-connected", (12,)), 5, (7,), key=key, **options
+    )
 
 
 def test_the_paper_s_network_is_the_default(dmp):
@@ -48,7 +43,9 @@ def test_forward_pass_against_numpy(swing):
 
 @pytest.mark.parametrize("shape", [(40, 40), (17, 23)])
 def test_convolutions_of_any_image_shape(swing, shape):
-    model = EncoderDecoder(swing, shape, Convolutional((4, 6), (5, 3), (2, 2), (10,)), 3, (), "relu")
+    model = EncoderDecoder(
+        swing, shape, ideomotor.make("convolutional", (4, 6), (5, 3), (2, 2), (10,)), 3, (), "relu"
+    )
     params = model(model.default_observation())
     assert params.centre.shape == (2,) and params.period > 0
     assert model.encode(model.default_observation()).shape == (3,)
@@ -63,7 +60,13 @@ def test_positive_parameters_stay_positive(dmp):
 
 def test_the_config_and_the_weights_come_back(swing, tmp_path, dmp):
     model = EncoderDecoder(
-        dmp, (12, 12), Convolutional((3,), (3,), (2,), ()), 4, (6,), "relu", key=jax.random.key(5)
+        dmp,
+        (12, 12),
+        ideomotor.make("convolutional", (3,), (3,), (2,), ()),
+        4,
+        (6,),
+        "relu",
+        key=jax.random.key(5),
     )
     ideomotor.save(model, tmp_path / "saved")
     again = ideomotor.load(tmp_path / "saved", kind="perception")
@@ -94,9 +97,12 @@ def test_wrong_arguments_are_named(swing, arguments, words):
 @pytest.mark.parametrize(
     "make, words",
     [
-        (lambda: FullyConnected(()), "widths must be whole numbers"),
-        (lambda: Convolutional((4, 4), (3,), (2, 2)), "must have one number for each convolution"),
-        (lambda: Convolutional((4,), (4,), (2,)), "must be odd"),
+        (lambda: ideomotor.make("fully-connected", ()), "widths must be whole numbers"),
+        (
+            lambda: ideomotor.make("convolutional", (4, 4), (3,), (2, 2)),
+            "must have one number for each convolution",
+        ),
+        (lambda: ideomotor.make("convolutional", (4,), (4,), (2,)), "must be odd"),
     ],
 )
 def test_wrong_encoders_are_named(make, words):

@@ -3,7 +3,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from ideomotor.errors import DataError
-from ideomotor_encoder_decoder import normalise_image, read_digits, read_image, to_grey
+from ideomotor_encoder_decoder import read_digits, read_image
+from ideomotor_encoder_decoder._picture import to_grey  # what has no digit on it
 
 BOX = 28  # px, the longer side of the ink
 
@@ -30,7 +31,7 @@ def agree(one, other):
 
 @pytest.fixture(scope="module")
 def plain():
-    return normalise_image(two())
+    return read_image(two())
 
 
 def test_the_standard_form(plain):
@@ -73,11 +74,11 @@ def test_the_way_back_leads_to_the_same_pixels(plain):
     ids="negative float bool 16bit int64 12bit rgb rgba ink-in-alpha white-ink faint far".split(),
 )
 def test_other_kinds_of_picture_look_the_same(plain, change):
-    assert agree(normalise_image(change(two())), plain) > 0.95
+    assert agree(read_image(change(two())), plain) > 0.95
 
 
 def test_large_and_small_pictures_look_the_same(plain):
-    large, small = normalise_image(two(zoom=8)), normalise_image(two()[40:176:4, 50:148:4])
+    large, small = read_image(two(zoom=8)), read_image(two()[40:176:4, 50:148:4])
     assert agree(large, plain) > 0.97 and agree(small, plain) > 0.8
     np.testing.assert_allclose(large.scale, 8 * plain.scale, rtol=0.05)
 
@@ -86,8 +87,8 @@ def test_small_digits_of_eight_pixels(plain):
     """As those of scikit-learn: 8 × 8 numbers from 0 to 16, here means over blocks of the picture."""
     ink = 255 - two()[50:170, 40:160].astype(float)
     small = np.round(ink.reshape(8, 15, 8, 15).mean((1, 3)) / 255 * 16)
-    assert agree(normalise_image(small), plain) > 0.6
-    assert agree(normalise_image(small.astype(np.int64)), plain) > 0.6
+    assert agree(read_image(small), plain) > 0.6
+    assert agree(read_image(small.astype(np.int64)), plain) > 0.6
 
 
 def test_all_digits_of_a_page_in_reading_order(plain):
@@ -118,7 +119,7 @@ def test_lamp_shadow_noise_and_squared_paper(plain):
     grey[lines] -= 25
     light = 1.1 - 0.5 * cols / 200 - 0.2 * (rows > 150)
     photo = np.clip(grey * light + rng.normal(0, 5, grey.shape), 0, 255).astype(np.uint8)
-    assert agree(normalise_image(photo), plain) > 0.93
+    assert agree(read_image(photo), plain) > 0.93
 
 
 def test_orientation_of_a_photograph(tmp_path, plain):
@@ -143,13 +144,13 @@ def test_files_of_each_mode(tmp_path, plain, mode):
 def test_a_speck_beside_the_digit_is_left_out(plain):
     dirty = two().copy()
     dirty[20:24, 20:24] = 0
-    assert agree(normalise_image(dirty), plain) > 0.99
+    assert agree(read_image(dirty), plain) > 0.99
 
 
 def test_a_piece_of_the_digit_stays():
     torn = two().copy()
     torn[118:122] = 255
-    rows = np.nonzero(normalise_image(torn).image > 0.5)[0]
+    rows = np.nonzero(read_image(torn).image > 0.5)[0]
     assert abs(np.ptp(rows) + 1 - BOX) <= 1
 
 
@@ -176,7 +177,7 @@ def test_a_piece_of_the_digit_stays():
 )
 def test_arrays_that_cannot_be_read(array, words):
     with pytest.raises(DataError, match=words):
-        normalise_image(array)
+        read_image(array)
 
 
 def test_files_that_cannot_be_read(tmp_path, monkeypatch):

@@ -10,11 +10,11 @@ from scipy import ndimage
 
 import ideomotor
 from ideomotor import Trajectory, train
-from ideomotor_encoder_decoder import Cascade, EncoderDecoder, Located, trajectory_loss
+from ideomotor_encoder_decoder import Cascade, EncoderDecoder, trajectory_loss
 
 # Kernels of the encoder, of which its features show no numbers.
 from ideomotor_encoder_decoder._encoders import UNIT, _folded, _unfolded, core, lines, pieces, thinned
-from ideomotor_encoder_decoder.digits import moved_pair, synthetic_digits
+from ideomotor_encoder_decoder.digits import Augmentation, synthetic_digits
 from ideomotor_encoder_decoder.digits._pairs import brightness_at
 
 TS = jnp.linspace(0, 3, 61)
@@ -105,9 +105,9 @@ def test_brightness_between_pixels_is_scipy_s():
 def test_channels_move_together():
     images = jnp.asarray(np.random.default_rng(1).random((2, 12, 12)), jnp.float32)
     path, key = jnp.ones((4, 2)), jax.random.key(3)
-    both, moved = moved_pair(images, path, key=key)
+    both, moved = Augmentation()(images, path, key=key)
     for image, found in zip(images, both, strict=True):
-        alone, same = moved_pair(image, path, key=key)
+        alone, same = Augmentation()(image, path, key=key)
         np.testing.assert_allclose(found, alone, atol=1e-6)
         np.testing.assert_array_equal(moved, same)
 
@@ -125,7 +125,7 @@ def fitted(primitive, digits):
 def model(digits):
     primitive = ideomotor.make("dmp", dof=2, basis=12, duration=3.0)
     params = fitted(primitive, digits)
-    encoder = Located(24, (8, 12), 16)
+    encoder = ideomotor.make("located", 24, (8, 12), 16)
     made = EncoderDecoder(primitive, (40, 40), encoder, None, (), components=24, key=jax.random.key(2))
     return made.with_principal_movements(params, TS)
 
@@ -170,7 +170,9 @@ def test_it_learns_where_paths_lie(model, digits):
 
 
 def test_lines_are_seen_and_come_back_from_a_folder(digits, tmp_path):
-    made = EncoderDecoder(None, (20, 20), Located(6, (4, 4), 5, (0.5, 0.9)), None, (), key=jax.random.key(1))
+    made = EncoderDecoder(
+        None, (20, 20), ideomotor.make("located", 6, (4, 4), 5, (0.5, 0.9)), None, (), key=jax.random.key(1)
+    )
     image = jnp.asarray(digits.images[0, 10:30, 10:30] / 255.0, jnp.float32)
     seen = made.encoder.preprocess(image)
     assert seen.shape == (4, 20, 20) and made.layers[0].enter.weight.shape[1] == 16
@@ -181,7 +183,7 @@ def test_lines_are_seen_and_come_back_from_a_folder(digits, tmp_path):
 
 
 def test_a_cascade_samples_the_lines_too(digits):
-    encoder = Located(6, (4, 4), 5, (0.5,))
+    encoder = ideomotor.make("located", 6, (4, 4), 5, (0.5,))
     made = EncoderDecoder(None, (40, 40), encoder, None, (), key=jax.random.key(1))
     cascade = Cascade(made, stages=1, points=5, offsets=(0.0, 1.0), widths=(4,))
     image = jnp.asarray(digits.images[0] / 255.0, jnp.float32)
@@ -194,10 +196,10 @@ def test_a_cascade_samples_the_lines_too(digits):
 @pytest.mark.parametrize(
     "make, words",
     [
-        (lambda: Located(knots=0), "knots must be whole numbers"),
-        (lambda: Located(channels=(4,)), "channels must be two numbers"),
-        (lambda: Located(lines=(0.5, 1.2)), "lines must be shares of the ink"),
-        (lambda: EncoderDecoder(None, (30, 30), Located(4, (2, 2), 2)), "multiples of 4"),
+        (lambda: ideomotor.make("located", knots=0), "knots must be whole numbers"),
+        (lambda: ideomotor.make("located", channels=(4,)), "channels must be two numbers"),
+        (lambda: ideomotor.make("located", lines=(0.5, 1.2)), "lines must be shares of the ink"),
+        (lambda: EncoderDecoder(None, (30, 30), ideomotor.make("located", 4, (2, 2), 2)), "multiples of 4"),
         (lambda: EncoderDecoder(latent=0), "latent must be at least 1, or None"),
     ],
 )

@@ -12,10 +12,8 @@ from ideomotor import Trajectory, train
 from ideomotor_encoder_decoder import (
     Cascade,
     EncoderDecoder,
-    FullyConnected,
     Mixture,
     distance_loss,
-    mixture_loss,
     parameter_loss,
     trajectory_loss,
 )
@@ -43,7 +41,14 @@ def params(digits, primitive):
 @pytest.fixture(scope="module")
 def model(primitive, params):
     made = EncoderDecoder(
-        primitive, (40, 40), FullyConnected((48,)), 24, (), "gelu", components=16, brightness=(0.08, 0.25)
+        primitive,
+        (40, 40),
+        ideomotor.make("fully-connected", (48,)),
+        24,
+        (),
+        "gelu",
+        components=16,
+        brightness=(0.08, 0.25),
     )
     return made.with_principal_movements(params, TS)
 
@@ -75,7 +80,7 @@ def test_components_and_brightness_are_checked(primitive):
         EncoderDecoder(primitive, components=29)
     with pytest.raises(ValueError, match="positive deviation"):
         EncoderDecoder(primitive, brightness=(0.1, 0))
-    plain = EncoderDecoder(primitive, (8, 8), FullyConnected((4,)))
+    plain = EncoderDecoder(primitive, (8, 8), ideomotor.make("fully-connected", (4,)))
     with pytest.raises(ValueError, match="requires a network with components"):
         plain.with_principal_movements(None, TS)
 
@@ -152,7 +157,7 @@ def test_mixtures_against_numpy(model, digits):
     paths = np.asarray(play(many), float)
     apart = np.linalg.norm(paths - digits.paths[:6, None], axis=-1)
     density = (np.exp(np.asarray(scores, float)) * np.exp(-(apart**2).mean(-1) / 32)).sum(1)
-    value, metrics = eqx.filter_jit(mixture_loss)(mixture, batch)
+    value, metrics = eqx.filter_jit(Mixture.loss)(mixture, batch)
     np.testing.assert_allclose(value, -np.log(density).mean(), rtol=1e-3)
     np.testing.assert_allclose(metrics["nearest"], apart.mean(-1).min(1).mean(), rtol=1e-3)
     best = jax.tree.map(lambda leaf: np.asarray(leaf)[0, np.asarray(scores[0]).argmax()], many)
@@ -180,7 +185,7 @@ def test_a_mixture_learns_both_ways_of_drawing(model, digits):
     data = {"images": images, "paths": paths}
     mixture = train(
         Mixture(model, 2, spread=3.0, key=jax.random.key(2)),
-        both(mixture_loss),
+        both(Mixture.loss),
         data,
         optax.adam(3e-3),
         where=lambda m: (m.perception.layers, m.heads),
@@ -188,7 +193,7 @@ def test_a_mixture_learns_both_ways_of_drawing(model, digits):
     )
     one = train(model, both(trajectory_loss), data, optax.adam(3e-3), where=lambda m: m.layers, **options)
     whole = {"images": images, "paths": paths, "ts": TS}
-    _, found = jax.jit(mixture_loss)(mixture, whole)
+    _, found = jax.jit(Mixture.loss)(mixture, whole)
     _, single = jax.jit(trajectory_loss)(one, whole)
     assert found["nearest"] < 0.6 * single["distance"]
 

@@ -10,15 +10,11 @@ import pytest
 from ideomotor.errors import DataError
 from ideomotor_encoder_decoder import ink_distances
 from ideomotor_encoder_decoder.digits import (
-    PEN,
-    Movement,
+    Augmentation,
+    Characters,
     Pairs,
-    load_characters,
-    load_pairs,
     mnist_pairs,
-    moved_pair,
     synthetic_digits,
-    transformed_pairs,
 )
 from ideomotor_encoder_decoder.digits._strokes import (  # the files that are read hold no such cases
     pen_path,
@@ -43,10 +39,10 @@ def write(tmp_path, **changed):
 
 
 def test_what_is_written_comes_back(tmp_path, digits):
-    found = load_pairs(write(tmp_path, **arrays(digits)))
+    found = Pairs.load(write(tmp_path, **arrays(digits)))
     for one, other in zip(found, digits, strict=True):
         np.testing.assert_array_equal(one, other)
-    scaled = load_pairs(write(tmp_path, **arrays(digits) | {"images": digits.images / 255.0}))
+    scaled = Pairs.load(write(tmp_path, **arrays(digits) | {"images": digits.images / 255.0}))
     np.testing.assert_array_equal(scaled.images, digits.images)
     assert len(found.take(slice(5)).images) == 5
 
@@ -79,7 +75,7 @@ def test_bad_files_are_refused(tmp_path, digits, change, words):
     whole = arrays(digits)
     file = write(tmp_path, **whole | change(whole))
     with pytest.raises(DataError, match=words) as caught:
-        load_pairs(file)
+        Pairs.load(file)
     assert str(file) in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -91,14 +87,14 @@ def nan_at(array, i):
 
 def test_no_file_and_no_archive(tmp_path):
     with pytest.raises(DataError, match="There is no file"):
-        load_pairs(tmp_path / "none.npz")
+        Pairs.load(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("three")
     with pytest.raises(DataError, match="is not a readable .npz file"):
-        load_pairs(tmp_path / "text.npz")
+        Pairs.load(tmp_path / "text.npz")
 
 
 def test_the_development_data(shared_data):
-    pairs = load_pairs(shared_data / "mnist35_train.npz")
+    pairs = Pairs.load(shared_data / "mnist35_train.npz")
     assert pairs.images.shape == (7330, 28, 28) and set(np.unique(pairs.labels)) == {3, 5}
 
 
@@ -106,14 +102,14 @@ def test_the_development_data(shared_data):
     "move", [{"rotation": 40}, {"scale": 0.3, "shear": 0.2}, {"translation": 5}, {"elastic": 1.0}]
 )
 def test_paths_move_with_their_ink(digits, move):
-    moved = transformed_pairs(digits, seed=1, copies=2, **move)
+    moved = digits.transformed(seed=1, copies=2, **move)
     assert len(moved.images) == 48 and np.abs(moved.paths[:24] - digits.paths).max() > 1
     apart = [
         ink_distances(path, image / 255)[1] for path, image in zip(moved.paths, moved.images, strict=True)
     ]
     before = [ink_distances(p, i / 255)[1] for p, i in zip(digits.paths, digits.images, strict=True)]
     assert np.mean(apart) < np.mean(before) + 0.1
-    same = transformed_pairs(digits, seed=1, copies=2, **move)
+    same = digits.transformed(seed=1, copies=2, **move)
     np.testing.assert_array_equal(same.images, moved.images)
 
 
@@ -121,9 +117,9 @@ def test_paths_move_with_their_ink(digits, move):
     "move", [{"rotation": 40}, {"scale": 0.3, "shear": 0.2}, {"translation": 5}, {"elastic": 1.0}]
 )
 def test_paths_move_with_their_ink_inside_a_compiled_step(digits, move):
-    movement = Movement(**dict.fromkeys(Movement._fields, 0.0) | move)
+    movement = Augmentation(**dict.fromkeys(Augmentation._fields, 0.0) | move)
     keys = jax.random.split(jax.random.key(2), 24)
-    move_all = jax.jit(jax.vmap(lambda image, path, key: moved_pair(image, path, movement, key=key)))
+    move_all = jax.jit(jax.vmap(lambda image, path, key: movement(image, path, key=key)))
     images, paths = (np.asarray(x) for x in move_all(digits.images / 255.0, digits.paths, keys))
     assert np.abs(paths - digits.paths).max() > 1 and len(np.unique(paths[:, 0, 0])) > 20
     apart = [ink_distances(path, image)[1] for path, image in zip(paths, images, strict=True)]
@@ -132,9 +128,9 @@ def test_paths_move_with_their_ink_inside_a_compiled_step(digits, move):
 
 
 def test_no_movement_moves_nothing(digits):
-    still = Movement(0, 0, 0, 0, 0)
-    image, path = moved_pair(
-        jnp.asarray(digits.images[0] / 255.0), jnp.asarray(digits.paths[0]), still, key=jax.random.key(0)
+    still = Augmentation(0, 0, 0, 0, 0)
+    image, path = still(
+        jnp.asarray(digits.images[0] / 255.0), jnp.asarray(digits.paths[0]), key=jax.random.key(0)
     )
     np.testing.assert_allclose(image, digits.images[0] / 255.0, atol=1e-4)
     np.testing.assert_allclose(path, digits.paths[0], atol=1e-4)
@@ -142,21 +138,21 @@ def test_no_movement_moves_nothing(digits):
 
 def test_a_change_of_size(digits):
     """Against the closed form: centres of pixels go to (x − 19.5) · 1.5 + 29.5."""
-    larger = transformed_pairs(digits, size=60)
+    larger = digits.transformed(size=60)
     np.testing.assert_allclose(larger.paths, (digits.paths - 19.5) * 1.5 + 29.5, atol=1e-4)
-    same = transformed_pairs(digits)
+    same = digits.transformed()
     np.testing.assert_array_equal(same.images, digits.images)
-    framed = transformed_pairs(digits, size=60, zoom=1.0)
+    framed = digits.transformed(size=60, zoom=1.0)
     np.testing.assert_array_equal(framed.images[:, 10:50, 10:50], digits.images)
 
 
 def test_a_pen_path():
     path = pen_path([np.array([[0.0, 0.0], [10.0, 0.0]]), np.array([[10.0, 5.0], [0.0, 5.0]])], samples=401)
     assert path.shape == (401, 3) and np.all(np.diff(path[:, 0])[:150] >= 0)
-    np.testing.assert_allclose(path[[0, -1]], [[0, 0, PEN], [0, 5, PEN]])
-    written = path[path[:, 2] == PEN]
+    np.testing.assert_allclose(path[[0, -1]], [[0, 0, Characters.PEN], [0, 5, Characters.PEN]])
+    written = path[path[:, 2] == Characters.PEN]
     assert np.all(np.isin(np.round(written[:, 1], 6), [0, 5]))
-    flown = path[path[:, 2] < PEN / 2]
+    flown = path[path[:, 2] < Characters.PEN / 2]
     assert len(flown) and np.allclose(flown[:, 0], 10) and np.all((flown[:, 1] > 0) & (flown[:, 1] < 5))
 
 
@@ -197,19 +193,19 @@ def test_the_public_files(tmp_path):
 
 def test_real_characters(shared_data):
     """Omniglot's strokes lie on the ink of its images after both are brought to 40 px."""
-    found = load_characters(shared_data / "omniglot_part.npz")
+    found = Characters.load(shared_data / "omniglot_part.npz")
     assert found.images.shape == (2340, 40, 40) and found.paths.shape == (2340, 151, 3)
     assert len(np.unique(found.labels)) == 117 and found.strokes.max() > 3
     apart = []
     for image, path in zip(found.images[::90], found.paths[::90], strict=True):
-        apart.append(ink_distances(path[path[:, 2] == PEN, :2], image / 255)[0])
+        apart.append(ink_distances(path[path[:, 2] == Characters.PEN, :2], image / 255)[0])
     assert np.mean(apart) < 1.0
 
 
 def test_characters_of_another_shape(tmp_path, digits):
     file = write(tmp_path, **arrays(digits))
     with pytest.raises(DataError, match="no array 'data'"):
-        load_characters(file)
+        Characters.load(file)
     keys = dict(alphabet=np.array(["a"] * 3), character=np.array(["b"] * 3), drawer=np.arange(3))
     good = dict(
         data=np.tile([[10.0, -10, 0], [20.0, -20, 9]], (3, 1)),
@@ -217,8 +213,8 @@ def test_characters_of_another_shape(tmp_path, digits):
         offsets=np.arange(0, 7, 2),
         images_packed=np.full((3, 1379), 255, np.uint8),
     )
-    assert load_characters(write(tmp_path, **good, **keys)).strokes.tolist() == [1, 1, 1]
+    assert Characters.load(write(tmp_path, **good, **keys)).strokes.tolist() == [1, 1, 1]
     with pytest.raises(DataError, match="do not fit"):
-        load_characters(write(tmp_path, **good | {"data": good["data"][:, :2]}, **keys))
+        Characters.load(write(tmp_path, **good | {"data": good["data"][:, :2]}, **keys))
     with pytest.raises(DataError, match=r"data\[0\] holds NaN"):
-        load_characters(write(tmp_path, **good | {"data": nan_at(good["data"], 0)}, **keys))
+        Characters.load(write(tmp_path, **good | {"data": nan_at(good["data"], 0)}, **keys))

@@ -10,7 +10,6 @@ from ideomotor_movement_database import (
     GaussianProcess,
     MovementGraph,
     ShelfScene,
-    fit_gaussian_process,
     imitate,
     routes,
     shelf_demonstrations,
@@ -37,7 +36,7 @@ def discovered():
 @pytest.fixture(scope="module")
 def fitted(dmp, discovered):
     queries, movements, planner = discovered
-    return fit_gaussian_process(
+    return GaussianProcess.fit(
         dmp, queries, imitate(dmp, movements), routes=routes(movements), max_speed=planner.speeds.peak
     )
 
@@ -87,7 +86,7 @@ def test_prediction_is_that_of_universal_kriging(x64):
     goal = np.sin(2 * q[:, 0]) + 0.5 * q[:, 1] + 0.01 * rng.normal(size=25)
     zeros = np.zeros((25, 1))
     params = type(one.default_params())(np.zeros((25, 1, 2)), goal[:, None], zeros, np.ones(25))
-    process = fit_gaussian_process(one, q, params)
+    process = GaussianProcess.fit(one, q, params)
 
     def kernel(a, b):
         return np.exp(-0.5 * np.sum(((a[:, None] - b) / np.asarray(process.scales[0])) ** 2, axis=-1))
@@ -116,7 +115,7 @@ def test_gradient_is_that_of_finite_differences(x64):
     params = type(one.default_params())(
         np.zeros((20, 1, 2)), np.cos(q[:, :1] * q[:, 1:]), np.zeros((20, 1)), np.ones(20)
     )
-    process = fit_gaussian_process(one, q, params)
+    process = GaussianProcess.fit(one, q, params)
 
     def goal(x):
         return process(x).goal[0]
@@ -140,7 +139,7 @@ def test_refuses_what_it_does_not_trust(x64):
     one = ideomotor.make("dmp", dof=1, basis=2)
     q = np.linspace(0, 1, 12)[:, None]
     params = type(one.default_params())(np.zeros((12, 1, 2)), np.sin(6 * q), np.zeros((12, 1)), np.ones(12))
-    process = fit_gaussian_process(one, q, params, refuse=True)
+    process = GaussianProcess.fit(one, q, params, refuse=True)
     assert np.isfinite(process(np.array([0.5])).goal)
     with pytest.raises(DataError, match="above the gate"):
         process(np.array([4.0]))
@@ -158,7 +157,7 @@ def test_one_example_is_certain_of_itself_alone(x64):
     one = ideomotor.make("dmp", dof=1, basis=2)
     q = np.append(np.linspace(0, 1, 12), 2.0)[:, None]
     labels = np.append(np.zeros(12, int), 1)
-    process = fit_gaussian_process(one, q, of_goal(one, np.append(np.sin(3 * q[:12, 0]), 7.0)), routes=labels)
+    process = GaussianProcess.fit(one, q, of_goal(one, np.append(np.sin(3 * q[:12, 0]), 7.0)), routes=labels)
     alone = process.predict(np.array([2.0]))
     assert (
         int(alone.route) == 1
@@ -169,7 +168,7 @@ def test_one_example_is_certain_of_itself_alone(x64):
         assert int(process.predict(query).route) == 0
     far = process.predict(np.array([5.0]))
     assert not far.trusted and far.deviation >= 1.0
-    lonely = fit_gaussian_process(one, q[:1], of_goal(one, np.ones(1)))
+    lonely = GaussianProcess.fit(one, q[:1], of_goal(one, np.ones(1)))
     assert lonely.predict(q[0]).deviation < 0.01 and not lonely.predict(np.array([0.5])).trusted
 
 
@@ -178,7 +177,7 @@ def test_doubt_grows_with_the_distance_also_from_examples_on_a_line(goal, x64):
     """They were certain at 1,000 times their range (#9)."""
     one = ideomotor.make("dmp", dof=1, basis=2)
     q = np.linspace(0, 1, 12)[:, None]
-    process = fit_gaussian_process(one, q, of_goal(one, goal(q[:, 0])))
+    process = GaussianProcess.fit(one, q, of_goal(one, goal(q[:, 0])))
     deviations = [float(process.predict(np.array([x])).deviation) for x in (0.5, 1.5, 3.0, 30.0, 1000.0)]
     assert all(a < b for a, b in zip(deviations, deviations[1:], strict=False)) or goal(0.0) == 2
     assert deviations[0] < 0.1 and deviations[-1] > 0.9
@@ -212,11 +211,11 @@ def test_bad_input_is_named(dmp, discovered):
     queries, movements, _ = discovered
     params = imitate(dmp, movements[:3])
     with pytest.raises(DataError, match="lead with 30 examples"):
-        fit_gaussian_process(dmp, queries, params)
+        GaussianProcess.fit(dmp, queries, params)
     with pytest.raises(DataError, match="none left out"):
-        fit_gaussian_process(dmp, queries[:3], params, routes=np.array([0, 2, 2]))
+        GaussianProcess.fit(dmp, queries[:3], params, routes=np.array([0, 2, 2]))
     with pytest.raises(DataError, match="must be finite numbers of shape"):
-        fit_gaussian_process(dmp, np.full((3, 2), np.nan), params)
+        GaussianProcess.fit(dmp, np.full((3, 2), np.nan), params)
     with pytest.raises(DataError, match="A query is 2 numbers"):
         GaussianProcess(dmp).predict(np.zeros(3))
     with pytest.raises(DataError, match="max_speed = -1.0"):

@@ -5,21 +5,19 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
+import ideomotor
 from ideomotor.errors import DataError
 from ideomotor_movement_database import (
-    EM,
     Demonstration,
     Demonstrations,
-    KMeans,
     MovementTree,
-    PCASplit,
     TransitionGraph,
     TreeSettings,
     build_tree,
 )
 from ideomotor_movement_database.graph._coordinates import Coordinates  # a kernel without a public face
 
-METHODS = [KMeans(), PCASplit(), EM(iterations=4)]
+METHODS = [ideomotor.make("k-means"), ideomotor.make("pca"), ideomotor.make("em", iterations=4)]
 
 
 def random_demonstrations(seed, count=4, samples=60, dof=2):
@@ -113,7 +111,7 @@ def test_two_means_is_no_worse_than_scikit_learn():
 def test_minimum_error_threshold_finds_the_valley():
     rng = np.random.default_rng(0)
     x = np.sort(np.concatenate([rng.normal(0, 0.1, 300), rng.normal(1, 0.1, 200)]))
-    for clustering in (PCASplit(), EM(), KMeans()):
+    for clustering in (ideomotor.make("pca"), ideomotor.make("em"), ideomotor.make("k-means")):
         demonstrations = Demonstrations([Demonstration("d", np.arange(500.0), x[:, None])])
         tree = build_tree(
             demonstrations, threshold=0.2, velocity_weight=0.0, max_levels=2, clustering=clustering

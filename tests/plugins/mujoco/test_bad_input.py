@@ -5,7 +5,7 @@ import pytest
 
 import ideomotor
 from ideomotor.errors import DataError
-from ideomotor_mujoco import LWR4, MujocoPlant, lwr4
+from ideomotor_mujoco import MujocoPlant, lwr4
 
 URDF = """<robot name="r"><link name="base"/><link name="arm">
 <inertial><mass value="1"/><origin xyz="0 0 -0.2"/><inertia ixx="0.01" iyy="0.01" izz="0.01" ixy="0" ixz="0" iyz="0"/></inertial>
@@ -104,4 +104,4 @@ def test_commands_and_states_that_do_not_fit(links):
 
 def test_what_is_no_model_at_all():
     assert "not a int" in sentence(3)
-    assert MujocoPlant(LWR4()).name == "LWR4"
+    assert MujocoPlant(ideomotor.make("lwr4-model")).name == "LWR4"

@@ -12,19 +12,12 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+import ideomotor
 from ideomotor.errors import DataError
 
 pytest.importorskip("mujoco")
 
-from ideomotor_mujoco.grasping import (  # noqa: E402
-    GraspObject,
-    Job,
-    PickingScene,
-    WristPlacement,
-    collect,
-    parallel_jaw,
-    three_finger_hand,
-)
+from ideomotor_mujoco.grasping import GraspObject, Job, PickingScene, WristPlacement, collect
 
 JOB = Job("tin can", 1, 150, 0, wanted=10)
 
@@ -32,7 +25,9 @@ JOB = Job("tin can", 1, 150, 0, wanted=10)
 @pytest.fixture(scope="module")
 def scene():
     """The object of the job, as it was collected."""
-    return PickingScene(GraspObject(JOB.family, JOB.instance).settled(seed=JOB.seed), three_finger_hand())
+    return PickingScene(
+        GraspObject(JOB.family, JOB.instance).settled(seed=JOB.seed), ideomotor.make("three-finger-hand")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +138,7 @@ def test_a_full_disk_leaves_what_was_collected_and_says_so(tmp_path, monkeypatch
 def test_grasps_of_another_hand_or_selection_do_not_mix(tmp_path):
     collect([Job("tin can", 1, 5, 0)], tmp_path)
     for other in (
-        Job("tin can", 2, 5, 0, hand=parallel_jaw()),
+        Job("tin can", 2, 5, 0, hand=ideomotor.make("parallel-jaw")),
         Job("tin can", 2, 5, 0, repeats=0),
         Job("tin can", 2, 5, 0, aim="contacts"),
     ):
@@ -161,7 +156,7 @@ def test_a_stalled_finger_pushes_with_its_force_and_resists_more(scene):
     ids = [model.actuator(name).id for name in scene.hand.closing]
     np.testing.assert_allclose(model.actuator_forcerange[ids, 1], 5.0)
     np.testing.assert_allclose(scene.lead * model.actuator_gainprm[ids, 0], 2.0)
-    assert np.all(PickingScene(scene.thing, parallel_jaw()).lead > 0)
+    assert np.all(PickingScene(scene.thing, ideomotor.make("parallel-jaw")).lead > 0)
 
 
 def test_true_grasps_start_free_of_collisions_and_hold(scene, kept):

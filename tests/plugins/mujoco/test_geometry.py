@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation  # noqa: E402
 
 import ideomotor  # noqa: E402
 from ideomotor.errors import DataError  # noqa: E402
-from ideomotor_mujoco import Actuators, MujocoPlant, lwr4  # noqa: E402
+from ideomotor_mujoco import MujocoPlant, lwr4  # noqa: E402
 from ideomotor_mujoco.grasping import GraspObject, PickingScene, to_frame  # noqa: E402
 
 
@@ -29,7 +29,7 @@ def test_the_flange_is_where_denavit_and_hartenberg_have_it(denavit_hartenberg):
 
 def test_shapes_lie_where_mujoco_draws_them():
     scene = PickingScene(GraspObject("mug", 2).settled())
-    plant = MujocoPlant(scene, mode=Actuators(mocap=True))
+    plant = MujocoPlant(scene, mode=ideomotor.make("actuators", mocap=True))
     state = plant.default_state()
     data, model = plant.data(state), plant.mj_model
     shapes, poses = plant.shapes(), plant.poses(state)

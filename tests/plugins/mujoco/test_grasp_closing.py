@@ -5,13 +5,8 @@ import pytest
 
 pytest.importorskip("mujoco")
 
-from ideomotor_mujoco.grasping import (  # noqa: E402
-    GraspObject,
-    Job,
-    PickingScene,
-    parallel_jaw,
-    three_finger_hand,
-)
+import ideomotor
+from ideomotor_mujoco.grasping import GraspObject, Job, PickingScene
 
 # Kernels without a public face: a start's choice rests on them.
 from ideomotor_mujoco.grasping._closing import ClosingPredictor, needed_friction  # noqa: E402
@@ -22,7 +17,9 @@ JOB = Job("mug", 1, 400, 0, wanted=8)
 @pytest.fixture(scope="module")
 def scene():
     """A mug, whose handle gets in the way."""
-    return PickingScene(GraspObject(JOB.family, JOB.instance).settled(seed=JOB.seed), three_finger_hand())
+    return PickingScene(
+        GraspObject(JOB.family, JOB.instance).settled(seed=JOB.seed), ideomotor.make("three-finger-hand")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +163,7 @@ def test_a_good_start_is_left_as_it_is(scene, kept):
 
 
 def test_a_gripper_with_two_fingers_is_predicted_too():
-    scene = PickingScene(GraspObject("milk carton").settled(), parallel_jaw())
+    scene = PickingScene(GraspObject("milk carton").settled(), ideomotor.make("parallel-jaw"))
     made = [
         (scene._chooser.cost(said), scene.pick(wrist, shape).held)
         for wrist, shape in zip(*scene.candidates(300, seed=1), strict=True)

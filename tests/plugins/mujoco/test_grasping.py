@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import ideomotor
 from ideomotor.errors import DataError
 
 mujoco = pytest.importorskip("mujoco")
@@ -21,8 +22,6 @@ from ideomotor_mujoco.grasping import (  # noqa: E402
     Settings,
     WristPlacement,
     collect,
-    parallel_jaw,
-    three_finger_hand,
     to_frame,
     to_world,
 )
@@ -34,7 +33,7 @@ from ideomotor_mujoco.grasping._chain import TipKinematics  # noqa: E402
 @pytest.fixture(scope="module")
 def hand():
     """The three-finger hand."""
-    return three_finger_hand()
+    return ideomotor.make("three-finger-hand")
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +118,7 @@ def test_a_replay_is_bit_equal(scene, picks):
 
 
 def test_a_gripper_with_two_fingers_picks_too():
-    scene = PickingScene(GraspObject("milk carton").settled(), parallel_jaw())
+    scene = PickingScene(GraspObject("milk carton").settled(), ideomotor.make("parallel-jaw"))
     wrists, shapes = scene.candidates(80, seed=1)
     made = [scene.pick(wrist, shape) for wrist, shape in zip(wrists, shapes, strict=True)]
     held = [pick for pick in made if pick.held]

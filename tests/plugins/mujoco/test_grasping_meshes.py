@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial import ConvexHull, Delaunay
 
+import ideomotor
 from ideomotor.errors import DataError
 
 pytest.importorskip("mujoco")
@@ -12,18 +13,8 @@ coacd = pytest.importorskip("coacd")
 creation = pytest.importorskip("trimesh.creation")
 
 # The cache of parts in this process, which the tests clear.
-from ideomotor_mujoco.grasping import (  # noqa: E402
-    TRAINING,
-    UNSEEN,
-    GraspObject,
-    PickingScene,
-    _mesh,  # noqa: E402
-    check_graspable,
-    mesh_parts,
-    parallel_jaw,
-    settled,
-    three_finger_hand,
-)
+from ideomotor_mujoco.grasping import TRAINING, UNSEEN, GraspObject, PickingScene, _mesh  # noqa: E402
+from ideomotor_mujoco.grasping._mesh import mesh_parts  # noqa: E402 (what a GraspObject is made of)
 
 INNER, OUTER, HEIGHT = 0.030, 0.036, 0.09
 
@@ -163,7 +154,9 @@ def test_a_convex_mesh_of_many_triangles_is_taken_with_few_corners(tmp_path, cap
     (part,) = mesh_parts(path)
     assert "ball.stl has 40962 corners: 400 of them are used, with 1.5 % less volume" in caplog.text
     assert ConvexHull(part).volume == pytest.approx(4 / 3 * np.pi * 0.04**3, rel=0.02)
-    check_graspable(settled(GraspObject(str(path))), three_finger_hand())  # 25 GiB with all corners
+    PickingScene(
+        GraspObject(str(path)).settled(), ideomotor.make("three-finger-hand")
+    ).check_graspable()  # 25 GiB with all corners
 
 
 @pytest.mark.thorough
@@ -193,7 +186,7 @@ def test_a_damaged_cache_is_made_again(tmp_path, pipe):
 def test_a_pose_does_not_depend_on_how_the_path_is_written(tmp_path, monkeypatch):
     path = written(box(0.05, 0.06, 0.07), tmp_path / "box.obj")
     monkeypatch.chdir(tmp_path)
-    assert settled(GraspObject("box.obj"), seed=3).pose == settled(GraspObject(str(path)), seed=3).pose
+    assert GraspObject("box.obj").settled(seed=3).pose == GraspObject(str(path)).settled(seed=3).pose
 
 
 def test_a_file_without_a_mesh_is_refused_in_one_sentence(tmp_path):
@@ -220,9 +213,9 @@ def test_without_the_extra_it_says_what_to_install(tmp_path, monkeypatch):
         mesh_parts(written(box(0.05, 0.06, 0.07), tmp_path / "box.stl"))
 
 
-@pytest.mark.parametrize("make", [three_finger_hand, parallel_jaw])
-def test_what_is_too_flat_or_too_large_is_refused_before_anything_is_tried(tmp_path, make):
-    hand = make()
+@pytest.mark.parametrize("name", ["three-finger-hand", "parallel-jaw"])
+def test_what_is_too_flat_or_too_large_is_refused_before_anything_is_tried(tmp_path, name):
+    hand = ideomotor.make(name)
     for sides, words in (
         ((0.1, 0.08, 0.006), "6 mm high, too flat for the finger tips"),
         ((0.4, 0.4, 0.4), "at least 400 mm wide wherever it is gripped"),
@@ -236,6 +229,6 @@ def test_what_is_too_flat_or_too_large_is_refused_before_anything_is_tried(tmp_p
 
 
 def test_every_family_is_for_the_three_finger_hand():
-    hand = three_finger_hand()
+    hand = ideomotor.make("three-finger-hand")
     for family in (*TRAINING, *UNSEEN):
         PickingScene(GraspObject(family), hand).check_graspable()

@@ -14,14 +14,7 @@ from ideomotor.errors import AssemblyError, DataError
 pytest.importorskip("mujoco")
 
 from ideomotor_mujoco import MujocoPlant  # noqa: E402
-from ideomotor_mujoco.grasping import (  # noqa: E402
-    Camera,
-    GraspObject,
-    PickingTask,
-    Settings,
-    parallel_jaw,
-    to_frame,
-)
+from ideomotor_mujoco.grasping import Camera, GraspObject, PickingTask, Settings, to_frame
 
 # Parts that are made by name; their classes are taken here for their methods beyond the interfaces.
 from ideomotor_mujoco.grasping._perception import GraspPerception, OutlineGrasp  # noqa: E402
@@ -217,7 +210,7 @@ def test_of_several_grasps_the_first_that_can_be_reached_is_taken(task):
 
 
 def test_a_gripper_with_two_fingers_goes_through_the_same_pipeline():
-    task = PickingTask(GraspObject("milk carton").settled(), parallel_jaw())
+    task = PickingTask(GraspObject("milk carton").settled(), ideomotor.make("parallel-jaw"))
     planner = ideomotor.make("reach-planner", task=task)
     home = np.array(task.home)
     for wrist, shape in zip(*task.scene.candidates(200, seed=1), strict=True):

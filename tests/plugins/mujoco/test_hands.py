@@ -11,7 +11,7 @@ from ideomotor.errors import DataError
 mujoco = pytest.importorskip("mujoco")
 
 from ideomotor.config import from_config  # noqa: E402
-from ideomotor_mujoco.grasping import GraspObject, Hand, PickingScene, check_graspable, settled  # noqa: E402
+from ideomotor_mujoco.grasping import GraspObject, Hand, PickingScene  # noqa: E402
 from ideomotor_mujoco.grasping._chain import TipKinematics  # noqa: E402  (what a placement rests on)
 
 SLIDES = """<mujoco><worldbody><body name="palm">
@@ -117,7 +117,7 @@ HANDS = {"panda": panda, "linkage": linkage, "many motors": many_motors}
 @pytest.mark.parametrize("name", TAILS)
 def test_one_actuator_closes_two_pads(name):
     hand = slides(name)
-    check_graspable(settled(GraspObject("mug")), hand)
+    PickingScene(GraspObject("mug").settled(), hand).check_graspable()
     closed, _ = OPENINGS.get(name, (0.069, 0.15))
     tips = np.asarray(TipKinematics(hand).tips(jnp.array([0.5 * closed])))[:, 1]
     np.testing.assert_allclose(tips[:, 0], [-0.08 + 0.0345, 0.08 - 0.0345], atol=2e-4)

@@ -5,22 +5,14 @@ import pytest
 
 import ideomotor
 from ideomotor.errors import DataError, SimulationError
-from ideomotor_mujoco import (
-    Actuators,
-    CartesianPose,
-    JointPosition,
-    JointTorque,
-    MujocoPlant,
-    OperationalSpace,
-    lwr4,
-)
+from ideomotor_mujoco import MujocoPlant, lwr4
 
 TS = np.linspace(0, 1, 101)
 S = 10 * TS**3 - 15 * TS**4 + 6 * TS**5
 
 
 def test_joint_set_points_are_followed_by_motors(links, play):
-    plant = MujocoPlant(links(), mode=JointPosition())
+    plant = MujocoPlant(links(), mode=ideomotor.make("joint-position"))
     wanted = S[:, None] * (1.0, -0.8)
     movement = play(wanted, TS, plant=ideomotor_plant(plant))
     np.testing.assert_allclose(
@@ -29,7 +21,7 @@ def test_joint_set_points_are_followed_by_motors(links, play):
 
 
 def test_joint_set_points_are_followed_by_position_actuators(links, play):
-    plant = MujocoPlant(links(actuators=links.servos), mode=JointPosition())
+    plant = MujocoPlant(links(actuators=links.servos), mode=ideomotor.make("joint-position"))
     wanted = S[:, None] * (1.0, -0.8)
     movement = play(wanted, TS, plant=ideomotor_plant(plant))
     # Gravity, Coriolis forces and inertia are fed forward to the set points.
@@ -40,7 +32,7 @@ def test_joint_set_points_are_followed_by_position_actuators(links, play):
 
 
 def test_jumps_of_the_set_point_stay_within_the_speed(links):
-    plant = MujocoPlant(links(), mode=JointPosition(max_speed=1.0))
+    plant = MujocoPlant(links(), mode=ideomotor.make("joint-position", max_speed=1.0))
     x, fastest = plant.default_state(), 0.0
     for _ in range(150):
         x = plant.step(x, np.array([1.0, 0.0]), 0.01)
@@ -50,7 +42,9 @@ def test_jumps_of_the_set_point_stay_within_the_speed(links):
 
 
 @pytest.mark.parametrize(
-    "mode", [CartesianPose(), OperationalSpace(bandwidth=100)], ids=lambda m: type(m).__name__
+    "mode",
+    [ideomotor.make("cartesian-pose"), ideomotor.make("operational-space", bandwidth=100)],
+    ids=lambda m: type(m).__name__,
 )
 def test_tip_follows_a_line(mode, play):
     arm = lwr4(mode=mode)
@@ -119,7 +113,9 @@ def test_mocap_bodies_are_part_of_the_command():
     weld = """<mujoco><worldbody><body name="hand" mocap="true" pos="0 0 1"/>
     <body name="palm" pos="0 0 1"><freejoint/><geom size=".05" mass="1"/></body></worldbody>
     <equality><weld body1="hand" body2="palm" solref="0.01 1"/></equality></mujoco>"""
-    plant = MujocoPlant(weld, actuators="none", mode=Actuators(mocap=True), bodies=("palm",))
+    plant = MujocoPlant(
+        weld, actuators="none", mode=ideomotor.make("actuators", mocap=True), bodies=("palm",)
+    )
     x, command = plant.default_state(), plant.default_command()
     command["mocap_position"][0] += (0.1, 0, 0.2)
     for _ in range(100):
@@ -134,13 +130,15 @@ def test_mocap_bodies_are_part_of_the_command():
 
 
 def test_modes_say_what_actuators_they_need(links):
-    for mode in (JointTorque(), OperationalSpace()):
+    for mode in (ideomotor.make("joint-torque"), ideomotor.make("operational-space")):
         with pytest.raises(DataError, match="actuators='motors'"):
             MujocoPlant(links(actuators=links.servos), mode=mode)
-    swapped = MujocoPlant(links(actuators=links.servos), mode=JointTorque(), actuators="motors")
+    swapped = MujocoPlant(
+        links(actuators=links.servos), mode=ideomotor.make("joint-torque"), actuators="motors"
+    )
     assert swapped.robot.has_motors
     with pytest.raises(ValueError, match="bandwidth must be positive, not -1"):
-        JointPosition(bandwidth=-1)
+        ideomotor.make("joint-position", bandwidth=-1)
 
 
 def ideomotor_plant(plant):
@@ -149,4 +147,4 @@ def ideomotor_plant(plant):
     return host(plant)
 
 
-POSED = lwr4(mode=CartesianPose())
+POSED = lwr4(mode=ideomotor.make("cartesian-pose"))

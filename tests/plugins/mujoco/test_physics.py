@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ideomotor
-from ideomotor_mujoco import JointTorque, MujocoPlant, lwr4
+from ideomotor_mujoco import MujocoPlant, lwr4
 
 START = np.array([0.9, -0.6])
 
@@ -35,7 +35,7 @@ def test_free_swing_keeps_its_energy(links, equations):
 
 
 def test_torques_of_the_inverse_dynamics_give_the_acceleration(links, equations):
-    plant = MujocoPlant(links(1e-5), mode=JointTorque(compensate=False))
+    plant = MujocoPlant(links(1e-5), mode=ideomotor.make("joint-torque", compensate=False))
     rng = np.random.default_rng(0)
     for _ in range(5):
         q, wanted = rng.uniform(-1.5, 1.5, 2), rng.uniform(-5, 5, 2)
@@ -46,12 +46,12 @@ def test_torques_of_the_inverse_dynamics_give_the_acceleration(links, equations)
 
 
 def test_torque_at_rest_is_gravitys(links, equations):
-    plant = MujocoPlant(links(), mode=JointTorque(compensate=False), rest=START)
+    plant = MujocoPlant(links(), mode=ideomotor.make("joint-torque", compensate=False), rest=START)
     np.testing.assert_allclose(plant.default_command(), equations.bias(START, np.zeros(2)), rtol=1e-9)
 
 
 def test_gravity_compensation_holds_the_arm_still():
-    arm = lwr4(mode=JointTorque(), rest=(0.3, -0.6, 0.2, 1.4, -0.4, -0.8, 0.5))
+    arm = lwr4(mode=ideomotor.make("joint-torque"), rest=(0.3, -0.6, 0.2, 1.4, -0.4, -0.8, 0.5))
     x = arm.default_state()
     for _ in range(100):
         x = arm.step(x, np.zeros(7), 0.01)

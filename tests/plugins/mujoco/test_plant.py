@@ -10,7 +10,7 @@ from ideomotor import host
 from ideomotor.cli import command
 from ideomotor.config import from_config, to_config
 from ideomotor.errors import DataError, SimulationError
-from ideomotor_mujoco import Actuators, CartesianPose, JointPosition, MujocoPlant, lwr4, rollout_batch
+from ideomotor_mujoco import MujocoPlant, lwr4, rollout_batch
 
 TS = np.linspace(0, 0.3, 31)
 
@@ -18,7 +18,9 @@ TS = np.linspace(0, 0.3, 31)
 @pytest.fixture(scope="module")
 def arm():
     return lwr4(
-        mode=JointPosition(), scene=(ideomotor.make("shelf", position=(0.75, 0, 0)),), contacts=("shelf",)
+        mode=ideomotor.make("joint-position"),
+        scene=(ideomotor.make("shelf", position=(0.75, 0, 0)),),
+        contacts=("shelf",),
     )
 
 
@@ -54,10 +56,14 @@ def test_steps_are_as_long_as_asked(links):
     assert plant.split(0.01) == (4, 0.0025) and plant.split(0.009) == (3, pytest.approx(0.003, rel=1e-12))
 
 
-@pytest.mark.parametrize("mode", [JointPosition(), Actuators()], ids=lambda mode: type(mode).__name__)
+@pytest.mark.parametrize(
+    "mode",
+    [ideomotor.make("joint-position"), ideomotor.make("actuators")],
+    ids=lambda mode: type(mode).__name__,
+)
 def test_a_batch_is_bit_equal_to_one_by_one(mode, play):
     plant = lwr4(mode=mode)
-    commands = waves(3, plant.default_command(), 0.3 if isinstance(mode, JointPosition) else 5.0)
+    commands = waves(3, plant.default_command(), 0.3 if type(mode).__name__ == "JointPosition" else 5.0)
     starts = np.stack([plant.at_joints(np.asarray(plant.rest) + 0.1 * i) for i in range(3)])
     batch = rollout_batch(host(plant), commands, TS, x0=starts, threads=2)
     for i in range(3):
@@ -153,4 +159,4 @@ def test_the_command_line_keeps_it_too(links, tmp_path, monkeypatch):
 def test_plants_are_made_by_name():
     plant = ideomotor.make("lwr4", mode=ideomotor.make("cartesian-pose", orientation=False))
     assert plant.default_command().shape == (3,)
-    assert isinstance(plant.mode, CartesianPose)
+    assert type(plant.mode).__name__ == "CartesianPose"

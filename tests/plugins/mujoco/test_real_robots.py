@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import ideomotor
-from ideomotor_mujoco import CartesianPose, JointPosition, MujocoPlant
+from ideomotor_mujoco import MujocoPlant
 
 ALOHA = tuple(
     f"vx300s_left/{j}" for j in ("waist", "shoulder", "elbow", "forearm_roll", "wrist_angle", "wrist_rotate")
@@ -65,7 +65,7 @@ def played(plant, x, start, goal):
 
 @pytest.mark.parametrize("name", ROBOTS)
 def test_a_dmp_in_joint_space_arrives(name):
-    plant = robot(name, JointPosition())
+    plant = robot(name, ideomotor.make("joint-position"))
     x, start, goal = far_from_limits(plant)
     seen = played(plant, x, start, goal)
     np.testing.assert_allclose(seen["joint_position"], goal, atol=2e-3)
@@ -74,7 +74,7 @@ def test_a_dmp_in_joint_space_arrives(name):
 
 @pytest.mark.parametrize("name", ROBOTS)
 def test_a_dmp_of_the_tip_arrives(name):
-    plant = robot(name, CartesianPose(orientation=False))
+    plant = robot(name, ideomotor.make("cartesian-pose", orientation=False))
     x, _, joints = far_from_limits(plant)
     start, goal = plant.observe(x)["tip"], plant.observe(plant.at_joints(joints))["tip"]
     seen = played(plant, x, start, start + 0.5 * (goal - start))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+import ideomotor
 from ideomotor.errors import DataError
-from ideomotor_mujoco import JointPosition, JointTorque, MujocoPlant, lwr4
+from ideomotor_mujoco import MujocoPlant, lwr4
 
 MODEL = """<mujoco><compiler autolimits="true" angle="radian"/><option timestep="0.002" integrator="{integrator}"/>
 <worldbody><body pos="0 0 1" {body}><joint name="j" axis="0 1 0" {joint}/>
@@ -156,7 +157,7 @@ def test_joint_position_is_at_least_as_good_as_plain_set_points(name):
     options = dict(options)
     first = options.pop("first", 0)
     xml = model(actuators, **options)
-    plant = MujocoPlant(xml, mode=JointPosition(), joints=("j",))
+    plant = MujocoPlant(xml, mode=ideomotor.make("joint-position"), joints=("j",))
     off, swing = rest(plant, 0.4, lambda at: np.array([at]))
     plain_off = plain_swing = 0.0  # an actuator that holds no set point by itself
     if control is not None:
@@ -174,7 +175,7 @@ def test_joint_position_is_at_least_as_good_as_plain_set_points(name):
 
 def test_gravity_does_not_let_a_servo_sag():
     """Plain set points are off by the torque of gravity over the stiffness; those moved ahead are not."""
-    plant = MujocoPlant(model(SERVO), mode=JointPosition(), joints=("j",))
+    plant = MujocoPlant(model(SERVO), mode=ideomotor.make("joint-position"), joints=("j",))
     plain = MujocoPlant(model(SERVO), joints=("j",))
     sag = rest(plain, 0.0, lambda at: np.zeros(1))[0]
     assert sag == pytest.approx(9.81 * 0.2 * np.cos(sag) / 100, rel=1e-3)
@@ -194,7 +195,9 @@ def test_motors_take_nothing_from_the_default_class(kind):
         f'<default><{kind} {servo} ctrlrange="-6 6" forcerange="-9 9"/></default><worldbody>',
         1,
     )
-    plant = MujocoPlant(text, actuators="motors", mode=JointTorque(compensate=False), joints=("j",))
+    plant = MujocoPlant(
+        text, actuators="motors", mode=ideomotor.make("joint-torque", compensate=False), joints=("j",)
+    )
     assert plant.mj_model.nu == 2
     x = plant.step(plant.default_state(), np.array([20.0]), 0.002)
     body = plant.mj_model.body(1)
@@ -203,7 +206,7 @@ def test_motors_take_nothing_from_the_default_class(kind):
     assert plant.observe(x)["joint_velocity"][0] == pytest.approx(expected, rel=1e-6)
     assert (
         rest(
-            MujocoPlant(text, actuators="motors", mode=JointPosition(), joints=("j",)),
+            MujocoPlant(text, actuators="motors", mode=ideomotor.make("joint-position"), joints=("j",)),
             0.4,
             lambda at: np.array([at]),
         )[0]
@@ -213,7 +216,7 @@ def test_motors_take_nothing_from_the_default_class(kind):
 
 @pytest.mark.parametrize("speed", [1.1, 1.6])
 def test_all_joints_may_move_each_below_its_limit(speed):
-    plant = lwr4(mode=JointPosition(max_speed=3.0))
+    plant = lwr4(mode=ideomotor.make("joint-position", max_speed=3.0))
     x, start = plant.default_state(), plant.default_command()
     signs = np.array([1, 1, -1, -1, 1, 1, -1])
     for k in range(60):
@@ -225,13 +228,17 @@ def test_all_joints_may_move_each_below_its_limit(speed):
 
 def test_a_servo_at_its_limit_is_reported_once(caplog):
     weak = '<position joint="j" kp="100" kv="10" forcerange="-1 1"/>'
-    plant = MujocoPlant(model(weak), mode=JointPosition(), joints=("j",))
+    plant = MujocoPlant(model(weak), mode=ideomotor.make("joint-position"), joints=("j",))
     for _ in range(2):
         rest(plant, 0.0, lambda at: np.zeros(1))
     assert [r.name for r in caplog.records] == ["ideomotor.mujoco"]
     assert "joint 'j' has been at its limit for 1 s, and the joint is 0." in caplog.text
     caplog.clear()
-    rest(MujocoPlant(model(SERVO), mode=JointPosition(), joints=("j",)), 0.0, lambda at: np.zeros(1))
+    rest(
+        MujocoPlant(model(SERVO), mode=ideomotor.make("joint-position"), joints=("j",)),
+        0.0,
+        lambda at: np.zeros(1),
+    )
     assert not caplog.records
 
 
@@ -248,8 +255,8 @@ def test_fingers_on_a_tendon_are_moved_by_the_name_of_one(joint):
     with pytest.raises(
         DataError, match=r"one actuator .* moves several of l, r; name one of those that move together"
     ):
-        MujocoPlant(GRIPPER, mode=JointPosition(), joints=("l", "r"))
-    plant = MujocoPlant(GRIPPER, mode=JointPosition(), joints=(joint,))
+        MujocoPlant(GRIPPER, mode=ideomotor.make("joint-position"), joints=("l", "r"))
+    plant = MujocoPlant(GRIPPER, mode=ideomotor.make("joint-position"), joints=(joint,))
     x = plant.default_state()
     for _ in range(80):
         x = plant.step(x, np.array([0.03]), 0.02)
@@ -260,8 +267,10 @@ def test_joints_without_an_actuator_are_named_and_the_advice_works():
     with pytest.raises(
         DataError, match=r"none on 'follower'; name other joints \(joints=…\), or pass actuators='motors'"
     ):
-        MujocoPlant(model(SERVO), mode=JointPosition(), joints=("j", "follower"))
-    MujocoPlant(model(SERVO), mode=JointPosition(), joints=("j",))
-    MujocoPlant(model(SERVO), mode=JointPosition(), joints=("j", "follower"), actuators="motors")
+        MujocoPlant(model(SERVO), mode=ideomotor.make("joint-position"), joints=("j", "follower"))
+    MujocoPlant(model(SERVO), mode=ideomotor.make("joint-position"), joints=("j",))
+    MujocoPlant(
+        model(SERVO), mode=ideomotor.make("joint-position"), joints=("j", "follower"), actuators="motors"
+    )
     with pytest.raises(DataError, match="has a plain motor"):
-        MujocoPlant(model(SERVO + MOTOR), mode=JointTorque(), joints=("j",))
+        MujocoPlant(model(SERVO + MOTOR), mode=ideomotor.make("joint-torque"), joints=("j",))

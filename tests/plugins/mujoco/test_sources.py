@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ideomotor
 from ideomotor.errors import DataError
-from ideomotor_mujoco import JointPosition, MujocoPlant
+from ideomotor_mujoco import MujocoPlant
 
 INERTIA = '<inertia ixx="0.01" iyy="0.01" izz="0.001" ixy="0" ixz="0" iyz="0"/>'
 LINK = f'<inertial><origin xyz="0 0 .15"/><mass value="1"/>{INERTIA}</inertial>'
@@ -107,7 +108,7 @@ def test_links_on_fixed_joints_can_be_named_as_tips(workspace):
 
 
 def test_joints_that_mimic_get_no_command_and_follow(workspace):
-    plant = MujocoPlant(str(workspace(more=MIMIC)), actuators="motors", mode=JointPosition())
+    plant = MujocoPlant(str(workspace(more=MIMIC)), actuators="motors", mode=ideomotor.make("joint-position"))
     assert plant.robot.joints == ("j1",)
     x = plant.default_state()
     for _ in range(100):

@@ -5,7 +5,7 @@ import pytest
 
 import ideomotor
 from ideomotor.errors import DataError
-from ideomotor_mujoco import Admittance, lwr4, writing_robot
+from ideomotor_mujoco import lwr4, writing_robot
 
 DT = 0.01
 
@@ -44,7 +44,7 @@ def test_pen_keeps_its_force_and_its_path(sheet):
 
 
 def test_force_is_what_was_set_and_what_the_spring_says():
-    robot = writing_robot(strokes=True, mode=Admittance(strokes=True, force=2.5))
+    robot = writing_robot(strokes=True, mode=ideomotor.make("admittance", strokes=True, force=2.5))
     x, seen = press(robot)
     assert seen[-1]["pen_force"] == pytest.approx(2.5, rel=0.02)
     data = robot.data(x)
@@ -58,7 +58,7 @@ def test_force_is_what_was_set_and_what_the_spring_says():
 @pytest.mark.parametrize("force", [0.2, 5.0])
 def test_a_small_or_a_large_force_is_reached_before_the_stroke_and_kept(force):
     """Nine tenths of a second are what `run write-digit` waits for the pen to come down."""
-    robot = writing_robot(strokes=True, mode=Admittance(strokes=True, force=force))
+    robot = writing_robot(strokes=True, mode=ideomotor.make("admittance", strokes=True, force=force))
     _, seen = press(robot, down=90, points=circle(300))
     found = np.array([s["pen_force"] for s in seen[88:]])
     assert found.min() > 0.05 and np.sqrt(np.mean((found / force - 1) ** 2)) < 0.1
@@ -99,11 +99,11 @@ def test_a_sheet_out_of_reach():
 
 def test_admittance_needs_a_tool_and_a_surface():
     with pytest.raises(DataError, match="needs a body 'sheet', which LWR4 lacks"):
-        lwr4(mode=Admittance())
+        lwr4(mode=ideomotor.make("admittance"))
     with pytest.raises(ValueError, match="force must be positive, not -1"):
-        Admittance(force=-1)
+        ideomotor.make("admittance", force=-1)
     with pytest.raises(DataError, match="pass only one of them"):
-        writing_robot(strokes=True, mode=Admittance())
+        writing_robot(strokes=True, mode=ideomotor.make("admittance"))
 
 
 def test_writing_robot_fits_a_primitive_of_two_dimensions():

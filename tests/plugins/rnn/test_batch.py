@@ -8,18 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import ideomotor
 from ideomotor import rollout
 from ideomotor_arm import CurlField, Delayed, MuscleArm, Noisy, PulseLoad, arm26
-from ideomotor_rnn import (
-    CircleCommand,
-    CircleTask,
-    GRUCell,
-    RateCell,
-    ReachCommand,
-    ReachTask,
-    RecurrentPolicy,
-    ScheduledPolicy,
-)
+from ideomotor_rnn import CircleCommand, CircleTask, ReachCommand, ReachTask, RecurrentPolicy, ScheduledPolicy
 from ideomotor_rnn._batch import ManyPolicies, trials_last
 
 
@@ -47,14 +39,14 @@ def _one_by_one(task, policy, trials):
 @pytest.mark.parametrize(
     ("make", "plant", "cell"),
     [
-        pytest.param(ReachTask, MuscleArm(), RateCell(4), marks=pytest.mark.thorough),
-        (CircleTask, MuscleArm(), RateCell(4)),
-        pytest.param(ReachTask, arm26(), GRUCell(4), marks=pytest.mark.thorough),
-        (ReachTask, Delayed(CurlField(MuscleArm(), 5.0), 0.02, samples=4), RateCell(4)),
+        pytest.param(ReachTask, MuscleArm(), ideomotor.make("rate-cell", 4), marks=pytest.mark.thorough),
+        (CircleTask, MuscleArm(), ideomotor.make("rate-cell", 4)),
+        pytest.param(ReachTask, arm26(), ideomotor.make("gru-cell", 4), marks=pytest.mark.thorough),
+        (ReachTask, Delayed(CurlField(MuscleArm(), 5.0), 0.02, samples=4), ideomotor.make("rate-cell", 4)),
         pytest.param(
             partial(ReachTask, holding=1.0),
             PulseLoad(MuscleArm(), onset=0.05),
-            RateCell(4),
+            ideomotor.make("rate-cell", 4),
             marks=pytest.mark.thorough,
         ),
     ],
@@ -84,7 +76,7 @@ def test_costs_and_gradient_are_those_of_single_movements(make, plant, cell):
 
 
 def test_noise_of_a_batch_is_that_of_its_factors():
-    policy, count = RecurrentPolicy(cell=RateCell(4), noise=0.3), 5
+    policy, count = RecurrentPolicy(cell=ideomotor.make("rate-cell", 4), noise=0.3), 5
     key = jax.random.key(7)
     activity = jax.random.uniform(jax.random.key(1), (count, 4))
     many = ManyPolicies(policy, trials_last(activity))
@@ -105,7 +97,7 @@ def test_noise_of_a_batch_is_that_of_its_factors():
 
 def test_noise_of_a_plant_differs_from_trial_to_trial():
     task = ReachTask(Noisy(MuscleArm(), 0.3), hold=0.05, duration=0.2)
-    policy = RecurrentPolicy(cell=RateCell(4), noise=0.0)
+    policy = RecurrentPolicy(cell=ideomotor.make("rate-cell", 4), noise=0.0)
     trials = task.sample(policy, jax.random.key(0), 1)
     same = jax.tree.map(lambda x: jnp.repeat(x, 4, 0) if jnp.ndim(x) else x, trials)
     costs = np.asarray(task.costs(policy, same, jax.random.key(1)))

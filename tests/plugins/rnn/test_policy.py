@@ -9,15 +9,7 @@ import pytest
 import ideomotor
 from ideomotor.errors import DataError, UnknownNameError
 from ideomotor_arm import MuscleArm
-from ideomotor_rnn import (
-    CircleCommand,
-    GRUCell,
-    RateCell,
-    ReachCommand,
-    RecurrentPolicy,
-    ScheduledPolicy,
-    pretrained,
-)
+from ideomotor_rnn import CircleCommand, ReachCommand, RecurrentPolicy, ScheduledPolicy, pretrained
 
 
 def _feedback(seed=0):
@@ -70,7 +62,13 @@ def test_noise_is_multiplicative_and_of_the_stated_size():
 
 
 @pytest.mark.parametrize(
-    "cell", [RateCell(5), RateCell(5, transfer="tanh"), RateCell(5, transfer="sigmoid"), GRUCell(5)]
+    "cell",
+    [
+        ideomotor.make("rate-cell", 5),
+        ideomotor.make("rate-cell", 5, transfer="tanh"),
+        ideomotor.make("rate-cell", 5, transfer="sigmoid"),
+        ideomotor.make("gru-cell", 5),
+    ],
 )
 def test_other_cells(cell):
     policy = RecurrentPolicy(cell=cell)
@@ -80,7 +78,10 @@ def test_other_cells(cell):
 
 
 def test_gated_units_are_those_of_equinox():
-    ours, theirs = GRUCell(5, key=jax.random.key(1)), eqx.nn.GRUCell(3, 5, key=jax.random.key(2))
+    ours, theirs = (
+        ideomotor.make("gru-cell", 5, key=jax.random.key(1)),
+        eqx.nn.ideomotor.make("gru-cell", 3, 5, key=jax.random.key(2)),
+    )
     ours = eqx.tree_at(
         lambda c: (c.recurrent, c.bias, c.recurrent_bias),
         ours,
@@ -99,7 +100,7 @@ def test_other_signals_fit_the_plant():
 
 @pytest.mark.parametrize("command", [ReachCommand(), CircleCommand()])
 def test_config_and_checkpoint_round_trip(command, tmp_path):
-    policy = RecurrentPolicy(command, RateCell(7), key=jax.random.key(5))
+    policy = RecurrentPolicy(command, ideomotor.make("rate-cell", 7), key=jax.random.key(5))
     again = ideomotor.config.from_config(ideomotor.config.to_config(policy))
     assert jax.tree.structure(again) == jax.tree.structure(policy)
     ideomotor.save(policy, tmp_path / "policy")
@@ -202,10 +203,10 @@ def test_trained_networks_do_what_they_are_for(name):
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: RateCell(0), ValueError, "units must be at least 1"),
-        (lambda: GRUCell(0), ValueError, "units must be at least 1"),
-        (lambda: RateCell(time=0.0), ValueError, "time must be greater than 0"),
-        (lambda: RateCell(transfer="step"), ValueError, "transfer must be one of relu"),
+        (lambda: ideomotor.make("rate-cell", 0), ValueError, "units must be at least 1"),
+        (lambda: ideomotor.make("gru-cell", 0), ValueError, "units must be at least 1"),
+        (lambda: ideomotor.make("rate-cell", time=0.0), ValueError, "time must be greater than 0"),
+        (lambda: ideomotor.make("rate-cell", transfer="step"), ValueError, "transfer must be one of relu"),
         (lambda: RecurrentPolicy(noise=-0.1), ValueError, "noise must be at least 0"),
         (lambda: RecurrentPolicy(signals=("smell",)), ValueError, "not 'smell'"),
         (lambda: RecurrentPolicy(muscles=0), ValueError, "muscles must be at least 1"),

@@ -18,12 +18,10 @@ from ideomotor_arm import MuscleArm
 from ideomotor_rnn import (
     CircleCommand,
     CircleTask,
-    RateCell,
     ReachCommand,
     ReachTask,
     RecurrentPolicy,
     Workspace,
-    costate_gradient,
     cvar,
     minimise_frozen,
     risk,
@@ -121,6 +119,50 @@ def test_cvar_refuses():
 THOROUGH = pytest.mark.thorough
 
 
+def costate_gradient(policy, params, ts, cost, *, plant, p0, key):
+    """The cost of a movement and its gradient by the policy's arrays, by sweeping costates backwards (Huh & Todorov 2009, III A).
+
+    Body and network are one system q' = F(q, k, ω; W) with the cost c(q; k, W):
+
+        p(i) = c_q + F_qᵀ p(i+1),   dV/dW = Σ c_W + F_Wᵀ p(i+1),   p(end) = 0
+    """
+    arrays, static = eqx.partition(policy, eqx.is_inexact_array)
+    dts = jnp.diff(ts)
+    # As `rollout` draws its keys: to observe, to act and to move, in each step.
+    keys = None
+    if key is not None:
+        draw = jax.vmap(jax.random.fold_in, (None, 0))
+        keys = draw(jax.random.fold_in(key, 1), jnp.arange(3 * len(dts))).reshape(len(dts), 3)
+
+    def advance(weights, q, dt, keys):
+        policy = eqx.combine(weights, static)
+        see, act, move = (None,) * 3 if keys is None else keys
+        y, x = q
+        feedback = plant.observe(x, key=see)
+        y, excitation = policy.step(y, feedback, params, dt, key=act)
+        paid = dt * cost(feedback, excitation, params)
+        return (y, plant.step(x, excitation, dt, key=move)), paid
+
+    start = (p0, jax.tree.map(jnp.asarray, plant.default_state()))
+
+    def forward(q, inputs):
+        new, paid = advance(arrays, q, *inputs)
+        return new, (q, paid)
+
+    end, (qs, paid) = jax.lax.scan(forward, start, (dts, keys))
+
+    def backward(carry, inputs):
+        costate, gradient = carry
+        q, dt, keys = inputs
+        _, pull = jax.vjp(lambda weights, q: advance(weights, q, dt, keys), arrays, q)
+        by_weights, costate = pull((costate, jnp.ones_like(paid[0])))
+        return (costate, jax.tree.map(jnp.add, gradient, by_weights)), costate
+
+    nothing = jax.tree.map(jnp.zeros_like, (end, arrays))
+    (_, gradient), _ = jax.lax.scan(backward, nothing, (qs, dts, keys), reverse=True)
+    return jnp.sum(paid), gradient
+
+
 @pytest.mark.parametrize(
     ("command", "noisy"),
     [
@@ -134,7 +176,7 @@ def test_costates_give_the_gradient_of_rollout(noisy, command):
     """Pontryagin's principle is back-propagation through time: the paper's theorem, to rounding error."""
     with jax.enable_x64(True):
         as64 = partial(jax.tree.map, lambda x: x.astype(float) if eqx.is_inexact_array(x) else x)
-        policy, plant = as64(RecurrentPolicy(command, RateCell(5))), as64(MuscleArm())
+        policy, plant = as64(RecurrentPolicy(command, ideomotor.make("rate-cell", 5))), as64(MuscleArm())
         command = as64(command)
         ts = jnp.arange(21) * 0.01
         key = jax.random.key(4) if noisy else None
@@ -162,7 +204,7 @@ def test_gradient_of_a_task_equals_finite_differences(task):
         as64 = partial(jax.tree.map, lambda x: x.astype(float) if eqx.is_inexact_array(x) else x)
         task = task(as64(MuscleArm()), hold=0.05, duration=0.1)
         command = ReachCommand() if isinstance(task, ReachTask) else CircleCommand()
-        policy = as64(RecurrentPolicy(command, RateCell(4)))
+        policy = as64(RecurrentPolicy(command, ideomotor.make("rate-cell", 4)))
         trials = as64(task.sample(policy, jax.random.key(0), 3))
         key = jax.random.key(2)
 
@@ -216,7 +258,7 @@ def test_circle_state_is_on_the_circle():
 
 def test_training_reduces_the_cost_and_leaves_the_rest_alone():
     task = ReachTask(MuscleArm(), hold=0.1, duration=0.4, anneal=0.0, wide=0.2, d0=0.2)
-    policy = RecurrentPolicy(cell=RateCell(6))
+    policy = RecurrentPolicy(cell=ideomotor.make("rate-cell", 6))
     held_out = task.sample(policy, jax.random.key(99), 50)
     before = task.costs(policy, held_out, None).mean()
     trained = ideomotor.train(
@@ -236,7 +278,7 @@ def test_training_reduces_the_cost_and_leaves_the_rest_alone():
 def test_frozen_sample(method):
     """As in the paper: the sample of starts, commands and noise stays the same; every iteration lowers its risk."""
     task = ReachTask(MuscleArm(), hold=0.05, duration=0.3, d0=0.2)
-    policy = RecurrentPolicy(cell=RateCell(5))
+    policy = RecurrentPolicy(cell=ideomotor.make("rate-cell", 5))
     trials, key = task.sample(policy, jax.random.key(0), 8), jax.random.key(1)
 
     def loss(policy):
@@ -302,7 +344,7 @@ def test_circles_out_of_reach_are_refused():
 
 def test_a_diverging_training_stops_at_the_step_and_keeps_the_checkpoint(tmp_path):
     task = ReachTask(MuscleArm(), hold=0.02, duration=0.05)
-    policy = RecurrentPolicy(cell=RateCell(4))
+    policy = RecurrentPolicy(cell=ideomotor.make("rate-cell", 4))
     sample = task.data(policy, 4, 10)
 
     def poisoned(key, step):

@@ -3,21 +3,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import ideomotor
 from ideomotor import Pipeline, Trajectory, load, make, rollout, save
 from ideomotor.errors import DataError
-from ideomotor_trajectory_network import (
-    ConditionsNetwork,
-    Samples,
-    Splines,
-    TrajectoryCode,
-    TrajectoryDecoder,
-    split_function,
-)
+from ideomotor_trajectory_network import ConditionsNetwork, TrajectoryCode, TrajectoryDecoder
+from ideomotor_trajectory_network._training import split_function  # refuses for all that take a function
 
 
 @pytest.fixture
 def decoder():
-    return TrajectoryDecoder(5, (20,), Samples(21), output="linear", key=jax.random.key(1))
+    return TrajectoryDecoder(
+        5, (20,), ideomotor.make("time-samples", 21), output="linear", key=jax.random.key(1)
+    )
 
 
 def test_torques_are_held_to_the_duration_and_stop(decoder):
@@ -52,7 +49,13 @@ def test_scaling_goes_there_and_back(decoder):
     )
 
 
-@pytest.mark.parametrize("basis", [pytest.param(Samples(21), marks=pytest.mark.thorough), Splines(8)])
+@pytest.mark.parametrize(
+    "basis",
+    [
+        pytest.param(ideomotor.make("time-samples", 21), marks=pytest.mark.thorough),
+        ideomotor.make("time-splines", 8),
+    ],
+)
 def test_imitation_finds_the_movement_again(basis):
     decoder = TrajectoryDecoder(3, (20,), basis, output="linear", key=jax.random.key(2))
     movement = decoder.movement(TrajectoryCode(jnp.array([0.1, 0.8, 0.4]), jnp.asarray(1.2)))
@@ -77,7 +80,9 @@ def test_gradient_through_the_arm_equals_finite_differences(arm):
         arm = type(arm)(damping=0.0)
         function = Pipeline(
             ConditionsNetwork(6, (10,), key=jax.random.key(0)),
-            TrajectoryDecoder(6, (10,), Samples(11), output="linear", key=jax.random.key(1)),
+            TrajectoryDecoder(
+                6, (10,), ideomotor.make("time-samples", 11), output="linear", key=jax.random.key(1)
+            ),
         )
         ts = jnp.linspace(0, 1, 11)
 

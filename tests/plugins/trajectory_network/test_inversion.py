@@ -3,21 +3,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import ideomotor
 from ideomotor.errors import DataError
-from ideomotor_trajectory_network import (
-    ConditionsNetwork,
-    Samples,
-    Trainer,
-    TrajectoryDecoder,
-    TrajectoryInversion,
-)
+from ideomotor_trajectory_network import ConditionsNetwork, Trainer, TrajectoryDecoder, TrajectoryInversion
 
 
 @pytest.fixture(scope="module")
 def linear_model():
     """A linear function, whose posterior has a closed form."""
     conditions = ConditionsNetwork(3, (), output="linear", key=jax.random.key(1))
-    decoder = TrajectoryDecoder(3, (), Samples(8), "linear", "linear", key=jax.random.key(0))
+    decoder = TrajectoryDecoder(
+        3, (), ideomotor.make("time-samples", 8), "linear", "linear", key=jax.random.key(0)
+    )
     return TrajectoryInversion(conditions, decoder, 0.1 * jnp.tri(3), noise=jnp.full(6, 0.3), samples=8)
 
 

@@ -18,7 +18,6 @@ from ideomotor_trajectory_network import (
     improve_through_plant,
     optimal_reaches,
     optimise_through_plant,
-    play_all,
     sample_reaches,
     self_train,
 )
@@ -54,7 +53,7 @@ def optimum(free):
 def _judge(free, function, optimum):
     """Mean end error in cm, cost over optimal cost, distance of the commands from the optimal ones."""
     us, _ = commands_and_states(function, ConditionsNetwork.observations(optimum.start, optimum.target), 101)
-    moved = play_all(free, optimum.start, np.asarray(us))
+    moved = free.play_all(optimum.start, np.asarray(us))
     miss = moved.states[:, -1] - np.concatenate([optimum.target, np.zeros((8, 2))], 1)
     squares = np.trapezoid((moved.commands**2).sum(-1), dx=0.01, axis=1)
     cost = 0.5e6 * (miss**2).sum(1) + 0.5 * squares
@@ -113,7 +112,7 @@ def test_a_forward_model_knows_the_derivatives_of_the_arm(free):
     changes = rng.normal(size=(2500, WAVES, 2)) * 0.02
 
     def play(start, change):
-        return play_all(free, start, us + np.einsum("mku,kt->mtu", change, basis)).states[:, -1]
+        return free.play_all(start, us + np.einsum("mku,kt->mtu", change, basis)).states[:, -1]
 
     effects = play(start, changes) - play(start, 0 * changes)
     conditions = np.concatenate([start, start + 0.1], 1)
@@ -168,7 +167,7 @@ def test_plain_descent_lowers_the_cost(arm):
 
     def cost(function):
         us, _ = commands_and_states(function, ConditionsNetwork.observations(start, target), 21)
-        ends = play_all(free, start, us).states[:, -1]
+        ends = free.play_all(start, us).states[:, -1]
         return jax.vmap(free.cost, (0, 0, 0, None))(jnp.asarray(ends), jnp.asarray(target), us, 1.0).mean()
 
     assert cost(better) < 0.5 * cost(function)

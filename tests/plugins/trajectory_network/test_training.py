@@ -10,7 +10,6 @@ from ideomotor_trajectory_network import (
     TrajectoryDecoder,
     commands_and_states,
     linear_function,
-    play_all,
 )
 
 # Kernels of the training, of which no public name shows the numbers.
@@ -120,7 +119,7 @@ def test_all_phases_learn_optimal_reaches(problem, reaches, examples):
     ends = []
     for function in (deep, flat):
         us, _ = commands_and_states(function, observed, 101)
-        moved = play_all(problem, reaches.start, np.asarray(us), reaches.field)
+        moved = problem.play_all(reaches.start, np.asarray(us), reaches.field)
         ends.append(np.linalg.norm(moved.end - reaches.target, axis=1).mean())
     assert ends[0] < 0.3 * ends[1]
 
