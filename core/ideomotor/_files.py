@@ -56,7 +56,7 @@ def write_text(path: Path | str, text: str) -> Path:
 
 
 def write_json(path: Path | str, value: Any) -> Path:
-    """Write a JSON file whole or not at all."""
+    """Write a JSON file whole or not at all; `value` is made of dictionaries, lists, text and numbers."""
     return write_text(path, json.dumps(value, indent=2) + "\n")
 
 

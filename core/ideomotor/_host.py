@@ -29,7 +29,7 @@ from .interfaces import (
     AbstractPlant,
     AbstractPrimitive,
 )
-from .kinds import KINDS, Kind, find
+from .kinds import KINDS, Kind, _find
 from .spec import Component
 
 
@@ -223,7 +223,7 @@ def is_host(component: Any) -> bool:
 
 
 def plain_object(component: Any) -> Any:
-    """The plain object in an adapter that `host` made; anything else as it is."""
+    """The plain object in a component that `host` made; any other component as it is."""
     return component.component if isinstance(component, AbstractHost) else component
 
 
@@ -266,7 +266,7 @@ def host(component: Any, kind: str | None = None) -> Any:
 def adapt(made: Any, record: Component) -> Any:
     """Return a component as it is if it has its interface, or a plain object wrapped in an adapter of its kind."""
     kind = KINDS[record.kind]
-    interface = find(kind.interface)
+    interface = _find(kind.interface)
     if isinstance(made, interface):
         return made
     if isinstance(made, eqx.Module):
@@ -286,7 +286,7 @@ def _adapter(plain: Any, kind: Kind) -> Any:
     """The class that adapts a plain object as this kind, or None if a method is missing."""
     for adapter in kind.adapters:
         if all(callable(getattr(plain, method, None)) for method in adapter.methods):
-            return find(adapter.factory)
+            return _find(adapter.factory)
     return None
 
 

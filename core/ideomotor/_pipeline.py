@@ -13,7 +13,7 @@ from ._host import can_fit, class_name, is_host, plain_object
 from ._rollout import Clock, finish, play, rollout
 from ._structure import check_fits, describe, numbers_to_arrays, shapes_of
 from ._trajectory import Trajectory
-from .config import arguments, from_config, to_config
+from .config import _arguments, from_config, to_config
 from .errors import AssemblyError, ConfigError, did_you_mean
 from .interfaces import (
     AbstractFeedbackPrimitive,
@@ -22,7 +22,7 @@ from .interfaces import (
     AbstractPlant,
     AbstractPrimitive,
 )
-from .kinds import KINDS, SLOTS, find
+from .kinds import _SLOTS, KINDS, _find
 
 
 class Pipeline(eqx.Module):
@@ -45,7 +45,7 @@ class Pipeline(eqx.Module):
 
     def default_observation(self) -> PyTree:
         """An observation the pipeline accepts."""
-        first = next(slot for slot in SLOTS if getattr(self, slot) is not None)
+        first = next(slot for slot in _SLOTS if getattr(self, slot) is not None)
         return _published(first, getattr(self, first))
 
     def params(self, observation: PyTree, *, key: PRNGKeyArray | None = None) -> PyTree:
@@ -73,7 +73,7 @@ class Pipeline(eqx.Module):
 
         Trained weights are not arguments: `save_pipeline` keeps both.
         """
-        parts = {slot: getattr(self, slot) for slot in SLOTS}
+        parts = {slot: getattr(self, slot) for slot in _SLOTS}
         return {slot: to_config(part) for slot, part in parts.items() if part is not None}
 
     @staticmethod
@@ -88,11 +88,11 @@ class Pipeline(eqx.Module):
         """
         if not isinstance(config, dict):
             raise ConfigError(
-                f"A pipeline is a mapping with the keys {', '.join(SLOTS)}, not {config!r:.80}."
+                f"A pipeline is a mapping with the keys {', '.join(_SLOTS)}, not {config!r:.80}."
             )
         for slot in config:
-            if slot not in SLOTS:
-                raise ConfigError(f"A pipeline has no part {slot!r}.{did_you_mean(str(slot), SLOTS)}")
+            if slot not in _SLOTS:
+                raise ConfigError(f"A pipeline has no part {slot!r}.{did_you_mean(str(slot), _SLOTS)}")
         if "primitive" not in config:
             raise ConfigError("A pipeline needs a primitive, such as `primitive: {use: dmp}`.")
         parts = {
@@ -161,7 +161,7 @@ _params_jitted = eqx.filter_jit(_params)
 
 def check_pipeline(pipeline: Pipeline) -> None:
     """Raise an `AssemblyError` that shows both structures where two neighbours do not fit."""
-    check_kinds({slot: getattr(pipeline, slot) for slot in SLOTS})
+    check_kinds({slot: getattr(pipeline, slot) for slot in _SLOTS})
     _check_parameters(pipeline)
     _check_feedback(pipeline.primitive, pipeline.plant)
     if pipeline.plant is not None:
@@ -170,8 +170,8 @@ def check_pipeline(pipeline: Pipeline) -> None:
 
 def check_kinds(parts: dict[str, Any]) -> None:
     """Raise an `AssemblyError` for a part without the interface of its slot."""
-    for slot in SLOTS:
-        part, interface = parts[slot], find(KINDS[slot].interface)
+    for slot in _SLOTS:
+        part, interface = parts[slot], _find(KINDS[slot].interface)
         if isinstance(part, interface) or (part is None and slot != "primitive"):
             continue
         if isinstance(part, type):
@@ -228,7 +228,7 @@ def _brief(component: Any) -> str:
     plain = plain_object(component)
     if not dataclasses.is_dataclass(plain):
         return type(plain).__name__
-    shown = {name: _short(value) for name, value in arguments(plain).items()}
+    shown = {name: _short(value) for name, value in _arguments(plain).items()}
     return f"{type(plain).__name__}({', '.join(f'{name}={text}' for name, text in shown.items() if text)})"
 
 
@@ -243,7 +243,7 @@ def _short(value: Any) -> str:
 
 def _flow(pipeline: Pipeline) -> list[tuple[str, str, str]]:
     """`(slot, component, what it passes on)` in the order in which data flow."""
-    parts = {slot: part for slot in SLOTS if (part := getattr(pipeline, slot)) is not None}
+    parts = {slot: part for slot in _SLOTS if (part := getattr(pipeline, slot)) is not None}
     passes = [describe(_published(slot, part)) for slot, part in parts.items()]
     last = list(parts.values())[-1]
     seen = "" if pipeline.plant is None or is_host(last) else describe(_flows.feedback_of(last))

@@ -69,7 +69,7 @@ def named_leaves(tree: Any) -> list[tuple[str, np.ndarray]]:
 
 
 def as_numbers(values: Any, name: str = "values") -> np.ndarray:
-    """Any array-like of real numbers or times as floating-point numbers of at least 32 bits, on the host.
+    """`values`, any array-like of real numbers or times, as floating-point numbers of at least 32 bits, on the host.
 
     Integers become float64 before JAX, which has 32 bits, can wrap them; `datetime64` becomes seconds since 1970 and
     `timedelta64` seconds. Raises a `DataError` for anything else.

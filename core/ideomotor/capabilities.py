@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from .errors import AssemblyError
-from .kinds import find, kind_of
+from .kinds import _find, _kind_of
 
 _T = TypeVar("_T")
 
@@ -223,9 +223,9 @@ def require(component: Any, capability: type[_T]) -> _T:
 
 def capabilities(component: Any) -> list[str]:
     """The names of the capabilities that a component has, of those of its kind."""
-    kind = kind_of(component)
+    kind = _kind_of(component)
     known = [
-        find(name if ":" in name else f"{__name__}:{name}") for name in (kind.capabilities if kind else ())
+        _find(name if ":" in name else f"{__name__}:{name}") for name in (kind.capabilities if kind else ())
     ]
     return [capability.__name__ for capability in known if isinstance(component, capability)]
 

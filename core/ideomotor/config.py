@@ -42,7 +42,10 @@ _NOT_CONFIG = ("key", "self")
 
 
 def to_config(component: Any) -> dict[str, Any]:
-    """`{"use": name, argument: value, …}` with the arguments that differ from their defaults."""
+    """A component as `{"use": name, argument: value, …}`, with the arguments that differ from their defaults.
+
+    Raises a `ConfigError` for a class that is not registered, and for an argument that was not kept in an attribute of its name.
+    """
     component = plain_object(component)
     cls = type(component)
     name = registry().name_of(cls)
@@ -65,7 +68,7 @@ def to_config(component: Any) -> dict[str, Any]:
     return config
 
 
-def arguments(component: Any) -> dict[str, Any]:
+def _arguments(component: Any) -> dict[str, Any]:
     """The constructor arguments of a component that differ from their defaults, as they are."""
     found, component = {}, plain_object(component)
     for parameter in _parameters(type(component)):
@@ -92,8 +95,9 @@ def from_config(
     where: str = "",
     key: PRNGKeyArray | None = None,
 ) -> Any:
-    """Make the component that a dictionary describes.
+    """Make the component that `config`, as `to_config` wrote it, describes.
 
+    - `config`: `{"use": name, argument: value, …}`, `{"load": folder}`, or a registered name.
     - `kind`: what is needed.
     - `folder`: where relative paths in it start.
     - `where`: the location that error messages name.

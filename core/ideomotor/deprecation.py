@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from .kinds import find
+from .kinds import _find
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -29,7 +29,7 @@ def renamed_names(module: str, names: Mapping[str, str], *, removed: str) -> Cal
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         _warn(f"{module}.{name}", names[name].replace(":", "."), removed)
-        return find(names[name])
+        return _find(names[name])
 
     return __getattr__
 

@@ -141,11 +141,11 @@ KINDS: dict[str, Kind] = {
 }
 """The kinds by name, in the order in which they are listed."""
 
-SLOTS = tuple(kind.name for kind in KINDS.values() if kind.slot)
+_SLOTS = tuple(kind.name for kind in KINDS.values() if kind.slot)
 """The parts of a pipeline, in the order in which data flow through it."""
 
 
-def find(reference: str) -> Any:
+def _find(reference: str) -> Any:
     """Import what `"module:attribute"` names; raises as the import does."""
     module, _, attributes = reference.partition(":")
     found = importlib.import_module(module)
@@ -154,9 +154,9 @@ def find(reference: str) -> Any:
     return found
 
 
-def kind_of(component: Any) -> Kind | None:
+def _kind_of(component: Any) -> Kind | None:
     """The kind whose interface a component has, or None."""
     for kind in KINDS.values():
-        if kind.interface and isinstance(component, find(kind.interface)):
+        if kind.interface and isinstance(component, _find(kind.interface)):
             return kind
     return None

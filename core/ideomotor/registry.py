@@ -23,7 +23,7 @@ import pluggy
 from ._light import import_light
 from .deprecation import _old_arguments
 from .errors import ConfigError, PluginError, UnknownNameError, did_you_mean
-from .kinds import KINDS, find
+from .kinds import KINDS, _find
 from .spec import _ENTRY_POINT_GROUP, _PROJECT, Component, _Hooks, hookimpl
 
 _HOOK = "ideomotor_components"
@@ -188,7 +188,7 @@ class Registry:
         source = self._source[component.name]
         module_name, _, attribute = component.factory.partition(":")
         try:
-            found = find(component.factory)
+            found = _find(component.factory)
         except ImportError as error:
             if component.extra and getattr(error, "name", None) is not None:
                 raise PluginError(

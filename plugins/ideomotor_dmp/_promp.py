@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ideomotor import AbstractFeedforwardPrimitive, Trajectory, check_demonstration, check_times, quantity
-from ideomotor.common.trees import floating_dtype
 from ideomotor.errors import DataError
 
 from ._dmp import DMP
@@ -209,7 +208,8 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
             except DataError as error:
                 raise DataError(f"Demonstration {i}: {error}") from error
             read.append((np.asarray(trajectory.ts, float), np.asarray(trajectory.ys)))
-        dtype = floating_dtype(*(ys for _, ys in read))
+        dtypes = [jax.dtypes.canonicalize_dtype(ys.dtype) for _, ys in read if ys.dtype.kind == "f"]
+        dtype = jnp.result_type(*dtypes or [float])
         # Of one length, so that everything is compiled once: a row of zeros says nothing about the weights.
         shape = (len(read), max(len(ts) for ts, _ in read))
         s, ys, known = np.ones(shape), np.zeros((*shape, self.dof)), np.zeros(shape, bool)

@@ -58,7 +58,7 @@ def distance_loss(
     """The mean Euclidean distance between the movements at equal times, smoothed within a tenth of a unit of zero.
 
     Of two ways to draw an ambiguous image it prefers the more probable one, where the square of eq. (10) prefers their
-    mean, which is neither. Model and batch are those of `trajectory_loss`.
+    mean, which is neither. `model` and `batch` are those of `trajectory_loss`.
     """
     squared = _squared_distances(model, batch)
     return jnp.sqrt(squared + 0.01).mean((0, 2)).sum(), {"distance": jnp.sqrt(squared[:, -1]).mean()}
@@ -89,7 +89,7 @@ def _squared_distances(model, batch):
 def warped_distance(
     path: Num[Array | np.ndarray, "time 2"], truth: Num[Array | np.ndarray, "other 2"], points: int = 60
 ) -> float:
-    """The mean distance along the best monotone matching (dynamic time warping) of the two paths."""
+    """The mean distance along the best monotone matching (dynamic time warping) of `path` and `truth`, each resampled to `points`."""
     where = np.linspace(0, 1, points)
     one, other = (resample(np.asarray(p, float)[None], where)[0] for p in (path, truth))
     cost = np.linalg.norm(one[:, None] - other, axis=-1)
@@ -108,7 +108,9 @@ def ink_distances(
 ) -> tuple[float, float]:
     """`(from ink to path, from path to ink)`: how far each pixel of ink is from the path and back, on average.
 
-    Ink is what is brighter than one half. The first is about a quarter of the line's width at best, the second zero.
+    - `path`: (column, row) in px; `image`: ink is what is brighter than one half.
+
+    The first is about a quarter of the line's width at best, the second zero.
     """
     rows, cols = np.nonzero(np.asarray(image) > 0.5)
     points = resample(np.asarray(path, float)[None], np.linspace(0, 1, 150))[0]

@@ -157,9 +157,12 @@ def lwr4(
     bodies: Sequence[str] = (),
     timestep: float | int | None = None,
 ) -> MujocoPlant:
-    """A KUKA LWR4+ as a plant; the arguments are those of `MujocoPlant` and `LWR4`.
+    """A KUKA LWR4+ as a plant; `mode`, `tip`, `contacts`, `bodies` and `timestep` are those of `MujocoPlant`.
 
-    By default it follows set points of its joints (`JointPosition`).
+    By default it follows set points of its joints (`joint-position`).
+
+    - `tool`: what the flange holds, such as `ideomotor.make("pen")`; `scene`: what stands around the arm.
+    - `rest`: the joints' angles at the start, rad.
     """
     return MujocoPlant(
         LWR4(tool),

@@ -18,7 +18,7 @@ Costs = Float[Array, " trials"]
 
 
 def risk(costs: Costs, beta: Float[ArrayLike, ""] = 1.0) -> Float[Array, ""]:
-    """The risk-sensitive objective 1/β log mean exp(β V), Huh & Todorov 2009, eq. (5').
+    """The risk-sensitive objective 1/β log mean exp(β V) of `costs` V with β = `beta`, Huh & Todorov 2009, eq. (5').
 
     Finite for any β from zero (the mean) to infinity (the maximum), traced or not. Raises a ValueError for a negative β or
     NaN, unless it is traced.

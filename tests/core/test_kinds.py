@@ -14,7 +14,10 @@ import ideomotor
 from ideomotor.cli import command
 from ideomotor.config import from_config, to_config
 from ideomotor.errors import AssemblyError
-from ideomotor.kinds import KINDS, SLOTS, Adapter, Kind, find, kind_of
+from ideomotor.kinds import _SLOTS as SLOTS  # what a pipeline has places for
+from ideomotor.kinds import KINDS, Adapter, Kind
+from ideomotor.kinds import _find as find
+from ideomotor.kinds import _kind_of as kind_of
 from ideomotor.testing import check, isolated_registry
 
 HERE = __name__

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import ideomotor
 from ideomotor.errors import AssemblyError, ConfigError, IdeomotorError
-from ideomotor.kinds import SLOTS
+from ideomotor.kinds import KINDS
 
+SLOTS = tuple(name for name, kind in KINDS.items() if kind.slot)
 NONE = "none"
 
 

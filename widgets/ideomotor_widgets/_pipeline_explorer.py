@@ -8,10 +8,9 @@ import yaml
 import ideomotor
 from ideomotor.capabilities import SupportsReach, SupportsSpace
 from ideomotor.errors import ConfigError, DataError, IdeomotorError
-from ideomotor.kinds import SLOTS
 
 from ._arguments import ArgumentBoxes
-from ._assembly import Assembly
+from ._assembly import SLOTS, Assembly
 from ._canvas import Canvas, Canvas3D
 from ._drawn import drawn, in_space
 from ._elements import Choice, Code, close_all, row

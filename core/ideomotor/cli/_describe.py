@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from ..kinds import KINDS, find
+from ..kinds import KINDS, _find
 from ..registry import registry
 from ..spec import Component
 
@@ -98,7 +98,7 @@ def _made(record: Component) -> Iterator[tuple[str, list[str]]]:
         yield "Takes and gives", [f"Not known, because it cannot be made without arguments: {error}"]
         return
     lines = []
-    for name, tree in find(KINDS[record.kind].flows)(made).items():
+    for name, tree in _find(KINDS[record.kind].flows)(made).items():
         lines += [f"{name.ljust(14)}{shapes(tree)}", *_units(tree)]
     yield "Takes and gives", lines
     if found := capabilities(made):

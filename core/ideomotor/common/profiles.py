@@ -11,7 +11,9 @@ _A = TypeVar("_A", Array, np.ndarray)
 
 
 def minimum_jerk(share: Float[_A, "*shape"]) -> Float[_A, "*shape"]:
-    """10 s³ − 15 s⁴ + 6 s⁵ (Flash and Hogan 1985): at rest before 0 and after 1; NumPy or JAX arrays.
+    """10 s³ − 15 s⁴ + 6 s⁵ (Flash and Hogan 1985): at rest before 0 and after 1.
+
+    - `share`: s, of the duration; NumPy or JAX arrays.
 
     >>> minimum_jerk(np.array([-1.0, 0.0, 0.5, 1.0, 2.0]))
     array([0. , 0. , 0.5, 1. , 1. ])

@@ -28,7 +28,7 @@ def normalise(q: Float[_A, "*batch 4"]) -> Float[_A, "*batch 4"]:
 
 
 def conjugate(q: Float[_A, "*batch 4"]) -> Float[_A, "*batch 4"]:
-    """The inverse rotation of a unit quaternion."""
+    """The inverse rotation of unit quaternions `q`."""
     return q * _namespace(q).asarray([1, -1, -1, -1], q.dtype)
 
 
@@ -45,13 +45,6 @@ def multiply(a: Float[_A, "*#batch 4"], b: Float[_A, "*#batch 4"]) -> Float[_A, 
         ],
         axis=-1,
     )
-
-
-def rotate(q: Float[_A, "*#batch 4"], vectors: Float[_A, "*#batch 3"]) -> Float[_A, "*#batch 3"]:
-    """Vectors rotated by unit quaternions."""
-    w, u = q[..., :1], q[..., 1:]
-    across = 2 * _cross(u, vectors)
-    return vectors + w * across + _cross(u, across)
 
 
 def to_rotation_vector(q: Float[_A, "*batch 4"], *, shortest: bool = False) -> Float[_A, "*batch 3"]:
@@ -84,7 +77,7 @@ def from_rotation_vector(r: Float[_A, "*batch 3"]) -> Float[_A, "*batch 4"]:
 
 
 def to_matrix(q: Float[_A, "*batch 4"]) -> Float[_A, "*batch 3 3"]:
-    """The rotation matrix of a unit quaternion."""
+    """The rotation matrices of unit quaternions `q`."""
     w, x, y, z = (q[..., i] for i in range(4))
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
@@ -96,7 +89,7 @@ def to_matrix(q: Float[_A, "*batch 4"]) -> Float[_A, "*batch 3 3"]:
 
 
 def from_matrix(m: Float[_A, "*batch 3 3"]) -> Float[_A, "*batch 4"]:
-    """The unit quaternion of a rotation matrix (its sign is arbitrary), exact at any angle (Shepperd 1978)."""
+    """The unit quaternions of rotation matrices `m` (the sign is arbitrary), exact at any angle (Shepperd 1978)."""
     xp = _namespace(m)
     (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = ([m[..., i, j] for j in range(3)] for i in range(3))
     # The rows are 4 q_i q; the one of the largest component is divided by nothing small.
@@ -118,7 +111,7 @@ def nearest_sign(q: Float[_A, "*#batch 4"], reference: Float[_A, "*#batch 4"]) -
 
 
 def continuous(qs: Float[_A, "time 4"]) -> Float[_A, "time 4"]:
-    """The same rotations with signs that do not jump from one time to the next."""
+    """The rotations `qs`, with signs that do not jump from one time to the next."""
     xp = _namespace(qs)
     signs = xp.cumprod(xp.where(xp.sum(qs[1:] * qs[:-1], axis=-1) < 0, -1, 1))
     return xp.concatenate([qs[:1], qs[1:] * signs[:, None].astype(qs.dtype)])
@@ -145,12 +138,6 @@ def slerp(
     """Unit quaternions the given share of the shortest way from `start` to `end` (Shoemake 1985)."""
     left = to_rotation_vector(multiply(conjugate(start), end), shortest=True)
     return multiply(start, from_rotation_vector(share[..., None] * left))
-
-
-def _cross(a, b):
-    x, y, z = (a[..., i] for i in range(3))
-    u, v, w = (b[..., i] for i in range(3))
-    return _namespace(a, b).stack([y * w - z * v, z * u - x * w, x * v - y * u], axis=-1)
 
 
 def _namespace(*arrays: Any) -> ModuleType | Any:

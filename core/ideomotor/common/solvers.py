@@ -40,6 +40,7 @@ def damped_step(
 ) -> Shaped[Array | np.ndarray, " unknown"]:
     """One step of damped least squares: −(JᵀJ + λ)⁻¹ Jᵀ r, for NumPy or JAX arrays.
 
+    - `jacobian` J: derivatives of the residuals by the unknowns; `residual`: r, at the present unknowns.
     - `damping`: λ, one number or one for each unknown; Marquardt's is relative to the diagonal of JᵀJ.
     """
     xp = jnp if isinstance(jacobian, jax.Array) else np

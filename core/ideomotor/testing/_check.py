@@ -16,7 +16,7 @@ from ..capabilities import SupportsRobot, SupportsStop
 from ..config import dump_yaml, from_config, to_config
 from ..errors import DataError
 from ..interfaces import AbstractFeedforwardPrimitive
-from ..kinds import KINDS, find, kind_of
+from ..kinds import KINDS, _find, _kind_of
 from ..registry import registry
 from ..spec import Component
 from ._capabilities import check_capabilities
@@ -57,7 +57,7 @@ def check(
     Raises a `ConformanceError` that names the component, the check, what was seen and what to do.
     """
     if kind is None:
-        found = KINDS[registry().get(component).kind] if isinstance(component, str) else kind_of(component)
+        found = KINDS[registry().get(component).kind] if isinstance(component, str) else _kind_of(component)
     else:
         found = KINDS.get(kind)
     if found is None or not found.laws:
@@ -68,7 +68,7 @@ def check(
             f'kind="plant").'
         )
     options = {"hardware": True} if hardware else {}
-    find(found.laws)(component, precision=precision, differentiable=differentiable, **options)
+    _find(found.laws)(component, precision=precision, differentiable=differentiable, **options)
 
 
 def check_perception(perception: Any, *, precision: str = "both", differentiable: bool = True) -> None:

@@ -167,13 +167,13 @@ def to_frame(
     contacts: Float[np.ndarray, "tips 3"],
     normals: Float[np.ndarray, "tips 3"],
 ) -> dict[str, np.ndarray]:
-    """A grasp in the world, written in an object's frame."""
+    """A grasp in the world, `contacts` (m) and `normals` there, written in an object's `frame`: `{"contacts", "normals"}`."""
     rotation, origin = frame[:3, :3], frame[:3, 3]
     return {"contacts": (contacts - origin) @ rotation, "normals": normals @ rotation}
 
 
 def to_world(frame: Float[np.ndarray, "4 4"], grasp: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """A grasp in an object's frame, written in the world."""
+    """A `grasp` in an object's `frame`, as `to_frame` gives it, written in the world."""
     rotation, origin = frame[:3, :3], frame[:3, 3]
     return {
         "contacts": np.asarray(grasp["contacts"]) @ rotation.T + origin,

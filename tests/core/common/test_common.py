@@ -119,9 +119,5 @@ def test_traced_leaves_are_passed_over():
     assert np.isnan(jax.jit(look)(np.nan))
 
 
-def test_dtypes_of_leaves():
+def test_which_leaves_are_floating():
     assert trees.is_floating(jnp.ones(1, jnp.bfloat16)) and not trees.is_floating(3)
-    assert trees.floating_dtype(np.arange(3)) == np.float32 == trees.floating_dtype(np.zeros(1))
-    assert trees.floating_dtype(np.zeros(1, np.float16), np.arange(3)) == np.float16
-    with jax.enable_x64():
-        assert trees.floating_dtype() == np.float64
