@@ -32,7 +32,7 @@ def named_leaves(tree: PyTree) -> list[tuple[str, Any]]:
 
 
 def as_array(value: Any, dtype: Any = None) -> jax.Array:
-    """Numbers as an array of JAX, without a program being compiled for it as `jnp.asarray` does.
+    """Numbers (`value`) as an array of JAX, without a program being compiled for it as `jnp.asarray` does.
 
     - `dtype`: by default that of the numbers; `float` is JAX's default float. 64 bits only where they are enabled.
     """
