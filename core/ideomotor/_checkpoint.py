@@ -21,7 +21,7 @@ _WORDS = {
 }
 
 
-class Run:
+class Checkpoints:
     """What a training writes down; without a folder, nothing.
 
     - `about`: what must be the same for a resumed run to give the same result.
@@ -58,7 +58,7 @@ class Run:
         _files.write_json(folder / CONFIG, config)
         self._metrics = _open_metrics(folder / METRICS, self.step)
 
-    def __enter__(self) -> "Run":
+    def __enter__(self) -> "Checkpoints":
         return self
 
     def __exit__(self, *_):

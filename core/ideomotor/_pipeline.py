@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from . import _flows
+from ._clock import Clock
 from ._host import can_fit, class_name, is_host, plain_object
-from ._rollout import Clock, finish, play, rollout
+from ._rollout import finish, play, rollout
 from ._structure import check_fits, describe, numbers_to_arrays, shapes_of
 from ._trajectory import Trajectory
 from .config import _arguments, from_config, to_config

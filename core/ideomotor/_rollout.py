@@ -3,13 +3,12 @@
     observe the plant ──▶ ask the primitive for a command ──▶ record ──▶ move the plant for dt seconds
 
 In JAX the steps are one `lax.scan`. With a part that runs on the host (a simulator, a robot) they are a Python loop on
-NumPy arrays. Both take the parts through the same methods, of `_Traced` or of `_OnHost`.
+NumPy arrays. Both take the parts through the same methods, of `Traced` or of `OnHost`.
 """
 
 import contextlib
 import re
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -18,13 +17,23 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Float, PRNGKeyArray, PyTree
 
-from ._host import class_name, is_host
+from ._clock import Clock
+from ._host import class_name
+from ._loop_parts import (
+    NO_KEYS,
+    OnHost,
+    Traced,
+    check_parts,
+    checked_state,
+    floating_leaves,
+    runs_on_host,
+    step_keys,
+)
 from ._structure import any_traced, check_fits, numbers_to_arrays
-from ._trajectory import Trajectory, check_times
-from .common.trees import first_not_finite, is_floating
-from .errors import AssemblyError, DataError, SimulationError
+from ._trajectory import Trajectory
+from .common.trees import first_not_finite
+from .errors import AssemblyError, SimulationError
 from .interfaces import (
-    AbstractFeedbackPrimitive,
     AbstractFeedforwardPrimitive,
     AbstractPlant,
     AbstractPrimitive,
@@ -71,7 +80,7 @@ class Loop(eqx.Module):
     plant: AbstractPlant | None = None
 
     def __check_init__(self):
-        _check_parts(self.primitive, self.plant)
+        check_parts(self.primitive, self.plant)
 
     def start(
         self,
@@ -98,8 +107,8 @@ class Loop(eqx.Module):
             )
         since = None if clock is None else clock.since
         arguments = numbers_to_arrays((params, x0, p0, key))
-        if _runs_on_host(self.primitive, self.plant, (arguments, since)):
-            x, p, commands = _begin(_OnHost(self.primitive, self.plant), since, *arguments)
+        if runs_on_host(self.primitive, self.plant, (arguments, since)):
+            x, p, commands = _begin(OnHost(self.primitive, self.plant), since, *arguments)
         else:
             x, p, commands = _begin_jitted(self, since, *arguments)
         t = np.float64(0) if clock is None else clock.ts[0]
@@ -112,8 +121,8 @@ class Loop(eqx.Module):
     def advance(self, moment: Moment, dt: Float[ArrayLike, ""]) -> tuple[Moment, Trajectory]:
         """`(the moment dt seconds later, the sample recorded at this one)`; a sample is a `Trajectory` without time axis."""
         dt = dt if any_traced(dt) else np.asarray(dt, float)
-        if _runs_on_host(self.primitive, self.plant, (moment, dt)):
-            (x, p), sample = _advance(_OnHost(self.primitive, self.plant), moment, dt)
+        if runs_on_host(self.primitive, self.plant, (moment, dt)):
+            (x, p), sample = _advance(OnHost(self.primitive, self.plant), moment, dt)
         else:
             (x, p), sample = _advance_jitted(self, moment, dt)
         # The time is counted out here, where it has 64 bits.
@@ -174,24 +183,22 @@ def rollout(
         >>> bool((rest.xs == movement[40:].xs).all())
         True
     """
-    _check_parts(primitive, plant)
+    check_parts(primitive, plant)
     clock = Clock.of(ts)
     if start is not None:
-        clock = clock.starting(_index(start, clock.ts))
+        at = (start.t, int(start.steps)) if isinstance(start, Moment) else (start.ts, None)
+        clock = clock.starting(clock.index(*at))
         x0, p0 = (start.x, start.p) if isinstance(start, Moment) else (start.xs, start.ps)
         key = start.key if key is None and isinstance(start, Moment) else key
     arguments = numbers_to_arrays((params, x0, p0, key))
-    if _runs_on_host(primitive, plant, (arguments, clock.ts)):
+    if runs_on_host(primitive, plant, (arguments, clock.ts)):
         return _host_loop(primitive, plant, clock, *arguments)
     return finish(clock.ts, play_jitted(primitive, plant, clock[1:], *arguments))
 
 
-# ---------------------------------------------------------------------------------------------------------- the steps
-
-
-def _begin(parts: "_Traced | _OnHost", since, params, x0, p0, key):
+def _begin(parts: Traced | OnHost, since, params, x0, p0, key):
     """`(state of the plant, state of the primitive, commands)` at the start, if everything fits."""
-    x, p, commands = _checked(parts.primitive, params, parts.plant, x0), None, None
+    x, p, commands = checked_state(parts.primitive, params, parts.plant, x0), None, None
     if parts.feedforward:
         commands = parts.plan(params, since, None if key is None else jax.random.fold_in(key, 0))
     else:
@@ -207,7 +214,7 @@ def _begin(parts: "_Traced | _OnHost", since, params, x0, p0, key):
     return *parts.settle((x, p), params, since), commands
 
 
-def _respond(parts: "_Traced | _OnHost", params, p, x, dt, keys, given):
+def _respond(parts: Traced | OnHost, params, p, x, dt, keys, given):
     """What is observed and commanded: `(the primitive's next state, feedback, command)`."""
     y = None if parts.plant is None else parts.observe(x, keys[0])
     if parts.feedforward:
@@ -223,7 +230,7 @@ def play(primitive, plant, inputs, params, x0, p0, key):
     its end: that is quicker than another program, and one for fewer steps might round otherwise.
     """
     since, dts, first = inputs
-    parts, n = _Traced(primitive, plant), dts.shape[0]
+    parts, n = Traced(primitive, plant), dts.shape[0]
     # With barriers the steps are compiled alike whether they begin at a constant or at a sample: bits stay the same.
     begun = _begin(parts, since, params, x0, p0, key)
     x0, p0, commands = jax.tree.map(jax.lax.optimization_barrier, begun)
@@ -235,18 +242,18 @@ def play(primitive, plant, inputs, params, x0, p0, key):
     def body(carry, inputs):
         p, x = carry
         dt, keys, given = inputs
-        keys = _NO_KEYS if keys is None else keys
+        keys = NO_KEYS if keys is None else keys
         after, y, u = _respond(parts, params, p, x, dt, keys, given)
         moved = None if parts.plant is None else parts.move(x, u, dt, keys[2])
         return (after, moved), (y, u, x, p)
 
-    rows = (dts, _keys(key, first, n), commands)
+    rows = (dts, step_keys(key, first, n), commands)
     (p, x), (ys, us, xs, ps) = jax.lax.scan(body, (p0, x0), jax.tree.map(lambda leaf: leaf[:-1], rows))
     # What is observed and commanded at the last time; nothing is moved after it.
     end = n - 1 - first
     xs, ps = jax.tree.map(lambda many, one: jnp.concatenate([many, one[None]]), (xs, ps), (x, p))
     p, x, (dt, keys, given) = jax.tree.map(lambda leaf: leaf[end], (ps, xs, rows))
-    last = _respond(parts, params, p, x, dt, _NO_KEYS if keys is None else keys, given)[1:]
+    last = _respond(parts, params, p, x, dt, NO_KEYS if keys is None else keys, given)[1:]
     ys, us = jax.tree.map(
         lambda many, one: jnp.concatenate([many, one[None]]).at[end].set(one), (ys, us), last
     )
@@ -263,7 +270,7 @@ def finish(ts, movement: Trajectory) -> Trajectory:
         return movement
     # Out here, since one more reduction inside costs several times as much where threads are scarce.
     with np.errstate(all="ignore"):
-        if all(np.isfinite(np.sum(leaf)) for leaf in map(np.asarray, _floating(movement))):
+        if all(np.isfinite(np.sum(leaf)) for leaf in map(np.asarray, floating_leaves(movement))):
             return movement
     if found := first_not_finite(_by_name(movement), earliest=True):
         error = _diverged(found._replace(where=found.where[1:]), ts[found.where[0]], ts[0])
@@ -272,14 +279,14 @@ def finish(ts, movement: Trajectory) -> Trajectory:
     return movement  # only the sum was too large
 
 
-def _host_loop(primitive, plant, clock: "Clock", params, x0, p0, key) -> Trajectory:
+def _host_loop(primitive, plant, clock: Clock, params, x0, p0, key) -> Trajectory:
     """The steps in Python: nothing on the host is traced, and its arrays keep their precision."""
-    parts, n, recorded = _OnHost(primitive, plant), len(clock.ts), []
+    parts, n, recorded = OnHost(primitive, plant), len(clock.ts), []
     x, p, commands = _begin(parts, clock.since, params, x0, p0, key)
     commands = jax.tree.map(lambda leaf: leaf[clock.first :], commands)
     if parts.feedforward and parts.plant is None:
         return Trajectory(clock.ts, commands)
-    keys = _keys(key, clock.first, n)
+    keys = step_keys(key, clock.first, n)
 
     def movement():
         return _sample(
@@ -288,7 +295,7 @@ def _host_loop(primitive, plant, clock: "Clock", params, x0, p0, key) -> Traject
 
     try:
         for i in range(n):
-            k = _NO_KEYS if keys is None else keys[i]
+            k = NO_KEYS if keys is None else keys[i]
             given = jax.tree.map(lambda leaf: leaf[i], commands)  # noqa: B023
             after, y, u = _respond(parts, params, p, x, clock.dts[i], k, given)
             # Copies, because a simulator may hand out a view of a buffer that it goes on writing to.
@@ -307,10 +314,10 @@ def _host_loop(primitive, plant, clock: "Clock", params, x0, p0, key) -> Traject
     return movement()
 
 
-def _advance(parts: "_Traced | _OnHost", moment: Moment, dt):
+def _advance(parts: Traced | OnHost, moment: Moment, dt):
     """One step: `((the plant's state, the primitive's) after it, (feedback, command, both states) before it)`."""
-    many, given = _keys(moment.key, moment.steps, 1), None
-    keys = _NO_KEYS if many is None else many[0]
+    many, given = step_keys(moment.key, moment.steps, 1), None
+    keys = NO_KEYS if many is None else many[0]
     if moment.commands is not None:
         times, commands = moment.commands
         now = parts.smaller(moment.steps, times.shape[0] - 1)
@@ -326,186 +333,8 @@ def _sample(ts, plant, y, u, x, p) -> Trajectory:
 
 # Structures are checked while JAX is tracing, so that the second call does not pay for it.
 play_jitted = eqx.filter_jit(play)
-_begin_jitted = eqx.filter_jit(lambda loop, *args: _begin(_Traced(loop.primitive, loop.plant), *args))
-_advance_jitted = eqx.filter_jit(lambda loop, *args: _advance(_Traced(loop.primitive, loop.plant), *args))
-
-
-# ------------------------------------------------------------------------------------------------ the parts of a loop
-
-
-class _Traced:
-    """The parts inside JAX: states keep their structure and precision, as the carry of a scan must."""
-
-    smaller = staticmethod(jnp.minimum)
-
-    def __init__(self, primitive, plant):
-        self.primitive, self.plant = primitive, plant
-        self.feedforward = isinstance(primitive, AbstractFeedforwardPrimitive)
-
-    def plan(self, params, since, key):
-        return self.primitive.trajectory(params, since, key=key)
-
-    def init(self, params):
-        return self.primitive.init(params)
-
-    def observe(self, x, key):
-        return self.plant.observe(x, key=key)
-
-    def act(self, p, y, params, dt, key):
-        after, u = self.primitive.step(p, y, params, dt, key=key)
-        return _keep(p, after, self.primitive, "step"), u
-
-    def move(self, x, u, dt, key):
-        return _keep(x, self.plant.step(x, u, dt, key=key), self.plant, "step")
-
-    def settle(self, states, params, since):
-        """States and times agree on one precision before the loop."""
-        return _promote(states, jnp.result_type(float if since is None else since, *_floating(params)))
-
-
-class _OnHost:
-    """The parts called from Python: those on the host as they are, those in JAX compiled; commands are NumPy arrays."""
-
-    smaller = staticmethod(min)
-
-    def __init__(self, primitive, plant):
-        self.primitive, self.plant = primitive, plant
-        self.feedforward = isinstance(primitive, AbstractFeedforwardPrimitive)
-        self._playing = _METHODS if is_host(primitive) else _COMPILED
-        self._moving = _METHODS if is_host(plant) else _COMPILED
-
-    def plan(self, params, since, key):
-        return jax.tree.map(np.asarray, self._playing["plan"](self.primitive, params, since, key))
-
-    def init(self, params):
-        return self._playing["init"](self.primitive, params)
-
-    def observe(self, x, key):
-        return self._moving["observe"](self.plant, x, key)
-
-    def act(self, p, y, params, dt, key):
-        p, u = self._playing["act"](self.primitive, p, y, params, dt, key)
-        return p, jax.tree.map(np.asarray, u)
-
-    def move(self, x, u, dt, key):
-        return self._moving["move"](self.plant, x, u, dt, key)
-
-    def settle(self, states, params, since):
-        return states
-
-
-# The methods as functions of their component, so that those of one class are compiled once.
-_METHODS: dict[str, Callable[..., Any]] = {
-    "plan": lambda primitive, params, since, key: primitive.trajectory(params, since, key=key),
-    "init": lambda primitive, params: primitive.init(params),
-    "act": lambda primitive, p, y, params, dt, key: primitive.step(p, y, params, dt, key=key),
-    "observe": lambda plant, x, key: plant.observe(x, key=key),
-    "move": lambda plant, x, u, dt, key: plant.step(x, u, dt, key=key),
-}
-_COMPILED = {name: eqx.filter_jit(method) for name, method in _METHODS.items()}
-_NO_KEYS = (None, None, None)
-
-
-def _keys(key, first, n: int):
-    """Three keys for each step from `first` on: to observe, to act, to move. They depend on the step's number only."""
-    if key is None:
-        return None
-    numbers = 3 * first + jnp.arange(3 * n)
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(key, 1), numbers)
-    return keys.reshape(n, 3, *key.shape)
-
-
-def _runs_on_host(primitive, plant, arguments) -> bool:
-    """Whether a part runs on the host, and JAX is not tracing."""
-    return (is_host(plant) or is_host(primitive)) and not any_traced((primitive, plant, arguments))
-
-
-# ------------------------------------------------------------------------------------------------------------- times
-
-
-class Clock(NamedTuple):
-    """The times of a movement from its sample `first` on, and the durations that components get.
-
-    Durations are computed on the host in 64 bits: a clock time of today has a resolution of minutes in 32 bits.
-    """
-
-    ts: Any  # as they were given
-    since: Any  # from the start to each of all times
-    dts: Any  # to the next time; for the last one the same again
-    first: Any = np.int32(0)
-
-    @staticmethod
-    def of(ts) -> "Clock":
-        """The clock of these times (s): durations in float64, cast afterwards."""
-        ts = check_times(ts)
-        if isinstance(ts, jax.core.Tracer):
-            ts = ts if jnp.issubdtype(ts.dtype, jnp.floating) else ts.astype(float)
-            return Clock(ts, ts - ts[0], jnp.concatenate([jnp.diff(ts), ts[-1:] - ts[-2:-1]]))
-        wide = ts.astype(np.float64, copy=False)
-        dts = np.diff(wide)
-        dts = np.concatenate([dts, dts[-1:]])
-        return Clock(ts, (wide - wide[0]).astype(ts.dtype, copy=False), dts.astype(ts.dtype, copy=False))
-
-    def starting(self, first: int) -> "Clock":
-        """The same without the samples before `first`; steps that are dropped fill the end of `dts`."""
-        return Clock(
-            self.ts[first:], self.since, np.concatenate([self.dts[first:], self.dts[:first]]), np.int32(first)
-        )
-
-
-def _index(start: Trajectory | Moment, ts) -> int:
-    """Which of the times is that of `start`."""
-    t, steps = (start.t, int(start.steps)) if isinstance(start, Moment) else (start.ts, None)
-    if any_traced((t, ts)):
-        raise DataError("Inside jit, vmap and grad `ts` and the time of `start` must be NumPy arrays.")
-    if np.ndim(t) != 0:
-        raise DataError("start must be one sample of a movement, such as movement[40] or movement[-1].")
-    index = int(np.argmin(np.abs(ts - t)))
-    if abs(ts[index] - t) > 0.25 * np.min(np.diff(ts)) or (index == 0 and steps != 0):
-        raise DataError(
-            f"start is at {t:g} s, and ts goes from {ts[0]:g} to {ts[-1]:g} s; give all times of the movement, from its "
-            f"own start on and that of `start` among them."
-        )
-    return index
-
-
-# ------------------------------------------------------------------------------------------------- checks and numbers
-
-
-def _check_parts(primitive, plant) -> None:
-    for part, interface, role in (
-        (primitive, AbstractPrimitive, "primitive"),
-        (plant, AbstractPlant, "plant"),
-    ):
-        if not isinstance(part, interface) and not (part is None and role == "plant"):
-            made = f"; make it: {part.__name__}(…)" if isinstance(part, type) else ""
-            raise AssemblyError(
-                f"A {role} must be an {interface.__name__}, not {part!r:.60}"
-                f"{made or '; wrap a plain object with ideomotor.host'}."
-            )
-    if not isinstance(primitive, AbstractFeedforwardPrimitive | AbstractFeedbackPrimitive):
-        raise AssemblyError(
-            f"{class_name(primitive)} is neither an AbstractFeedforwardPrimitive nor an "
-            f"AbstractFeedbackPrimitive."
-        )
-
-
-def _checked(primitive, params, plant, x0):
-    """The plant's initial state, if everything fits."""
-    check_fits("params", params, class_name(primitive), primitive.default_params(), what="parameters")
-    if plant is not None:
-        default = numbers_to_arrays(plant.default_state())
-        if x0 is None:
-            return default
-        check_fits("x0", x0, class_name(plant), default, what="a state")
-    elif x0 is not None:
-        raise AssemblyError("rollout got a state x0 and no plant; give the plant, or leave x0 out.")
-    elif isinstance(primitive, AbstractFeedbackPrimitive) and primitive.default_feedback() is not None:
-        raise AssemblyError(
-            f"{class_name(primitive)} reacts to the feedback of a plant, and there is none; give rollout a "
-            f"plant."
-        )
-    return x0
+_begin_jitted = eqx.filter_jit(lambda loop, *args: _begin(Traced(loop.primitive, loop.plant), *args))
+_advance_jitted = eqx.filter_jit(lambda loop, *args: _advance(Traced(loop.primitive, loop.plant), *args))
 
 
 def _by_name(movement: Trajectory) -> dict[str, Any]:
@@ -522,28 +351,3 @@ def _diverged(found: Any, t, start) -> SimulationError:
         f"The simulation diverged: {name} is {found.value} at {t:g} s; give times that are closer together, the plant "
         f"more substeps, or the primitive smaller gains."
     )
-
-
-def _floating(tree) -> list:
-    return [leaf for leaf in jax.tree.leaves(tree) if is_floating(leaf)]
-
-
-def _promote(tree, dtype):
-    """Floating-point leaves in the wider of their own precision and `dtype`."""
-
-    def widen(leaf):
-        return leaf.astype(jnp.promote_types(leaf.dtype, dtype)) if is_floating(leaf) else leaf
-
-    return jax.tree.map(lambda leaf: widen(jnp.asarray(leaf)), tree)
-
-
-def _keep(old, new, component, method: str):
-    """`new` in the precision of `old`; another structure is the component's mistake, and is said to be."""
-    check_fits(
-        f"the state after {class_name(component)}.{method}",
-        new,
-        "the state before it",
-        old,
-        what="a state",
-    )
-    return jax.tree.map(lambda o, n: jnp.asarray(n).astype(o.dtype) if is_floating(o) else n, old, new)

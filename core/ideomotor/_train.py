@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from . import _tensors
 from ._batches import Batches, Kept, Layout, assemble, put
-from ._checkpoint import Run
+from ._checkpoint import Checkpoints
 from ._structure import describe
 from .errors import CheckpointError, TrainingError
 
@@ -117,7 +117,7 @@ def train(
     about["untrained"] = _tensors.digest(others)
     settings = {"steps": steps, "log_every": log_every, "checkpoint_every": checkpoint_every}
     with contextlib.ExitStack() as stack:
-        record = stack.enter_context(Run(run, about, settings, as_tree(state), resume=resume))
+        record = stack.enter_context(Checkpoints(run, about, settings, as_tree(state), resume=resume))
         if record.state is not None:
             new = record.state
             state = State(jax.tree.leaves(new["model"]), jax.tree.leaves(new["optimiser"]), new["progress"])
@@ -329,7 +329,7 @@ def _take_means(state: State, names: tuple[str, ...], mesh) -> tuple[dict[str, f
     return means, state._replace(progress=state.progress._replace(sums=put(jnp.zeros(sums.shape), mesh)))
 
 
-def _check_loss(state: State, names: tuple[str, ...], record: Run) -> None:
+def _check_loss(state: State, names: tuple[str, ...], record: Checkpoints) -> None:
     step = int(state.progress.bad_step)
     if step < 0:
         return
@@ -339,13 +339,13 @@ def _check_loss(state: State, names: tuple[str, ...], record: Run) -> None:
     raise TrainingError(f"The loss is not finite at step {step} ({values}); {_advice(record)}")
 
 
-def _check_weights(state: State, params: PyTree, step: int, record: Run) -> None:
+def _check_weights(state: State, params: PyTree, step: int, record: Checkpoints) -> None:
     for name, leaf in zip(_tensors.names(params), state.params, strict=True):
         if not jnp.isfinite(leaf).all():
             raise TrainingError(f"The weights {name} are not finite after step {step}; {_advice(record)}")
 
 
-def _advice(record: Run) -> str:
+def _advice(record: Checkpoints) -> str:
     kept = f"; the checkpoint of step {record.step} stays in {record.folder}" if record.step else ""
     return f"lower the learning rate, clip the gradients or look at the data{kept}."
 

@@ -7,7 +7,6 @@ Environment: ``IDEOMOTOR_PLUGINS=a,b`` loads only those entry points (empty: non
 what goes wrong while loading, for plug-in authors.
 """
 
-import functools
 import html
 import importlib
 import importlib.metadata
@@ -20,13 +19,13 @@ from typing import Any
 
 import pluggy
 
-from ._light import import_light
+from ._discovery import declaration, distribution_of, incompatible, offered, one_line
+from ._discovery import missing_extra as missing_extra
 from .deprecation import _old_arguments
 from .errors import ConfigError, PluginError, UnknownNameError, did_you_mean
 from .kinds import KINDS, _find
 from .spec import _ENTRY_POINT_GROUP, _PROJECT, Component, _Hooks, hookimpl
 
-_HOOK = "ideomotor_components"
 _NOTEBOOK = "registered by hand"
 COMMAND_GROUPS = ("run", "train", "reproduce")  # commands of the core that plug-ins add to: "run digits"
 BUILTIN_COMMANDS = ("plugins", "describe", "lab", "new-plugin", *COMMAND_GROUPS)
@@ -61,7 +60,7 @@ class Registry:
         names = None if chosen is None else {name.strip() for name in chosen.split(",") if name.strip()}
         # First-party plug-ins first, so that of two that want a name it is the newcomer that is told.
         ordered = sorted(
-            set(entry_points), key=lambda ep: (_distribution(ep)[0] != _PROJECT, ep.name, ep.value)
+            set(entry_points), key=lambda ep: (distribution_of(ep)[0] != _PROJECT, ep.name, ep.value)
         )
         known = {entry_point.name for entry_point in ordered}
         for name in sorted((names or set()) - known):
@@ -73,11 +72,11 @@ class Registry:
             self._add(entry_point, enabled=names is None or entry_point.name in names)
 
     def _add(self, entry_point, enabled: bool) -> None:
-        distribution, version = _distribution(entry_point)
+        distribution, version = distribution_of(entry_point)
         about = (entry_point.name, entry_point.value, distribution, version)
         if not enabled:
             plugin = Plugin(*about, "disabled", "not named in IDEOMOTOR_PLUGINS")
-        elif reason := _incompatible(entry_point):
+        elif reason := incompatible(entry_point):
             plugin = Plugin(*about, "incompatible", reason)
         else:
             try:
@@ -85,40 +84,23 @@ class Registry:
             except (Exception, SystemExit) as error:  # a stranger's module may raise anything
                 if os.environ.get("IDEOMOTOR_STRICT") == "1":
                     raise
-                plugin = Plugin(*about, "broken", _one_line(error))
+                plugin = Plugin(*about, "broken", one_line(error))
         self.plugins.append(plugin)
         for component in plugin.components:
             self._components[component.name] = component
             self._source[component.name] = plugin
 
     def _load(self, entry_point) -> tuple[Component, ...]:
-        module = _declaration(entry_point)
+        module = declaration(entry_point)
         name = f"{entry_point.name} = {entry_point.value}"
         self._manager.register(module, name=name)
         try:
-            components = self._call_hook(module)
+            components = offered(self._manager, module)
             self._check_free(components, entry_point)
         except BaseException:
             self._manager.unregister(module)
             raise
         return components
-
-    def _call_hook(self, module) -> tuple[Component, ...]:
-        for caller in self._manager.get_hookcallers(module) or ():
-            ours = [impl for impl in caller.get_hookimpls() if impl.plugin is module]
-            if not caller.has_spec() and not all(impl.optionalhook for impl in ours):
-                raise PluginError(
-                    f"It has an unknown hook {caller.name!r}.{did_you_mean(caller.name, [_HOOK])}"
-                )
-        for impl in self._manager.hook.ideomotor_components.get_hookimpls():
-            if impl.plugin is module:
-                components = impl.function()
-                break
-        else:
-            raise PluginError(f"It has no function {_HOOK!r} marked with @hookimpl.")
-        if not isinstance(components, list | tuple) or not all(isinstance(c, Component) for c in components):
-            raise PluginError(f"{_HOOK}() must return a list of Component, not {components!r:.80}.")
-        return tuple(components)
 
     def _check_free(self, components: tuple[Component, ...], entry_point) -> None:
         seen: set[str] = set()
@@ -132,7 +114,7 @@ class Registry:
                 other = self._source[component.name]
                 raise PluginError(
                     f"The name {component.name!r} is taken: plug-in {entry_point.name!r} of "
-                    f"{_distribution(entry_point)[0]} and plug-in {other.name!r} of {other.distribution} both "
+                    f"{distribution_of(entry_point)[0]} and plug-in {other.name!r} of {other.distribution} both "
                     f"offer it; rename one, or choose with IDEOMOTOR_PLUGINS."
                 )
 
@@ -197,7 +179,7 @@ class Registry:
                 ) from error
             raise PluginError(
                 f"{component.kind} {component.name!r} of plug-in {source.name!r} cannot be imported from "
-                f"{component.factory!r}: {_one_line(error)}"
+                f"{component.factory!r}: {one_line(error)}"
             ) from error
         except AttributeError as error:
             raise PluginError(
@@ -318,100 +300,6 @@ def _html_table(rows: Iterable[Iterable[str]]) -> str:
         for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _declaration(entry_point):
-    """The light module of an entry point, or the object in it that the entry point names."""
-    found = import_light(entry_point.module)
-    for attribute in filter(None, (entry_point.attr or "").split(".")):
-        found = getattr(found, attribute)
-    return found
-
-
-def _distribution(entry_point) -> tuple[str, str]:
-    dist = getattr(entry_point, "dist", None)
-    if dist is None:
-        return "unknown", ""
-    headers = _headers(dist)
-    return headers.get("Name", ["unknown"])[0], headers.get("Version", [""])[0]
-
-
-@functools.lru_cache(maxsize=256)
-def _headers(dist) -> dict[str, list[str]]:
-    """The fields of a distribution's metadata.
-
-    `dist.name` and `dist.requires` parse the whole file, README included, at each access, with Python's e-mail package.
-    """
-    found: dict[str, list[str]] = {}
-    for line in (dist.read_text("METADATA") or dist.read_text("PKG-INFO") or "").splitlines():
-        if not line:
-            break
-        field, _, value = line.partition(": ")
-        found.setdefault(field, []).append(value)
-    return found
-
-
-def _incompatible(entry_point) -> str:
-    """Why the plug-in's own `Requires-Dist: ideomotor…` does not admit this core, or an empty string."""
-    dist = getattr(entry_point, "dist", None)
-    if dist is None or _distribution(entry_point)[0] == _PROJECT:
-        return ""
-    lines = [line for line in _headers(dist).get("Requires-Dist", ()) if line.lower().startswith(_PROJECT)]
-    if not lines:
-        return ""
-    from packaging.requirements import InvalidRequirement, Requirement  # 40 ms, and only strangers need it
-    from packaging.version import Version
-
-    try:
-        here = importlib.metadata.version(_PROJECT)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
-    for line in lines:
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
-            continue
-        wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-        named = requirement.name.lower() == _PROJECT and wanted
-        if named and not requirement.specifier.contains(here, prereleases=True):
-            lowest = [
-                Version(s.version.rstrip(".*"))
-                for s in requirement.specifier
-                if s.operator in (">=", ">", "~=", "==")
-            ]
-            update = _PROJECT if any(v > Version(here) for v in lowest) else _distribution(entry_point)[0]
-            return f"it requires ideomotor{requirement.specifier}, and {here} is installed; update {update}"
-    return ""
-
-
-def missing_extra(distribution: str, extra: str | None) -> bool:
-    """Whether something that an extra of a distribution requires is not installed."""
-    from packaging.requirements import Requirement
-
-    if extra is None:
-        return False
-    try:
-        lines = _headers(importlib.metadata.distribution(distribution)).get("Requires-Dist", ())
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    for requirement in map(Requirement, lines):
-        marker = requirement.marker
-        if marker is None or not marker.evaluate({"extra": extra}) or marker.evaluate({"extra": ""}):
-            continue
-        if requirement.name == distribution:
-            if any(missing_extra(distribution, other) for other in requirement.extras):
-                return True
-            continue
-        try:
-            importlib.metadata.version(requirement.name)
-        except importlib.metadata.PackageNotFoundError:
-            return True
-    return False
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}"
 
 
 _registry: Registry | None = None
