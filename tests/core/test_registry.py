@@ -277,8 +277,8 @@ def test_a_command_cannot_be_a_group_of_commands(install):
 
 
 def test_an_unknown_name_gets_a_hint():
-    with pytest.raises(UnknownNameError, match="No component is called 'dnp'. Did you mean 'dmp'?"):
-        ideomotor.make("dnp")
+    with pytest.raises(UnknownNameError, match="No component is called 'dmpp'. Did you mean 'dmp'?"):
+        ideomotor.make("dmpp")
     with pytest.raises(UnknownNameError, match="'dmp' is a primitive, and a plant is needed here"):
         ideomotor.registry().get("dmp", "plant")
     with pytest.raises(UnknownNameError, match="no kind 'plnt'. Did you mean 'plant'?"):
