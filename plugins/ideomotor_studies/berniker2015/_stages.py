@@ -89,7 +89,7 @@ def self_trained(study) -> dict[str, Any]:
         study.free,
         conditions,
         decoder,
-        study.trainer(own=True),
+        study.trainer(study.preset.own_final),
         rounds=study.preset.rounds,
         count=study.preset.self_count,
         seed=study.seed,
@@ -113,7 +113,7 @@ def optimised(study) -> dict[str, Any]:
     function = improve_through_plant(
         study.free,
         study.kept(study.named("self-trained")),
-        study.trainer(own=True),
+        study.trainer(study.preset.own_final),
         rounds=study.preset.improve_rounds,
         count=study.preset.self_count,
         seed=study.seed,
@@ -141,7 +141,7 @@ def optimised_forward(study) -> dict[str, Any]:
     function = improve_through_forward_model(
         study.free,
         study.kept(study.named("self-trained")),
-        study.trainer(own=True),
+        study.trainer(study.preset.forward_final, 0),
         rounds=study.preset.forward_rounds,
         count=study.preset.self_count,
         commands=study.preset.commands,

@@ -214,11 +214,10 @@ class Study:
         conditions, decoder = self.networks(self.constants.field)
         return conditions, decoder.scaled_to(self.training.states, self.training.commands)
 
-    def trainer(self, own: bool = False) -> Trainer:
-        """The preset's; `own` for a function that learns from its own movements."""
-        p, final = self.preset, self.preset.own_final if own else self.preset.final
+    def trainer(self, final: int | None = None, steps: int | None = None) -> Trainer:
+        """The preset's, or with other steps for a function that learns from its own movements, round after round."""
+        p = self.preset
+        counts = (p.steps if steps is None else steps, p.final if final is None else final)
         if not p.rate:
-            return Trainer(
-                p.steps, final, optimiser=lambda steps: optax.lbfgs(), batch_size=None, seed=self.seed
-            )
-        return Trainer(p.steps, final, rate=p.rate, seed=self.seed)
+            return Trainer(*counts, optimiser=lambda steps: optax.lbfgs(), batch_size=None, seed=self.seed)
+        return Trainer(*counts, rate=p.rate, seed=self.seed)

@@ -89,7 +89,7 @@ def table(results: dict[str, Any], preset: str, seed: int) -> tuple[Comparison, 
     wide = (value["gap_ratio"] for key, value in results.items() if key.startswith("gaps-wide-"))
     rows.add("default scene, fan 1: the same", _ratios(wide), bar="≥ 7 (median)")
     others = [value for key, value in results.items() if key.startswith("gaps-weights-")]
-    for name in others[0].keys() - {"cpu_s", "wall_s"} if others else ():
+    for name in sorted(others[0].keys() - {"cpu_s", "wall_s"}) if others else ():
         rows.add(f"cartesian, {name}: the same", _ratios(value[name] for value in others))
     for space in ("cartesian", "joint"):
         for kind in ("flat", "hierarchical"):
