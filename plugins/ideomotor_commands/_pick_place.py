@@ -7,12 +7,12 @@ import click
 import numpy as np
 
 from ideomotor import Trajectory, new_folder, write_trajectory
+from ideomotor.cli import options
 from ideomotor.errors import DataError
 from ideomotor_mujoco import rollout_batch
 from ideomotor_studies.denisa2015._data import demonstrations, planner_of
 from ideomotor_studies.denisa2015._figures import show_scene
 from ideomotor_studies.denisa2015._robot import SCENE, commands_at, joints, place, robot
-from ideomotor_studies.kit import options
 from ideomotor_studies.kit.figures import BLUE, ORANGE, RED, new_figure
 
 _CONTROL, _SETTLE = 0.02, 0.2  # s, from command to command, and held at the goal
@@ -32,21 +32,12 @@ _VIEW: dict[str, Any] = {
     metavar="X Y",
     help="Position of the object, in m.",
 )
-@click.option(
-    "--goal", type=click.IntRange(1, 6), default=6, show_default=True, help="Compartment; 1 and 2 are lowest."
-)
-@click.option(
-    "--search",
-    type=click.Choice(["flat", "hierarchical"]),
-    default="flat",
-    show_default=True,
-    help="Search method.",
-)
-@click.option(
+@options.number("--goal", default=6, least=1, most=6, help="Compartment; 1 and 2 are lowest.")
+@options.choice("--search", of=["flat", "hierarchical"], default="flat", help="Search method.")
+@options.choice(
     "--space",
-    type=click.Choice(["cartesian", "joint"]),
+    of=["cartesian", "joint"],
     default="cartesian",
-    show_default=True,
     help="What is searched: positions or joint angles.",
 )
 @options.seed("the demonstrations")

@@ -9,9 +9,10 @@ from PIL import Image
 
 import ideomotor
 from ideomotor import new_folder, write_trajectory
+from ideomotor.cli import options
 from ideomotor.errors import DataError, SimulationError
 from ideomotor_mujoco.grasping import GraspObject, PickingTask, Settings
-from ideomotor_studies.kit import options
+from ideomotor_studies.kit.options import preset
 from ideomotor_studies.kit.run import keep_results
 from ideomotor_studies.veres2017._data import collect_all
 
@@ -23,20 +24,8 @@ from ._writing import Row, measure, write_picture
 @click.command()
 @click.option("--input", "source", required=True, metavar="IMAGE", help="A PNG or JPEG picture of one digit.")
 @options.written(shown="IMAGE-written")
-@click.option(
-    "--duration",
-    type=click.FloatRange(min=1.0),
-    default=3.0,
-    show_default=True,
-    help="Seconds the strokes take.",
-)
-@click.option(
-    "--force",
-    type=click.FloatRange(min=0.2, max=5.0),
-    default=1.0,
-    show_default=True,
-    help="Contact force, in N.",
-)
+@options.number("--duration", default=3.0, least=1.0, help="Seconds the strokes take.")
+@options.number("--force", default=1.0, least=0.2, most=5.0, help="Contact force, in N.")
 @click.option("--gif", is_flag=True, help="Also write writing.gif, the robot at work.")
 def run_write_digit(
     source: str, out: Path | None, overwrite: bool, duration: float, force: float, gif: bool
@@ -79,7 +68,7 @@ def _write_digit(source: str, robot: Any, duration: float, gif: bool, folder: Pa
 
 
 @click.command()
-@click.option("--count", type=click.IntRange(min=1), default=100, show_default=True, help="Digits to write.")
+@options.number("--count", default=100, least=1, help="Digits to write.")
 @options.seed("the digits")
 @click.option(
     "--true-paths", is_flag=True, help="Give the robot the true paths instead of reading the images."
@@ -122,23 +111,11 @@ def _print(name: str, rows: list[Row]) -> None:
     metavar="FAMILY|MESH",
     help="A family of objects, or an OBJ, STL or PLY file (z up).",
 )
-@click.option(
-    "--instance",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Number of the object in its family.",
+@options.number("--instance", default=0, least=0, help="Number of the object in its family.")
+@options.number(
+    "--scale", default=1.0, above=0, help="Scale applied to all lengths; 0.001 for a mesh in millimetres."
 )
-@click.option(
-    "--scale",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Scale applied to all lengths; 0.001 for a mesh in millimetres.",
-)
-@click.option(
-    "--mass", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True, help="Mass, in kg."
-)
+@options.number("--mass", default=1.0, above=0, help="Mass, in kg.")
 @click.option(
     "--hand",
     default="three-finger",
@@ -146,15 +123,13 @@ def _print(name: str, rows: list[Row]) -> None:
     metavar="NAME|FILE",
     help="three-finger, parallel-jaw, or a YAML file that describes your own.",
 )
-@click.option(
+@options.choice(
     "--by",
-    type=click.Choice(BY),
+    of=BY,
     help="Where the grasp comes from: the trained network, the outline in the picture, or trials in the simulator.  "
     "[default: network where there is one for this hand, else trial]",
 )
-@click.option(
-    "--samples", type=click.IntRange(min=1), default=10, show_default=True, help="Grasps per picture."
-)
+@options.number("--samples", default=10, least=1, help="Grasps per picture.")
 @options.seed("pose, views and samples")
 @click.option("--free", is_flag=True, help="Let the object move while the fingers close.")
 @click.option("--gif/--no-gif", default=True, show_default=True, help="Write movement.gif.")
@@ -199,10 +174,9 @@ def run_grasp(
 
 
 @click.command("collect")
-@options.preset(("tiny", "cpu", "paper"), "How much of everything.")
+@preset(("tiny", "cpu", "paper"), "How much of everything.")
 @options.seed("trials, weights and samples")
-@options.workers
-@options.ray
+@options.workers()
 @options.path(
     "--out", metavar="FOLDER", default="grasps", show_default=True, help="Folder; continued if it is there."
 )

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from ideomotor import new_folder, write_trajectory
+from ideomotor.cli import options
 from ideomotor.errors import DataError
-from ideomotor_studies.kit import options
 from ideomotor_studies.kit.run import keep_results
 
 _SHOWN = 12  # drawings in an overview
@@ -23,13 +23,7 @@ _point = options.numbers(2)
 @_picture
 @options.written(shown="IMAGE-drawn")
 @options.path("--pipeline", "file", metavar="YAML", help="Another pipeline than the standard one.")
-@click.option(
-    "--duration",
-    type=click.FloatRange(min=0.2),
-    default=3.0,
-    show_default=True,
-    help="Seconds the drawing takes.",
-)
+@options.number("--duration", default=3.0, least=0.2, help="Seconds the drawing takes.")
 def run_digits(source: str, out: Path | None, overwrite: bool, file: Path | None, duration: float) -> None:
     """Read a movement from a picture of a digit and let the arm draw it, or all digits of a page.
 
@@ -154,9 +148,7 @@ def _play(play: Callable, out: Path, overwrite: bool, given: dict[str, Any]) -> 
     callback=_point,
     help="Target of the hand, in m; repeat it for a sequence.  [default: four targets]",
 )
-@click.option(
-    "--hold", type=click.FloatRange(min=0.05), default=1.0, show_default=True, help="Seconds for each target."
-)
+@options.number("--hold", default=1.0, least=0.05, help="Seconds for each target.")
 @click.option("--track", is_flag=True, help="Follow a target that moves without stopping, for 12 s.")
 @click.option(
     "--push",
@@ -179,13 +171,9 @@ def run_reach(out: Path, overwrite: bool, **given: Any) -> None:
 @click.option(
     "--center", callback=_point, default="0.18,0.36", show_default=True, metavar="X,Y", help="Center, in m."
 )
-@click.option("--radius", type=float, default=0.07, show_default=True, help="Radius, in m.")
-@click.option(
-    "--speed", type=float, default=0.3, show_default=True, help="Speed, in m/s; positive is clockwise."
-)
-@click.option(
-    "--duration", type=click.FloatRange(min=0.1), default=6.0, show_default=True, help="Duration, in s."
-)
+@options.number("--radius", default=0.07, help="Radius, in m.")
+@options.number("--speed", default=0.3, help="Speed, in m/s; positive is clockwise.")
+@options.number("--duration", default=6.0, least=0.1, help="Duration, in s.")
 @click.option(
     "--eight", is_flag=True, help="Draw a figure of eight, by commanding one circle after the other."
 )
@@ -204,14 +192,8 @@ def run_circle(out: Path, overwrite: bool, **given: Any) -> None:
 @click.option(
     "--target", callback=_point, default="0.05,0.38", show_default=True, metavar="X,Y", help="Target, in m."
 )
-@click.option(
-    "--field",
-    type=float,
-    default=0.0,
-    show_default=True,
-    help="Joint curl field in N m s/rad; negative is counter-clockwise.",
-)
-@click.option("--duration", type=float, default=1.0, show_default=True, help="Movement time, in s.")
+@options.number("--field", default=0.0, help="Joint curl field in N m s/rad; negative is counter-clockwise.")
+@options.number("--duration", default=1.0, help="Movement time, in s.")
 @options.path("--network", metavar="FOLDER", help="Another trajectory function than the shipped one.")
 @options.written("optimal-reach")
 def run_optimal_reach(out: Path, overwrite: bool, **given: Any) -> None:
@@ -228,9 +210,7 @@ def run_optimal_reach(out: Path, overwrite: bool, **given: Any) -> None:
     metavar="FILE.npz",
     help="Arrays images (n, height, width) uint8 and traj (n, time, 2), in px (column, row).",
 )
-@click.option(
-    "--count", type=click.IntRange(min=1), default=150, show_default=True, help="Pairs drawn from it."
-)
+@options.number("--count", default=150, least=1, help="Pairs drawn from it.")
 @options.seed("the draw")
 def measure_digits(data: Path, count: int, seed: int) -> None:
     """Compare the paths that the digit reader sees in images with the paths that belong to them.
@@ -257,17 +237,11 @@ def measure_digits(data: Path, count: int, seed: int) -> None:
 @options.path(
     "--data", required=True, help="Demonstrations as NPZ (data or ys, with offsets), CSV or a recording."
 )
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, min_open=True),
-    default=95.2,
-    show_default=True,
-    help="Samples per second, if the file has no times.",
-)
+@options.number("--rate", default=95.2, above=0, help="Samples per second, if the file has no times.")
 @click.option(
     "--columns", default="0,1,2", show_default=True, metavar="A,B,…", help="Columns of the position (m)."
 )
-@click.option("--count", type=click.IntRange(min=1), help="How many to leave out.  [default: each once]")
+@options.number("--count", least=1, help="How many to leave out.  [default: each once]")
 def measure_movements(data: Path, rate: float, columns: str, count: int | None) -> None:
     """Leave each recorded demonstration out, find its movement among the others, and compare the two."""
     from ideomotor_studies.kit import recorded

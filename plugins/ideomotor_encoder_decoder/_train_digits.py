@@ -15,6 +15,7 @@ import optax
 
 import ideomotor
 from ideomotor import Trajectory
+from ideomotor.cli import options
 
 from ._encoder_decoder import EncoderDecoder, feedforward
 from ._encoders import Convolutional
@@ -182,14 +183,11 @@ Made by `ideomotor train digits --preset {preset} --seed {seed}`."""
 
 
 @click.command()
-@click.option("--preset", type=click.Choice(sorted(PRESETS)), default="cpu", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the checkpoint.")
-@click.option("--seed", default=0, show_default=True)
-@click.option(
-    "--run",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Folder for the state of the training.  [default: OUT-training]",
+@options.choice("--preset", of=sorted(PRESETS), default="cpu", help="Size of the training.")
+@options.path("--out", metavar="FOLDER", required=True, help="Folder for the checkpoint.")
+@options.seed("weights and digits")
+@options.path(
+    "--run", metavar="FOLDER", help="Folder for the state of the training.  [default: OUT-training]"
 )
 @click.option("--resume", is_flag=True, help="Resume an interrupted training.")
 def command(preset: str, out: Path, seed: int, run: Path | None, resume: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ideomotor.cli import options
 from ideomotor.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,34 +33,19 @@ _GRAPH = click.option(
     help="ladybug: a file beside the database; memory: nowhere; or the URL of a Bolt server, whose password is "
     "taken from IDEOMOTOR_BOLT_PASSWORD.",
 )
-_USER = click.option("--user", default="neo4j", show_default=True, help="Of the Bolt server.")
-_WORKERS = click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Processes that build the tree.",
+_USER = click.option("--user", default="neo4j", show_default=True, help="User of the Bolt server.")
+_WORKERS = options.workers("Processes that build the tree.")
+_tree_options = options.together(  # what the tree is built with; kept in the database
+    click.option(
+        "--threshold", type=float, metavar="D", help="Split nodes whose spread exceeds D (m or rad)."
+    ),
+    click.option("--velocity-weight", type=float, metavar="S", help="Weight of velocities, in s."),
+    click.option(
+        "--rotation-length", type=float, metavar="M", help="Metres that a radian counts for (poses)."
+    ),
+    click.option("--clustering", metavar="NAME", help="How nodes are split: k-means, pca or em."),
+    click.option("--max-levels", type=int, metavar="N", help="Levels at most."),
 )
-_RAY = click.option("--ray", metavar="ADDRESS", help="Build on this Ray cluster; local starts one here.")
-
-
-def _tree_options(command: Callable) -> Callable:
-    """What the tree is built with; kept in the database."""
-    for option in reversed(
-        (
-            click.option(
-                "--threshold", type=float, metavar="D", help="Split nodes whose spread exceeds D (m or rad)."
-            ),
-            click.option("--velocity-weight", type=float, metavar="S", help="Weight of velocities, in s."),
-            click.option(
-                "--rotation-length", type=float, metavar="M", help="Metres that a radian counts for (poses)."
-            ),
-            click.option("--clustering", metavar="NAME", help="How nodes are split: k-means, pca or em."),
-            click.option("--max-levels", type=int, metavar="N", help="Levels at most."),
-        )
-    ):
-        command = option(command)
-    return command
 
 
 def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> Any:
@@ -109,14 +95,12 @@ def _build(database: "MovementDatabase", action: Callable[[], Any]) -> None:
 @click.command("ingest")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @_DATABASE
-@click.option("--space", type=click.Choice(["cartesian", "joint", "pose"]), help="What the coordinates are.")
+@options.choice("--space", of=["cartesian", "joint", "pose"], help="What the coordinates are.")
 @click.option("--rate", type=float, metavar="HZ", help="Samples per second, for files without times.")
 @click.option("--columns", metavar="A,B,…", help="Columns of a table, or joints of a recording, to take.")
 @click.option("--topic", help="Topic of a recording that has several with joint states.")
 @click.option("--time", metavar="NAME", help="Column of a table that holds the times.")
-@click.option(
-    "--time-unit", type=click.Choice(["s", "ms", "us", "ns"]), help="Unit of the times.  [default: by name]"
-)
+@options.choice("--time-unit", of=["s", "ms", "us", "ns"], help="Unit of the times.  [default: by name]")
 @click.option("--skip-duplicates", is_flag=True, help="Pass over demonstrations that are there already.")
 @click.option(
     "--no-build", is_flag=True, help="Keep the demonstrations; build tree and graph when they are needed."
@@ -125,7 +109,6 @@ def _build(database: "MovementDatabase", action: Callable[[], Any]) -> None:
 @_GRAPH
 @_USER
 @_WORKERS
-@_RAY
 def ingest(
     files,
     database,
@@ -188,26 +171,17 @@ def _told_warnings() -> Iterator[None]:
 @_DATABASE
 @click.option("--start", required=True, callback=_numbers, metavar="X,Y,…", help="Where the movement starts.")
 @click.option("--goal", required=True, callback=_numbers, metavar="X,Y,…", help="Where it ends.")
-@click.option(
+@options.choice(
     "--search",
-    type=click.Choice(["flat", "hierarchical"]),
+    of=["flat", "hierarchical"],
     default="flat",
-    show_default=True,
     help="With jumps to near demonstrations, or the paper's partial paths from level to level.",
 )
-@click.option(
-    "--limit",
-    type=click.FloatRange(min=0),
-    default=0.2,
-    show_default=True,
-    help="How far start and goal may be from all demonstrations (m or rad).",
+@options.number(
+    "--limit", default=0.2, least=0, help="How far start and goal may be from all demonstrations (m or rad)."
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="F.npz", help="Write ts and ys of the movement."
-)
-@click.option(
-    "--picture", type=click.Path(path_type=Path), metavar="F.png", help="Draw it among the demonstrations."
-)
+@options.path("--out", metavar="F.npz", help="Write ts and ys of the movement.")
+@options.path("--picture", metavar="F.png", help="Draw it among the demonstrations.")
 @_GRAPH
 @_USER
 def query(database, start, goal, search, limit, out, picture, graph, user) -> None:
@@ -283,7 +257,6 @@ def stats(database, as_json, graph, user) -> None:
 @_GRAPH
 @_USER
 @_WORKERS
-@_RAY
 def rebuild(database, graph, user, workers, ray, **tree) -> None:
     """Build tree and graph anew from the demonstrations in a database, with other settings if some are given.
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import click
 
+from . import options
 from ._cache import enable_compilation_cache
 
 
@@ -15,19 +16,10 @@ def pipeline_command(path: str) -> click.Command:
         metavar="FILE",
         help="Observation: .npy, .npz or an image. [default: the pipeline's own example]",
     )
-    @click.option(
-        "--duration",
-        type=click.FloatRange(min=0, min_open=True),
-        default=3.0,
-        show_default=True,
-        help="Seconds to play.",
-    )
-    @click.option(
-        "--samples", type=click.IntRange(min=2), default=301, show_default=True, help="Number of times."
-    )
+    @options.number("--duration", default=3.0, above=0, help="Seconds to play.")
+    @options.number("--samples", default=301, least=2, help="Number of times.")
     @click.option("--seed", type=int, help="Draw noise with this seed. [default: deterministic]")
-    @click.option("--out", metavar="FOLDER", help="Folder to write. [default: the file's name and -movement]")
-    @click.option("--overwrite", is_flag=True, help="Replace the folder if it is not empty.")
+    @options.written(shown="the file's name and -movement")
     def run_pipeline(source, duration, samples, seed, out, overwrite) -> None:
         """Play a pipeline and write the movement into a folder.
 
@@ -36,7 +28,7 @@ def pipeline_command(path: str) -> click.Command:
         enable_compilation_cache()
         from ._play import play
 
-        folder = Path(out) if out else Path(Path(path).stem + "-movement")
+        folder = out or Path(Path(path).stem + "-movement")
         text = play(path, source, duration, samples, seed, folder, overwrite)
         click.echo(text)
 

@@ -180,9 +180,9 @@ def _training(kind: str) -> Any:
             callback=_objective,
             help="What is minimised over the trials: risk:BETA, mean, cvar:LEVEL or max.",
         ),
-        click.option(
+        options.choice(
             "--method",
-            type=click.Choice(["adam", "cg", "l-bfgs"]),
+            of=["adam", "cg", "l-bfgs"],
             help="Adam on new trials at each step; or, as in the paper, a frozen sample of trials.  [default: the preset's]",
         ),
         options.path(

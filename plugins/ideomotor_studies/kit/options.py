@@ -1,4 +1,4 @@
-"""Options that several commands have, declared once."""
+"""Options of studies; those of any command are in `ideomotor.cli.options`."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
@@ -7,39 +7,20 @@ from typing import Any, NamedTuple
 
 import click
 
-from .run import Run, chosen, fingerprint
+from ideomotor.cli.options import bar as bar
+from ideomotor.cli.options import choice as choice
+from ideomotor.cli.options import number as number
+from ideomotor.cli.options import path as path
+from ideomotor.cli.options import seed as seed
+from ideomotor.cli.options import together as together
+from ideomotor.cli.options import workers as workers
 
-overwrite = click.option("--overwrite", is_flag=True, help="Replace the folder if it is not empty.")
-workers = click.option(
-    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes."
-)
-ray = click.option("--ray", metavar="ADDRESS", help="Use the workers of this Ray cluster instead.")
+from .run import Run, chosen, fingerprint
 
 
 def preset(names: Iterable[str], help: str = "Size of the study.") -> Callable:
     """`--preset`, by default cpu."""
-    return click.option(
-        "--preset", type=click.Choice(list(names)), default="cpu", show_default=True, help=help
-    )
-
-
-def seed(of: str) -> Callable:
-    """`--seed`, by default 0."""
-    kind = click.IntRange(min=0)
-    return click.option("--seed", type=kind, default=0, show_default=True, help=f"Random seed of {of}.")
-
-
-def path(*names: str, metavar: str = "FILE", **options: Any) -> Callable:
-    """An option that names a file or, with `metavar="FOLDER"`, a folder."""
-    return click.option(*names, type=click.Path(path_type=Path), metavar=metavar, **options)
-
-
-def written(default: str | None = None, shown: str = "") -> Callable:
-    """`--out` and `--overwrite` of a command that writes one folder; `shown` describes a default that depends on other options."""
-    help = "Folder to write." + (f"  [default: {shown}]" if shown else "")
-    return together(
-        path("--out", metavar="FOLDER", default=default, show_default=not shown, help=help), overwrite
-    )
+    return choice("--preset", of=names, default="cpu", help=help)
 
 
 def resumed(name: str) -> Callable:
@@ -104,41 +85,3 @@ class Study(NamedTuple):
 
     reproduce: Callable[..., Run]
     command: click.Command
-
-
-def numbers(count: int) -> Callable:
-    """A callback for an option of `count` numbers separated by commas, which may also be repeatable."""
-
-    def convert(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-        def one(text: str) -> tuple[float, ...]:
-            try:
-                found = tuple(float(word) for word in text.split(","))
-            except ValueError:
-                found = ()
-            if len(found) != count:
-                raise click.BadParameter(
-                    f"{text!r} is not {count} numbers separated by commas, such as 0.1,0.4"
-                )
-            return found
-
-        return tuple(one(text) for text in value) if isinstance(value, tuple) else one(value)
-
-    return convert
-
-
-def together(*options: Callable) -> Callable:
-    """Several options as one decorator, in this order."""
-
-    def decorate(function: Callable) -> Callable:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-def bar(items: Iterable[Any], **options: Any) -> Any:
-    """The items, with a progress bar if they take longer than two seconds."""
-    from tqdm import tqdm
-
-    return tqdm(items, delay=2, leave=False, disable=None, **options)

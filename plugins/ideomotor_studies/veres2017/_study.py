@@ -23,8 +23,7 @@ from ._settings import PRESETS, Settings
     "veres2017",
     PRESETS,
     "trials, weights and samples",
-    options.workers,
-    options.ray,
+    options.workers(),
     options.path(
         "--data", metavar="FOLDER", help="A collection with the same preset and seed.  [default: OUT/grasps]"
     ),
