@@ -91,7 +91,7 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         return System(self.basis, self.alpha, self.alpha_x, self.overlap, self.last_width)
 
     @property
-    def untimed(self) -> "DMP":
+    def _untimed(self) -> "DMP":
         """The same family without a duration of its own, so that all durations share what is compiled."""
         if self.duration is None:
             return self
@@ -224,7 +224,7 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         common = common_phase(ts, ys, self.dof, self.duration)
         ys = jnp.asarray(ys)
         duration = None if self.duration is None else np.asarray(self.duration, common.dtype)
-        params = _fit_batch(self.untimed, common, ys, domain, np.asarray(ridge, ys.dtype), duration)
+        params = _fit_batch(self._untimed, common, ys, domain, np.asarray(ridge, ys.dtype), duration)
         if self.duration is not None:
             return eqx.tree_at(lambda p: p.tau, params, None)
         if common.ndim == 1:
@@ -248,7 +248,7 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         self.check(params)
         tau = self.tau(params)
         ts = jnp.asarray(ts, jnp.result_type(ts, params.weights))
-        return *_play(self.untimed, params, tau, ts, self.duration is not None), tau
+        return *_play(self._untimed, params, tau, ts, self.duration is not None), tau
 
 
 @eqx.filter_jit

@@ -30,7 +30,7 @@ def solve_from(
 
     Before that time it rests there.
     """
-    return _solve_from(dmp.untimed, forcing, goal, drift, first, tau, ts, dmp.duration is not None)
+    return _solve_from(dmp._untimed, forcing, goal, drift, first, tau, ts, dmp.duration is not None)
 
 
 @eqx.filter_jit

@@ -91,7 +91,7 @@ class OrientationDMP(AbstractFeedforwardPrimitive[OrientationDMPParams]):
         return System(self.basis, self.alpha, self.alpha_x, self.overlap, self.last_width)
 
     @property
-    def untimed(self) -> "OrientationDMP":
+    def _untimed(self) -> "OrientationDMP":
         """The same family without a duration of its own, so that all durations share what is compiled."""
         return self if self.duration is None else dataclasses.replace(self, duration=None)
 
@@ -140,7 +140,7 @@ class OrientationDMP(AbstractFeedforwardPrimitive[OrientationDMPParams]):
             )
         ts = ts.astype(qs.dtype)
         tau = ts[-1] if self.duration is None else jnp.asarray(self.duration, qs.dtype)
-        params = _imitate(self.untimed, ts, qs, tau, jnp.asarray(refinements), np.asarray(ridge, qs.dtype))
+        params = _imitate(self._untimed, ts, qs, tau, jnp.asarray(refinements), np.asarray(ridge, qs.dtype))
         return params if self.duration is None else dataclasses.replace(params, tau=None)
 
     def check(self, params: OrientationDMPParams) -> None:
@@ -165,7 +165,7 @@ class OrientationDMP(AbstractFeedforwardPrimitive[OrientationDMPParams]):
         dtype = params.weights.dtype
         tau = duration_of(params, self.duration)
         ts = jnp.asarray(ts, jnp.result_type(ts, dtype))
-        return *_play(self.untimed, dataclasses.replace(params, tau=None), tau, ts), tau
+        return *_play(self._untimed, dataclasses.replace(params, tau=None), tau, ts), tau
 
 
 def check_quaternions(ys) -> Array:

@@ -1,3 +1,4 @@
+import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -86,19 +87,7 @@ class TransitionGraph(AbstractHierarchy):
 
     plain: ClassVar = {"space": str, "rotation_length": float, "names": tuple}
 
-    space: str
     rotation_length: float
-    names: tuple[str, ...]
-    reference: Float[np.ndarray, " reference"]
-    parent: Int[np.ndarray, " node"]
-    born: Int[np.ndarray, " node"]
-    split: Int[np.ndarray, " node"]
-    position: Float[np.ndarray, "node coordinate"]
-    spread: Float[np.ndarray, " node"]
-    samples: Int[np.ndarray, " node"]
-    demonstrations: Int[np.ndarray, " node"]
-    finals: Int[np.ndarray, " node"]
-    duration: Float[np.ndarray, " node"]
     member_indptr: Int[np.ndarray, " node_bounds"]
     member: Int[np.ndarray, " membership"]
     source: Int[np.ndarray, " edge"]
@@ -150,7 +139,7 @@ class TransitionGraph(AbstractHierarchy):
         indptr, member = memberships(tree.parent, tree.born, tree.leaf, tree.demonstration)
         return cls(
             rotation_length=tree.settings.rotation_length,
-            **{name: getattr(tree, name) for name in _OF_TREE},
+            **{f.name: getattr(tree, f.name) for f in dataclasses.fields(AbstractHierarchy)},
             member_indptr=indptr,
             member=member,
             source=source.astype(np.int32),
@@ -193,9 +182,3 @@ class TransitionGraph(AbstractHierarchy):
             f"TransitionGraph({self.levels} levels, {len(self.parent):,} nodes, {len(self.source):,} edges, "
             f"{len(self.names)} demonstrations)"
         )
-
-
-_OF_TREE = (
-    "space", "names", "reference", "parent", "born", "split", "position", "spread", "samples", "demonstrations",
-    "finals", "duration",
-)  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from ideomotor.errors import DataError
 
@@ -15,16 +15,26 @@ HEADER = "header"
 _Kind = TypeVar("_Kind", bound="AbstractHierarchy")
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class AbstractHierarchy(abc.ABC):
-    """A frozen dataclass of arrays, whose nodes are on the levels `born <= level < split`.
+    """Arrays, whose nodes are on the levels `born <= level < split`.
 
     Fields in `plain` are no arrays; each has the function that restores it from JSON.
     """
 
     plain: ClassVar[dict[str, Callable[[Any], Any]]]
+    space: str
+    names: tuple[str, ...]
+    reference: Float[np.ndarray, " reference"]
     parent: Int[np.ndarray, " node"]
     born: Int[np.ndarray, " node"]
     split: Int[np.ndarray, " node"]
+    position: Float[np.ndarray, "node coordinate"]
+    spread: Float[np.ndarray, " node"]
+    samples: Int[np.ndarray, " node"]
+    demonstrations: Int[np.ndarray, " node"]
+    finals: Int[np.ndarray, " node"]
+    duration: Float[np.ndarray, " node"]
 
     @property
     def levels(self) -> int:

@@ -9,19 +9,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import KDTree
 
 from ideomotor.errors import DataError
 
 from ._coordinates import Coordinates
 from ._graph import NodePath, TransitionGraph
-from ._network import Network
+from ._network import Network, nearest_of_others
 
-_EXACT = (
-    500_000  # nodes times demonstrations up to which the nearest node of every demonstration is looked up
-)
 _LAZY = 20  # paths that are checked before all steps are
-_STEPS = 4_000_000  # across gaps, at most, in a large graph
 Validity = Callable[[Float[np.ndarray, "n dof"], Float[np.ndarray, "n dof"]], Bool[np.ndarray, " n"]]
 
 
@@ -150,7 +145,7 @@ class Flat(AbstractSearch):
 
     def prepare(self, graph: TransitionGraph, valid: Validity | None = None) -> "FlatSearcher":
         level = graph.at_level(-1)
-        gaps = _nearest_of_others(graph, level.nodes, self.neighbours)
+        gaps = nearest_of_others(graph, level.nodes, self.neighbours)
         gap = np.append(np.zeros(len(level.targets), bool), np.ones(len(gaps[0]), bool))
         step = float(np.median(level.length)) or None if len(level.length) else None
         source, target = np.append(level.sources, gaps[0]), np.append(level.targets, gaps[1])
@@ -355,76 +350,3 @@ def _valid_path(network: Network, checks: Checks | None, start, goal, penalty) -
         allowed = checks.steps(position[network.source[rows]], position[network.target[rows]])
         cost[rows][~allowed] = np.inf
     return network.shortest(int(start), int(goal), cost)
-
-
-def _nearest_of_others(graph: TransitionGraph, nodes: np.ndarray, most: int | None):
-    """`(source, target)`: from each node to the nearest node of each demonstration that does not pass through it."""
-    size = np.diff(graph.member_indptr)[nodes]
-    rows = np.repeat(graph.member_indptr[nodes] - (np.cumsum(size) - size), size) + np.arange(size.sum())
-    of, place = graph.member[rows].astype(np.int64), np.repeat(np.arange(len(nodes)), size)
-    position, demonstrations = graph.position[nodes], len(graph.names)
-    if most is None or len(nodes) * demonstrations <= _EXACT:
-        source, target, distance = _of_each(position, of, place, demonstrations)
-    else:
-        most = min(most, max(4, _STEPS // len(nodes)))
-        source, target, distance = _among_neighbours(position, of, size, most)
-    if most is not None and len(source):
-        order = np.lexsort((distance, source))
-        source, target = source[order], target[order]
-        count = np.bincount(source, minlength=len(nodes))
-        rank = np.arange(len(source)) - np.repeat(np.cumsum(count) - count, count)
-        source, target = source[rank < most], target[rank < most]
-    return source, target
-
-
-def _of_each(position: np.ndarray, of: np.ndarray, place: np.ndarray, demonstrations: int):
-    """The nearest node of every demonstration."""
-    order = np.argsort(of, kind="stable")
-    bounds = np.searchsorted(of[order], np.arange(demonstrations + 1))
-    found = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
-    for a, b in zip(bounds[:-1], bounds[1:], strict=True):
-        own = place[order[a:b]]
-        others = np.delete(np.arange(len(position)), own)
-        if len(own) and len(others):
-            distance, nearest = KDTree(position[own]).query(position[others])
-            found.append((others, own[nearest], distance))
-    return tuple(np.concatenate(column) for column in zip(*found, strict=True))
-
-
-def _among_neighbours(position: np.ndarray, of: np.ndarray, size: np.ndarray, most: int):
-    """For many demonstrations: the nearest node of each one among the nearest nodes of all.
-
-    A node in several demonstrations counts for its first; it leads on to the others.
-    """
-    first = of[np.cumsum(size) - size]
-    several = size > 1
-    member = (
-        set((np.repeat(np.arange(len(size)), size) * (of.max() + 1) + of).tolist())
-        if several.any()
-        else set()
-    )
-    tree, found = KDTree(position), []
-    todo, k = np.arange(len(position)), min(len(position), 2 * most + 1)
-    while len(todo):
-        lacking = []
-        for low in range(0, len(todo), 20_000):
-            rows = todo[low : low + 20_000]
-            distance, target = tree.query(position[rows], k=k)
-            source, theirs = np.repeat(rows, k), first[target].reshape(-1)
-            distance, target = distance.reshape(-1), target.reshape(-1)
-            other = theirs != first[source]
-            asked = np.flatnonzero(other & several[source])
-            codes = (source[asked] * (of.max() + 1) + theirs[asked]).tolist()
-            other[asked] = [code not in member for code in codes]
-            order = np.flatnonzero(other)
-            order = order[np.lexsort((distance[order], theirs[order], source[order]))]
-            pair = source[order] * (of.max() + 1) + theirs[order]
-            order = order[np.append(True, pair[1:] != pair[:-1])[: len(order)]]
-            found.append((source[order], target[order], distance[order]))
-            count = np.bincount(np.searchsorted(rows, source[order]), minlength=len(rows))
-            lacking.append(rows[count == 0])
-        todo = np.concatenate(lacking)  # nodes among many of their own demonstration
-        if k == len(position) or k > 1000:
-            break
-        k = min(len(position), 4 * k)
-    return tuple(np.concatenate(column) for column in zip(*found, strict=True))

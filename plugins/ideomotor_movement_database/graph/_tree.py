@@ -102,19 +102,7 @@ class MovementTree(AbstractHierarchy):
     plain: ClassVar = {"settings": TreeSettings.from_dict, "space": str, "names": tuple}
 
     settings: TreeSettings
-    space: str
-    names: tuple[str, ...]
-    reference: Float[np.ndarray, " reference"]
-    parent: Int[np.ndarray, " node"]
-    born: Int[np.ndarray, " node"]
-    split: Int[np.ndarray, " node"]
     mean: Float[np.ndarray, "node feature"]
-    position: Float[np.ndarray, "node coordinate"]
-    spread: Float[np.ndarray, " node"]
-    samples: Int[np.ndarray, " node"]
-    demonstrations: Int[np.ndarray, " node"]
-    finals: Int[np.ndarray, " node"]
-    duration: Float[np.ndarray, " node"]
     leaf: Int[np.ndarray, " sample"]
     demonstration: Int[np.ndarray, " sample"]
 
