@@ -70,8 +70,10 @@ def _demonstration(
             )
         )
     channels = _of_one_topic(path, item, topic, columns, table)
+    clocks = item.metadata.get("clocks", "").split()  # further columns of times are no coordinates
     known = [column for channel in channels for column in _columns(channel)]
     chosen = _chosen(path, known, columns, table)
+    chosen = chosen if columns else [c for c in chosen if c.name not in clocks]
     said = item.metadata.get("space")
     space = space or said or _space_of(chosen, table)
     if space == "pose" and not columns and table:
@@ -80,7 +82,7 @@ def _demonstration(
         if not table:
             warnings.warn(warning, stacklevel=4)
     ts, ys = _together(path, item, chosen, table)
-    metadata = {key: value for key, value in item.metadata.items() if key != "space"}
+    metadata = {key: value for key, value in item.metadata.items() if key not in ("space", "clocks")}
     if not table:
         names = " ".join(dict.fromkeys(c.channel.name for c in chosen))
         metadata |= {"topic": topic or _topic(names.split(" ")[0])}

@@ -289,7 +289,7 @@ def clock(where: str, stamps: list[int], recorded: list[int], warnings: list[str
             f"{where}: stamps of messages repeat or go back; the times at which they were recorded are taken."
         )
         return times
-    away = int(np.median(ns - times)) if len(ns) else 0
+    away = int(np.sort(ns - times)[len(ns) // 2])  # NumPy's median would round it to 64-bit floats
     if abs(away) > _FAR:
         warnings.append(
             f"{where}: stamps are {abs(away) / 1e9:.6g} s {'before' if away < 0 else 'after'} the recording; they are moved there."
@@ -311,6 +311,7 @@ def _stacked(values: list[Any]) -> np.ndarray | None:
 def _maker(name: str, values: Any, role: str, unit: str, names: tuple[str, ...], frame: str):
     if role in ("pose", "orientation", "position", "twist", "wrench", "force", "torque") and values.ndim != 2:
         role = ""
+    role = "text" if values.dtype.kind == "U" else role
     return lambda ts: Channel(name, ts, values, role, unit, names, frame)
 
 

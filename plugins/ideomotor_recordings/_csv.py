@@ -2,10 +2,8 @@
 
 import csv
 import json
-import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,8 @@ import numpy as np
 from ideomotor import AbstractFormat, Channel, ReadOptions, Recording
 from ideomotor.errors import DataError, did_you_mean
 
-from ._describe import described, left_out, parsed, recording, restored
+from ._describe import described, left_out, recording, restored
+from ._parse import WRITTEN, Table, parse
 from ._tables import Column, columns_of, grouped
 from ._times import UNITS, seconds
 
@@ -28,57 +27,6 @@ _INDEX = re.compile(r"|unnamed: 0|index|idx|row|#|(.*[._])?seq", re.IGNORECASE)
 _UNIT = re.compile(
     r"(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*[^\])\d][^\])]*|)[\])]|(?P<stem>.*?)_(?P<end>ns|us|ms|s|sec|m|mm|cm|rad|deg)"
 )
-_KNOWN_UNITS = ("", "-", "n", "nm", "m", "mm", "cm", "µm", "rad", "deg", "°", "m/s", "rad/s", "kg", "hz")
-_WRITTEN = "# ideomotor "  # how the first line of a written table begins
-_BIG = 2**53  # above, 64-bit floats skip whole numbers
-
-
-@dataclass
-class Table:
-    """The words of a table, and what its lines say about them."""
-
-    path: Path
-    names: list[str] | None = None
-    units: list[str] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    about: dict[str, Any] = field(default_factory=dict)
-    decimal: str = "."
-    warnings: list[str] = field(default_factory=list)
-
-    def words(self, j: int) -> list[str]:
-        """A column as it is written."""
-        return [row[j].strip() for row in self.rows]
-
-    def column(self, j: int, name: str) -> np.ndarray:
-        """Its numbers, NaN where a cell is empty, or its words where some are no numbers."""
-        words = self.words(j)
-        numbers = [word.replace(",", ".") if self.decimal == "," else word for word in words]
-        try:
-            found = np.array([float(word or "nan") for word in numbers])
-        except ValueError:
-            values = {word.lower() for word in words}
-            if values <= {"true", "false"}:
-                return np.array([word.lower() == "true" for word in words])
-            if sum(_number(word, self.decimal) is not None for word in words) >= len(words) / 2:
-                i = next(i for i, w in enumerate(numbers) if w and _number(w, ".") is None)
-                self.warnings.append(
-                    f"{self._place(i, j, name)}: {words[i]!r} is not a number, and the column is words."
-                )
-            return np.array(words)
-        if np.abs(found).max(initial=0) >= _BIG and all(
-            re.fullmatch(r"[-+]?\d{1,18}|[-+]?[1-8]\d{18}", w) for w in words
-        ):
-            return np.array([int(word) for word in words])
-        bad = np.flatnonzero(~np.isfinite(found))
-        if len(bad):
-            word = f": {words[bad[0]]} is not a finite number" if words[bad[0]] else " is empty"
-            more = f", as in {len(bad) - 1} other rows" if len(bad) > 1 else ""
-            self.warnings.append(f"{self._place(int(bad[0]), j, name)}{word}{more}.")
-        return found
-
-    def _place(self, i: int, j: int, name: str) -> str:
-        return f"{self.path}, line {self.lines[i]}, column {j + 1} ({name})"
 
 
 class CSV(AbstractFormat):
@@ -129,8 +77,10 @@ def recorded(table: Table, name: str, options: ReadOptions) -> Recording:
     units = [unit or (table.units[i] if table.units else "") for i, (_, unit) in enumerate(named)] or [
         ""
     ] * len(names)
-    stamps, used = _time_columns(table, names, units, options.rate, options.time)
-    if len(used) == len(names):
+    stamps, used, times, index = _time_columns(table, names, units, options.time)
+    if options.rate is not None:  # no clock is taken; without names, the first column is none either
+        used, times = [], [*used, *times] if table.names is not None else []
+    if len({*used, *times, *index}) == len(names):
         raise DataError(
             f"{path} has one column; a movement needs times and coordinates, or rate= and coordinates."
         )
@@ -147,11 +97,15 @@ def recorded(table: Table, name: str, options: ReadOptions) -> Recording:
         unit = options.time_unit or _time_unit(units, used)
         ts, start = seconds(f"{path}: {'/'.join(names[j] for j in used[:1])}", stamps(), unit)
     columns = [
-        Column(names[j], units[j], table.column(j, names[j])) for j in range(len(names)) if j not in used
+        Column(names[j], units[j], table.column(j, names[j]))
+        for j in range(len(names))
+        if j not in (*used, *index)
     ]
     metadata = table.about.get("metadata", {"source": path.name})
     if "space" in table.about:
         metadata = {**metadata, "space": table.about["space"]}
+    if times:
+        metadata = {**metadata, "clocks": " ".join(names[j] for j in times)}
     channels = [c for c in grouped(columns, ts) if options.takes(c.name)]
     return Recording(table.about.get("name", name), channels, start, metadata, tuple(table.warnings), timed)
 
@@ -194,7 +148,7 @@ def _write(item: Recording, channels: Sequence[Channel], path: Path) -> None:
         blocks.append([[json.dumps(v) if text else str(v) for v in row] for row in values])
     blanks = [[""] * int(np.prod(c.values.shape[1:], dtype=int)) for c in channels]
     with path.open("w", newline="", encoding="utf-8") as file:
-        file.write(_WRITTEN + json.dumps(described(item, channels)) + "\n")
+        file.write(WRITTEN + json.dumps(described(item, channels)) + "\n")
         writer = csv.writer(file, lineterminator="\n")
         units = [c.unit for c in channels for _ in range(int(np.prod(c.values.shape[1:], dtype=int)))]
         names = [name for name, _ in columns_of(channels)]
@@ -204,109 +158,6 @@ def _write(item: Recording, channels: Sequence[Channel], path: Path) -> None:
             for k, blank in enumerate(blanks):
                 row += blocks[k][found[k]] if k in found else blank
             writer.writerow(row)
-
-
-def parse(path: Path, text: str | None = None, skip: int = 0) -> Table:
-    """The table in a text; `skip`: lines before its first. Raises `DataError` where there is none."""
-    table, lines, comment = Table(path), [], ""
-    for number, line in enumerate((_text(path) if text is None else text).splitlines()[skip:], 1 + skip):
-        if number == 1 and line.startswith(_WRITTEN):
-            table.about = parsed(line[len(_WRITTEN) :], f"{path}, line 1,")
-        elif line.strip() and line.lstrip()[0] not in "#%":
-            lines.append((number, line))
-        elif line.strip() and not lines:
-            comment = line.strip().lstrip("#% ")
-    if not lines:
-        raise DataError(f"{path} has no rows.")
-    head = comment if comment and "," not in lines[0][1] and ";" in lines[0][1] else lines[0][1]
-    delimiter = next((c for c in (";", "\t", ",", "|") if c in head), None)
-    rows = _split([line for _, line in lines], delimiter, path)
-    numbers = [number for number, _ in lines]
-    if delimiter != ",":
-        words = [word for row in rows[-20:] for word in row]
-        if any(re.fullmatch(r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*", word) for word in words):
-            table.decimal = ","
-    if not any(
-        math.isfinite(_number(word, table.decimal) or 0) and _number(word, table.decimal) is not None
-        for word in rows[0]
-    ):
-        table.names, rows, numbers = [word.strip() for word in rows[0]], rows[1:], numbers[1:]
-    elif comment:
-        split = (
-            _split([comment], delimiter, path)[0]
-            if delimiter and delimiter in comment
-            else comment.replace(",", " ").split()
-        )
-        if len(split) == len(rows[0]):
-            table.names = [word.strip() for word in split]
-    if (
-        table.names
-        and rows
-        and all(_is_unit(word) for word in rows[0])
-        and any(word.strip() for word in rows[0])
-    ):
-        table.units, rows, numbers = [word.strip(" []()") for word in rows[0]], rows[1:], numbers[1:]
-    if not rows:
-        raise DataError(f"{path} has a header and no rows.")
-    width = len(table.names or rows[0])
-    for number, row in zip(numbers, rows, strict=True):
-        if len(row) != width:
-            raise DataError(f"{path}, line {number}, has {len(row)} columns, and the first row has {width}.")
-    if (
-        width > 1
-        and all(not row[-1].strip() for row in rows)
-        and (table.names is None or not table.names[-1])
-    ):
-        rows, table.names = [row[:-1] for row in rows], table.names and table.names[:-1]
-    table.rows, table.lines = rows, numbers
-    return table
-
-
-def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-    encodings: tuple[str, ...] = ("utf-8-sig", "cp1252", "latin-1")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encodings = ("utf-16",)
-    elif len(data) > 3 and data[:200].count(0) >= 0.4 * len(data[:200]):  # without a mark of the byte order
-        encodings = ("utf-16-le",) if data[1] == 0 else ("utf-16-be",)
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise DataError(f"{path} cannot be read as text; save it as UTF-8.")
-    if "\0" in text:
-        raise DataError(f"{path} is not a text file.")
-    return text
-
-
-def _split(lines: list[str], delimiter: str | None, path: Path) -> list[list[str]]:
-    if delimiter is None:
-        return [line.split() for line in lines]
-    try:
-        rows = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
-    except csv.Error as error:
-        raise DataError(f"{path} cannot be split into columns: {error}.") from error
-    if len(rows) != len(lines):
-        raise DataError(f"{path} has a quoted cell that goes over several lines; write each row in one line.")
-    return rows
-
-
-def _number(word: str, decimal: str) -> float | None:
-    try:
-        return float(word.replace(",", ".") if decimal == "," else word)
-    except ValueError:
-        return None
-
-
-def _is_unit(word: str) -> bool:
-    word = word.strip(" []()").lower()
-    return word in _KNOWN_UNITS or word in UNITS
 
 
 def _split_unit(name: str) -> tuple[str, str]:
@@ -323,14 +174,15 @@ def _time_unit(units: list[str], used: list[int]) -> str | None:
     return (units[used[0]].lower() or None) if used and units[used[0]].lower() in UNITS else None
 
 
-def _time_columns(table: Table, names: list[str], units: list[str], rate: float | None, time: str | None):
-    """A function that gives the stamps (seconds, or ns as integers), and which columns are no coordinates."""
+def _time_columns(table: Table, names: list[str], units: list[str], time: str | None):
+    """A function that gives the stamps (or None), the columns it takes, further columns of times, and those that count rows."""
     path = table.path
     index = [
         j
         for j in range(min(2, len(names)))
         if table.names is not None and _INDEX.fullmatch(names[j]) and _counts(table, j)
     ]
+    found = [j for j, name in enumerate(names) if j not in index and _TIMES.fullmatch(name)]
     if time is not None:
         full = table.names or names
         if time not in names and time not in full:
@@ -354,18 +206,17 @@ def _time_columns(table: Table, names: list[str], units: list[str], rate: float 
                     except ValueError:
                         raise DataError(f"{path}: seconds and nanoseconds must be whole numbers.") from None
 
-                return both, [j, pair[0], *index]
-        found = [j for j, name in enumerate(names) if j not in index and _TIMES.fullmatch(name)]
+                return both, [j, pair[0]], [k for k in found if k not in (j, pair[0])], index
     if not found:
-        if rate is not None or table.names is not None:
-            return None, index
+        if table.names is not None:
+            return None, [], [], index
         found = [next(j for j in range(len(names)) if j not in index)]
 
     def stamps():
         words = table.words(found[0])
         return [word.replace(",", ".") for word in words] if table.decimal == "," else words
 
-    return stamps, [*found, *index]
+    return stamps, found[:1], found[1:], index
 
 
 def _counts(table: Table, j: int) -> bool:

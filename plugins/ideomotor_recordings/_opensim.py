@@ -7,8 +7,9 @@ import numpy as np
 from ideomotor import AbstractFormat
 from ideomotor.errors import DataError
 
-from ._csv import parse, recorded
+from ._csv import recorded
 from ._describe import left_out
+from ._parse import parse
 from ._tables import columns_of
 
 

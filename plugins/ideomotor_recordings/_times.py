@@ -35,6 +35,14 @@ def seconds(where: str, stamps: Any, unit: str | None) -> tuple[np.ndarray, int]
         dates = [_date(word) for word in stamps] if stamps and ":" in stamps[0] else None
         if dates is not None and None not in dates:
             values, unit = np.array(dates, np.int64), "ns"
+        elif UNITS.get((unit or "s").lower()) == 1.0 and all(
+            re.fullmatch(r"\d{10}\.\d+", word) for word in stamps
+        ):
+            # Seconds of a clock, which 64-bit floats hold to 0.2 microseconds only.
+            values, unit = (
+                np.array([int(word[:10] + word[11:20].ljust(9, "0")) for word in stamps], np.int64),
+                "ns",
+            )
         else:
             values = _numbers(where, stamps)
     if not np.all(np.isfinite(values.astype(np.float64))):

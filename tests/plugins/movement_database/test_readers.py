@@ -347,7 +347,7 @@ def test_files_that_are_not_there_or_not_known(tmp_path):
         read_demonstrations(tmp_path / "no.csv")
     with pytest.raises(
         DataError,
-        match="a.xls ends in .xls and has the content of no format of recordings; they are read from .csv",
+        match="a.xls ends in .xls and has the content of no format of recordings; they are read from .amc",
     ):
         read_demonstrations(write(tmp_path, "", "a.xls"))
     with pytest.raises(DataError, match="The folder .* is no recording"):
