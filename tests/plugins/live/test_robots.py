@@ -1,7 +1,11 @@
+import contextlib
+import dataclasses
+import itertools
 import json
 import socket
 import socketserver
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -10,7 +14,7 @@ import ideomotor
 from ideomotor.capabilities import SupportsRobot
 from ideomotor.errors import DataError
 from ideomotor.testing import check
-from ideomotor_live import SimulatedRobot, SocketRobot
+from ideomotor_live import Guards, LeRobotRobot, RosbridgeRobot, Session, SimulatedRobot, SocketRobot
 
 
 class Line(socketserver.StreamRequestHandler):
@@ -141,3 +145,108 @@ def test_any_plant_that_is_moved_by_joint_positions_can_be_the_robot():
         SimulatedRobot(
             ideomotor.make("mujoco", mode=ideomotor.make("cartesian-pose"), actuators="motors", tip="tip")
         )
+
+
+class Follower:
+    """The methods of a robot of LeRobot 0.6, whose bus takes 5 ms."""
+
+    action_features = {"pan.pos": float, "lift.pos": float}
+
+    def __init__(self):
+        self.position, self.connected, self.fails = {"pan.pos": 10.0, "lift.pos": -5.0}, False, False
+
+    def connect(self):
+        self.connected = True
+
+    def get_observation(self):
+        time.sleep(0.005)
+        if self.fails:
+            raise ConnectionError("no status packet")
+        return {**self.position, "camera": np.zeros((2, 2, 3))}
+
+    def send_action(self, action):
+        self.position.update(action)
+        return action
+
+    def disconnect(self):
+        self.connected = False
+
+
+LIMITS = dict(velocity=90, acceleration=900, jerk=9000)
+DMP = ideomotor.make("dmp", dof=2, basis=5)
+
+
+def test_a_robot_of_lerobot_is_moved_by_its_own_names():
+    follower = Follower()
+    check(ideomotor.host(LeRobotRobot(follower)), hardware=True)
+    assert not follower.connected
+    robot = LeRobotRobot(follower, limits=LIMITS)
+    assert robot.joints == ("pan", "lift")
+    params = dataclasses.replace(DMP.default_params(), start=np.float32([10, -5]), goal=np.float32([20, 5]))
+    played = Session(DMP, robot, rate=50, duration=0.5, guards=Guards(stale=5, missed=1)).run(params)
+    assert played.finished and not follower.connected
+    np.testing.assert_allclose(list(follower.position.values()), [20, 5], atol=1)
+    assert played.movement.ys["joint_position"].shape == played.movement.us.shape
+
+
+def test_a_bus_that_fails_ends_it():
+    follower = Follower()
+    robot = LeRobotRobot(follower, limits=LIMITS)
+    live = Session(DMP, robot, rate=50, duration=5, guards=Guards(stale=5, missed=1))
+    live.start(dataclasses.replace(DMP.default_params(), start=np.float32([10, -5])))
+    follower.fails = True
+    assert "connection lost: Follower does not answer: no status packet" in live.wait().reason
+    assert not follower.connected
+    with pytest.raises(ConnectionError, match="no robot; give LeRobotRobot"):
+        LeRobotRobot().connect()
+
+
+@pytest.fixture
+def rosbridge():
+    """A robot behind the JSON protocol of rosbridge, which publishes its joints in another order."""
+    server_of = pytest.importorskip("websockets.sync.server")
+    heard, position = [], {"b": 0.0, "a": 0.0}
+
+    def handle(websocket):
+        stamp = itertools.count(1)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                message = json.loads(websocket.recv(timeout=0.005))
+                heard.append(message)
+                if message["op"] == "publish":
+                    position.update(zip(("a", "b"), message["msg"]["data"], strict=True))
+            state = {
+                "name": ["b", "other", "a"],
+                "position": [position["b"], 9.0, position["a"]],
+                "velocity": [],
+            }
+            state["header"] = {"stamp": {"sec": 5, "nanosec": 1000 * next(stamp)}}
+            websocket.send(json.dumps({"op": "publish", "topic": "/joint_states", "msg": state}))
+
+    def until_it_leaves(websocket):
+        with contextlib.suppress(Exception):
+            handle(websocket)
+
+    with server_of.serve(until_it_leaves, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}", heard, position
+        server.shutdown()
+
+
+def test_a_robot_of_ros_is_moved_through_rosbridge(rosbridge):
+    url, heard, position = rosbridge
+    robot = RosbridgeRobot(url, joints=["a", "b"])
+    check(ideomotor.host(robot), hardware=True)
+    params = dataclasses.replace(DMP.default_params(), goal=np.float32([0.2, -0.1]))
+    played = Session(DMP, robot, rate=50, duration=0.5, guards=Guards(stale=5, missed=1)).run(params)
+    assert played.finished
+    np.testing.assert_allclose([position["a"], position["b"]], [0.2, -0.1], atol=0.01)
+    types = {m["topic"]: m["type"] for m in heard if "type" in m}
+    assert types == {
+        "/joint_states": "sensor_msgs/msg/JointState",
+        "/forward_position_controller/commands": "std_msgs/msg/Float64MultiArray",
+    }
+    with pytest.raises(ConnectionError, match="sent no /joint_states with z"):
+        RosbridgeRobot(url, joints=["z"], timeout=0.1).connect()
+    with pytest.raises(ConnectionError, match="No rosbridge answers"):
+        RosbridgeRobot("ws://127.0.0.1:9", timeout=0.5).connect()
