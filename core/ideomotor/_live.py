@@ -11,7 +11,8 @@ def play(
 
     - `pipeline`: a `Pipeline`, the path of its file, or a primitive alone; the robot takes the place of its plant.
     - `robot`: a `SupportsRobot`, or its registered name. `observation`: by default the pipeline's own example.
-    - `record`: a folder to write. `options`: `rate`, `duration`, `limits`, `guards`, `law`, `release` of the session.
+    - `record`: a new folder, or a file such as `out.mcap`.
+    - `options`: `rate`, `duration`, `limits`, `guards`, `law`, `release` of the session.
 
     Returns an `ideomotor_live.Played`: the movement, the reason of its end, and how well time was kept.
     """

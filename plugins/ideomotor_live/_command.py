@@ -44,7 +44,9 @@ from ._session import Guards, Session
     show_default=True,
     help="Stop at this share of missed deadlines in a second.",
 )
-@click.option("--record", metavar="FOLDER", help="Write what was recorded into a new folder.")
+@click.option(
+    "--record", metavar="PATH", help="Write what was recorded: a new folder, or a file such as out.mcap."
+)
 def play_command(
     pipeline, robot, rate, duration, source, limits, law, release, stale, missed, record
 ) -> None:
@@ -67,6 +69,6 @@ def play_command(
     played = session.play(observation, record=record)
     click.echo(played.table())
     if record is not None:
-        click.echo(f"Written to {record}/")
+        click.echo(f"Written to {record}")
     if not played.finished:
         raise IdeomotorError(f"The robot was stopped: {played.reason}.")

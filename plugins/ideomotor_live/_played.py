@@ -1,12 +1,14 @@
 """What came of a movement on a robot: the record, the reason of its end, and how well time was kept."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ideomotor import Trajectory, write_json, write_trajectory
+from ideomotor import Channel, Recording, Trajectory, write_json, write_recordings, write_trajectory
+from ideomotor.errors import DataError
 
 from ._limits import NAMES, Limits
 
@@ -40,6 +42,7 @@ class Played:
       `phase` (s of the movement's own time), `lateness` and `step_time` (s).
     - `reason`: why it ended; `"finished"` where nothing else came first. `stopped_at`: s, or None.
     - `events`: `(s, what happened)`. `missed`: cycles that were left out because their deadline had passed.
+    - `joints`, `units`: the robot's. `begun`: ns since 1970.
     - `start`: where the joints were at rest before the first command. `error`: the exception that ended it, if one did.
     """
 
@@ -50,6 +53,9 @@ class Played:
     missed: int
     dt: float
     limits: Limits
+    joints: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    begun: int = 0
     start: np.ndarray | None = None
     error: BaseException | None = None
 
@@ -100,9 +106,31 @@ class Played:
         lines += [f"{t:10.3f} s  {what}" for t, what in self.events]
         return "\n".join([f"ended: {self.reason}", *lines])
 
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write trajectory.csv, trajectory.npz and report.json into a folder."""
-        report = {
+    def recording(self, name: str = "played") -> Recording:
+        """All of it as channels: `command`, the readings by their names, `reference`, `phase`, `lateness`, `step_time`, `events`."""
+        if self.movement is None:
+            raise DataError(f"Nothing was recorded: {self.reason}.")
+        movement: Any = self.movement
+        ts, unit = movement.ts, self.units[0] if len(set(self.units)) == 1 else ""
+        channels = [Channel("command", ts, movement.us, "action", unit, self.joints)]
+        for key, values in movement.ys.items():
+            role = {"joint_position": "joint-position", "joint_velocity": "joint-velocity"}.get(key, "")
+            per_joint = values.shape[1:] == (len(self.joints),)
+            own = unit + ("/s" if role == "joint-velocity" and unit else "") if role else ""
+            channels.append(Channel(key, ts, values, role, own, self.joints if per_joint else ()))
+        channels.append(Channel("reference", ts, movement.xs["reference"], "", unit, self.joints))
+        channels += [
+            Channel(key, ts, movement.xs[key], "", "s") for key in ("phase", "lateness", "step_time")
+        ]
+        if self.events:
+            times, texts = zip(*self.events, strict=True)
+            channels.append(Channel("events", times, list(texts), "event"))
+        about: Any = {"report": json.dumps(self.report())}
+        return Recording(name, channels, self.begun, about)
+
+    def report(self) -> dict[str, Any]:
+        """All but the movement, as JSON takes it."""
+        return {
             "reason": self.reason,
             "stopped_at_s": self.stopped_at,
             "events": [[t, what] for t, what in self.events],
@@ -110,5 +138,13 @@ class Played:
             "limits": dataclasses.asdict(self.limits),
             "limits_used": self.use_of_limits(),
         }
-        paths = [] if self.movement is None else write_trajectory(self.movement, folder)
-        return [*paths, write_json(Path(folder) / "report.json", report)]
+
+    def save(self, path: Path | str) -> None:
+        """Write trajectory.csv, trajectory.npz and report.json into a folder, or a file by its ending, such as `out.mcap`."""
+        path = Path(path)
+        if path.suffix and not path.is_dir() and self.movement is not None:
+            write_recordings(self.recording(path.stem), path)
+            return
+        if self.movement is not None:
+            write_trajectory(self.movement, path)
+        write_json(path / "report.json", self.report())

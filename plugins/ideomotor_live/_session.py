@@ -11,6 +11,7 @@ import dataclasses
 import gc
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -164,6 +165,7 @@ class Session:
             columns = _Columns(reading, len(robot.joints))
             log = Log(columns.width)
             with _quiet(), self._interruptible():
+                begun = time.time_ns()
                 self._ready.set()
                 end = self._loop(columns, log, reading)
         except BaseException as caught:
@@ -183,6 +185,9 @@ class Session:
             end.missed,
             self.dt,
             self.limits,
+            tuple(robot.joints),
+            tuple(robot.units),
+            begun,
             reading["joint_position"],
             end.error,
         )
@@ -193,19 +198,19 @@ class Session:
         return self.played
 
     def play(self, observation: Any = None, *, record: Path | str | None = None) -> Played:
-        """`run`, and write what was recorded into a new folder `record`, also where an exception ended it."""
+        """`run`, and write what was recorded, also where an exception ended it.
+
+        - `record`: a new folder, or a new file of a format that is written, such as `out.mcap`.
+        """
         if record is None:
             return self.run(observation)
-        with ideomotor.new_folder(Path(record)) as folder:
+        path = Path(record)
+        with _place(path) as place:
             try:
-                played, error = self.run(observation), None
-            except BaseException as caught:
-                played, error = self.played, caught
-            if played is not None:
-                played.save(folder)
-        if error is not None:
-            raise error
-        return played  # pyright: ignore[reportReturnType]
+                return self.run(observation)
+            finally:
+                if self.played is not None and (self.played.movement is not None or not path.suffix):
+                    self.played.save(place)
 
     def _begin(self, source: "Planned | Policy", reading: dict[str, np.ndarray]) -> None:
         here = reading["joint_position"]
@@ -487,6 +492,28 @@ def _robot(robot: Any) -> Any:
         require(made, SupportsRobot)
         made = ideomotor.host(made)
     return require(made, SupportsRobot)
+
+
+@contextlib.contextmanager
+def _place(path: Path) -> Iterator[Path]:
+    """Where to write; that it can be written there is found out before a robot moves."""
+    if not path.suffix:
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(ideomotor.new_folder(path))
+            error = None
+            try:
+                yield folder
+            except BaseException as caught:  # what was recorded is kept
+                error = caught
+        if error is not None:
+            raise error
+        return
+    if path.exists():
+        raise DataError(f"{path} exists; choose another name, or remove it.")
+    with tempfile.TemporaryDirectory() as folder:
+        small = ideomotor.Recording("try", [ideomotor.Channel("command", [0.0, 1.0], np.zeros((2, 1)))])
+        ideomotor.write_recordings(small, Path(folder) / path.name)
+    yield path
 
 
 def _outside(point: Any, box: Sequence[Sequence[float | int]], what: str) -> str:

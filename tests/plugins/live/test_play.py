@@ -77,6 +77,27 @@ def test_the_record_is_written(played, tmp_path):
         assert stored["ys.joint_position"].shape == stored["xs.reference"].shape
 
 
+def test_a_run_on_a_robot_is_a_recording_like_any_other(played, tmp_path):
+    played.save(tmp_path / "out.npz")
+    (again,) = ideomotor.read_recordings(tmp_path / "out.npz")
+    command = again["command"]
+    assert command.names == ("j1", "j2") and command.unit == "rad" and command.role == "action"
+    np.testing.assert_allclose(command.values, played.movement.us, atol=1e-12)
+    np.testing.assert_allclose(
+        command.ts - command.ts[0], played.movement.ts - played.movement.ts[0], atol=1e-6
+    )
+    assert {"joint_position", "joint_velocity", "reference", "lateness"} <= set(again.channels)
+
+
+def test_that_it_cannot_be_written_is_said_before_anything_moves(tmp_path):
+    (tmp_path / "there.npz").touch()
+    for name, message in (("there.npz", "exists; choose another"), ("out.xyz", "no format that is written")):
+        live = session()
+        with pytest.raises(DataError, match=message):
+            live.play(to(0.1, 0.1), record=tmp_path / name)
+        assert live.played is None
+
+
 def test_a_policy_sees_the_robot_and_moves_it():
     start = np.array([0.2, -0.1])
     params = eqx.tree_at(lambda p: p.start, to(0.4, -0.3), start.astype(np.float32))
