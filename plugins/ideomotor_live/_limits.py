@@ -120,6 +120,7 @@ class Limiter:
     def __init__(self, limits: Limits, dt: float, *, law: str = "own"):
         if law not in ("own", "ruckig"):
             raise ValueError(f"law must be 'own' or 'ruckig', not {law!r}.")
+        dt = float(dt)
         self.limits, self.dt = limits, dt
         self._joints = [
             _Joint(low, high, v * dt, a * dt**2, j * dt**3)

@@ -11,7 +11,7 @@ from ideomotor.errors import DataError
 
 from ._limits import Limits
 
-_ROUNDS = 40
+_ROUNDS = 25
 _MARGIN = 0.98  # of each limit
 _SLOWEST = 1e-3
 
@@ -27,8 +27,10 @@ class Plan(NamedTuple):
     points: np.ndarray
 
 
-def make_plan(path: np.ndarray, limits: Limits, dt: float) -> Plan:
+def make_plan(path: np.ndarray, limits: Limits, dt: float, *, fine: int = 1) -> Plan:
     """The plan along a path, shape `(cycles, joints)`, one point in each `dt` (s): as it is where it keeps the limits.
+
+    - `fine`: points per cycle; more of them show the path between cycles.
 
     Elsewhere the phase is slowed: from the local speed, acceleration and jerk of the path a rate is computed at which all
     limits hold, made smooth, and lowered wherever the differences of the resulting commands still exceed one.
@@ -37,10 +39,12 @@ def make_plan(path: np.ndarray, limits: Limits, dt: float) -> Plan:
     """
     path = np.asarray(path, float)
     _check(path, limits)
+    every, path = path, path[::fine]
     most = [np.asarray(getattr(limits, name)) * dt**k * _MARGIN for k, name in enumerate(_ORDERS, 1)]
     if len(path) < 3 or np.max(excess(path, most)) <= 1:
         return Plan(np.arange(len(path), dtype=float), path)
-    spline, n = CubicSpline(np.arange(len(path)), path, bc_type="natural"), len(path) - 1
+    n = len(path) - 1
+    spline = CubicSpline(np.arange(len(every)) / fine, every)
     knots = np.linspace(0.0, n, 4 * n + 1)
     # From the path's own differences, those across its ends (from and to rest) left out: ramps take care of them.
     need = np.ones(n + 1)
@@ -50,22 +54,28 @@ def make_plan(path: np.ndarray, limits: Limits, dt: float) -> Plan:
         need = np.maximum(need, maximum_filter1d(rate, k + 2))
     slow = np.interp(knots, np.arange(n + 1), need)
     width, ramp, worst = 4 * max(4, round(0.02 / dt)), 0.1 / dt, 0.0
-    for _ in range(_ROUNDS):
-        rate = gaussian_filter1d(
-            minimum_filter1d(1 / slow, 2 * width + 1, mode="nearest"), width / 3, mode="nearest"
-        )
-        phase = _play(knots, np.maximum(rate, _SLOWEST), ramp)
+    for number in range(2 * _ROUNDS):
+        least = minimum_filter1d(1 / slow, 2 * int(width) + 1, mode="nearest")
+        rate = np.maximum(gaussian_filter1d(least, width / 3, mode="nearest"), _SLOWEST)
+        phase = _play(knots, rate, ramp)
         points = spline(phase)
         over = excess(points, most)
         worst = over.max()
         if worst <= 1:
             return Plan(phase, points)
-        # Where a limit is exceeded it goes slower; at the ends the ramps get longer too.
-        ends = np.concatenate([over[: int(ramp) + 3], over[-int(ramp) - 3 :]]).max()
-        ramp *= min(max(ends, 1.0), 1.2)
-        there = np.concatenate([phase, [n] * 3])
-        over = maximum_filter1d(np.where(over > 1, 1.01 * np.minimum(over, 1.5), 1.0), 5)
-        slow = slow * np.interp(knots, there, over)
+        # At the ends longer ramps mend it, as far as there is room; elsewhere it goes slower, and changes its rate more gently.
+        edge = min(int(ramp), len(over) // 2 - 2) + 3
+        ends, over[:edge], over[-edge:] = max(over[:edge].max(), over[-edge:].max()), 1.0, 1.0
+        room = 2 * edge < len(over)
+        ramp *= min(ends + 0.01, 1.2) if room and ends > 1 else 1.0
+        if number >= _ROUNDS:
+            slow = slow * (1.02 * worst)  # all of it, which ends at last
+        elif over.max() > 1:
+            width *= 1.1
+            over = maximum_filter1d(np.where(over > 1, 0.02 + np.minimum(over, 1.3), 1.0), 5)
+            slow = slow * np.interp(knots, np.concatenate([phase, [n] * 3]), over)
+        elif not room:
+            slow = slow * min(ends + 0.01, 1.3)
     raise DataError(
         f"The movement exceeds a limit by {worst:.2f} times even when it is slowed; give a longer duration or other limits."
     )

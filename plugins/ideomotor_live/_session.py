@@ -32,7 +32,6 @@ from ._sources import Planned, Policy
 
 _SPIN = 3e-4  # s before a deadline in which it is waited for awake
 _SWITCH = 1e-4  # s, of Python's threads
-_SLOWING = 0.02  # of the rate of a policy's time, by cycle
 _WINDOW = 1.0  # s, in which missed deadlines are counted
 
 
@@ -91,6 +90,10 @@ class Session:
         self.limits = Limits.of(n, self.robot.limits, {} if limits is None else limits)
         self.guards = Guards() if guards is None else guards
         self._limiter = Limiter(self.limits, self.dt, law=law)
+        # The way on which a joint is braked from half of its velocity: references may be ahead by about that.
+        self._reach = min(
+            v * v / (8 * a) for v, a in zip(self.limits.velocity, self.limits.acceleration, strict=True)
+        )
         self._release = release
         self._source: Any = None
         self._pending: tuple[Any, bool] | None = None
@@ -99,6 +102,7 @@ class Session:
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
         self.played: Played | None = None
+        self.cycles = 0  # that have passed, while it runs
 
     # ── what may be called while it runs ──
 
@@ -261,12 +265,13 @@ class Session:
                     end.note(t, _name(error))
                 command = limiter.brake() if end.reason else limiter.step(reference)
                 robot.send(command)
-                rate = self._slowed(rate, limiter.lag(), reference, last)
+                rate = self._slowed(limiter.lag())
                 columns.fill(
                     t, late, clock() - now, self._source.phase * dt, reference, command, watch.reading
                 )
                 log.add(columns.row)
                 k += 1
+                self.cycles = k
                 if limiter.at_rest() and (
                     end.reason or (self._source.done and isinstance(self._source, Planned))
                 ):
@@ -283,14 +288,11 @@ class Session:
         end.reason = end.reason or "finished"
         return end
 
-    def _slowed(self, rate: float, lag: float, reference: np.ndarray, last: np.ndarray) -> float:
-        """The rate of the own time of a policy: slower where the limits cannot follow its references."""
+    def _slowed(self, lag: float) -> float:
+        """The rate of the own time of a policy: slower where its references are out of reach of the limits."""
         if not isinstance(self._source, Policy):
             return 1.0
-        speed = np.abs(reference - last) / (max(rate, 1e-3) * self.dt)
-        allowed = 0.95 / max(float(np.max(speed / self.limits.velocity)), 0.95)
-        allowed *= 1 / (1 + (lag / _LAG) ** 2) if lag > 1e-9 else 1.0
-        return min(max(allowed, rate - _SLOWING), rate + _SLOWING)
+        return 1 / (1 + (lag / self._reach) ** 2)
 
     # ── the parts ──
 
@@ -310,7 +312,8 @@ class Session:
         if duration is None:
             own = pipeline.primitive.duration if isinstance(pipeline.primitive, SupportsDuration) else None
             duration = 3.0 if own is None else own
-        if isinstance(pipeline.primitive, ideomotor.AbstractFeedforwardPrimitive):
+        given: Any = pipeline.primitive
+        if isinstance(given, ideomotor.AbstractFeedforwardPrimitive) or given.default_feedback() is None:
             return Planned(loop, params, self.limits, self.dt, float(duration))
         policy = Policy(loop, params, self.dt, float(duration), like if isinstance(like, Policy) else None)
         policy.compile({name: np.asarray(value, float) for name, value in self.robot.default_state().items()})
@@ -406,9 +409,6 @@ def _wait(deadline: float) -> float:
     while (now := time.perf_counter()) < deadline:
         time.sleep(0)  # lets other threads run
     return now
-
-
-_LAG = 5e-4  # in units of the command, the lag at which the time of a policy runs at half its rate
 
 
 class _Blend:

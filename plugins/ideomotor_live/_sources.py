@@ -13,17 +13,23 @@ from ideomotor.errors import AssemblyError
 from ._limits import Limits
 from ._plan import Plan, make_plan
 
+_FINE = 4  # points of a known movement in each cycle
+
 
 class Planned:
-    """The movement of a feedforward primitive, slowed where limits ask for it."""
+    """A movement that is known beforehand, of a primitive that looks at no feedback; slowed where limits ask for it."""
 
     def __init__(self, loop: ideomotor.Loop, params: Any, limits: Limits, dt: float, duration: float):
         cycles = max(3, round(duration / dt) + 1)
+        ts = np.arange((cycles - 1) * _FINE + 1) * (dt / _FINE)
         # In 64 bits: at 1 kHz the rounding of 32 is a jerk of tens of rad/s³.
         with jax.enable_x64(True):
-            commands = loop.start(params, ts=np.arange(cycles) * dt).commands[1]
+            if isinstance(loop.primitive, ideomotor.AbstractFeedforwardPrimitive):
+                commands = loop.start(params, ts=ts).commands[1]
+            else:
+                commands = ideomotor.rollout(loop.primitive, params, ts).ys
         self._limits, self._dt = limits, dt
-        self._plan, self._next = make_plan(np.asarray(commands, float), limits, dt), 0
+        self._plan, self._next = make_plan(np.asarray(commands, float), limits, dt, fine=_FINE), 0
 
     def approach(self, position: np.ndarray) -> None:
         """First go from a position at rest to the start of the movement, with minimum jerk."""

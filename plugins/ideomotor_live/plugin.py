@@ -17,4 +17,10 @@ def ideomotor_components() -> list[Component]:
         Component("plant", "rosbridge-robot", f"{_HERE}:RosbridgeRobot", "a robot of ROS 2 behind rosbridge"),
         Component("part", "live-session", f"{_HERE}:Session", "a pipeline that moves a robot in real time"),
         Component("command", "play", f"{_HERE}._command:play_command", "play a pipeline on a robot"),
+        Component(
+            "command",
+            "measure live",
+            f"{_HERE}._measure:measure_live",
+            "how well time, limits and stops are kept",
+        ),
     ]

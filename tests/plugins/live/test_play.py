@@ -4,7 +4,6 @@ import gc
 import json
 import os
 import signal
-import threading
 import time
 
 import equinox as eqx
@@ -220,7 +219,7 @@ class Faulty(ideomotor.AbstractFeedbackPrimitive):
         return np.zeros(())
 
     def default_feedback(self):
-        return None
+        return {"joint_position": np.zeros(2)}
 
     def init(self, params):
         return np.zeros((), np.float32)
@@ -242,7 +241,7 @@ def test_an_exception_is_raised_after_the_stop():
             return np.zeros(())
 
         def default_feedback(self):
-            return None
+            return {"joint_position": np.zeros(2)}
 
         def init(self, params):
             return np.zeros(())
@@ -262,9 +261,17 @@ def test_an_exception_is_raised_after_the_stop():
 
 
 def test_ctrl_c_brakes_the_robot():
-    threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT)).start()
+    sent = []
+
+    class Interrupted(SimulatedRobot):
+        def send(self, command):
+            super().send(command)
+            sent.append(command)
+            if len(sent) == 20:
+                os.kill(os.getpid(), signal.SIGINT)
+
     before = signal.getsignal(signal.SIGINT)
-    played = session(duration=5).run(to(1.0, -1.0))
+    played = session(robot=Interrupted(latency=0), duration=5).run(to(1.0, -1.0))
     assert played.reason == "Ctrl-C" and braked(played)
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -351,3 +358,12 @@ def test_on_the_command_line(tmp_path):
     assert "ended: finished" in result.output and (out / "report.json").is_file()
     failed = CliRunner().invoke(command, ["play", str(path), "--robot", "dmp"])
     assert failed.exit_code == 1 and "dmp" in failed.output
+
+
+def test_what_is_measured_is_printed():
+    result = CliRunner().invoke(
+        command, ["measure", "live", "--seconds", "1", "--faults", "0", "--examples", "2"]
+    )
+    assert result.exit_code == 0, result.output
+    for words in ("planned: finished", "policy: finished", "beyond positions", "of the path", "of its limit"):
+        assert words in result.output
