@@ -39,12 +39,33 @@ _QUICK = (
 
 
 def pytest_configure(config):
-    """Compile quickly rather than well, except with --thorough and --benchmarks and where XLA_FLAGS is set.
+    """Compile quickly rather than well, except with --thorough and --benchmarks and where XLA_FLAGS is set, and only once.
 
-    It is read when JAX first computes, and is handed on to the workers of xdist and the commands that tests run.
+    Compiled programs are kept in pytest's cache (`pytest --cache-clear` deletes them): the workers of xdist, the commands
+    and kernels that tests start and the next run share them. It is read when JAX first computes.
     """
+    if hasattr(config, "workerinput"):  # the environment is that of the process that started this worker
+        return
     if not (config.getoption("--thorough") or config.getoption("--benchmarks") or "XLA_FLAGS" in os.environ):
         os.environ["XLA_FLAGS"] = " ".join(flag for flag in _QUICK if _in_this_jaxlib(flag))
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ and hasattr(config, "cache"):
+        folder = config.cache.mkdir("jax")
+        _keep_small(folder)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "0")
+
+
+def _keep_small(folder: Path, most: int = 1_000_000_000) -> None:
+    """Delete the oldest files of a folder until it holds at most half of `most` bytes, if it holds more than that."""
+    files = sorted(((path.stat(), path) for path in folder.iterdir()), key=lambda pair: pair[0].st_mtime)
+    size = sum(stat.st_size for stat, _ in files)
+    if size > most:
+        for stat, path in files:
+            path.unlink()
+            size -= stat.st_size
+            if size < most // 2:
+                return
 
 
 def _in_this_jaxlib(flag: str) -> bool:
