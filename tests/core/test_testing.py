@@ -408,12 +408,12 @@ def test_movement_that_does_not_lead_with_time():
         def trajectory(self, params, ts, *, key=None):
             return super().trajectory(params, ts).T
 
-    class Six(Waves):  # right by chance for six times
+    class Forty(Waves):  # right by chance for forty times
         def trajectory(self, params, ts, *, key=None):
-            return super().trajectory(params, jnp.linspace(0.0, 1.0, 6, dtype=ts.dtype))
+            return super().trajectory(params, jnp.linspace(0.0, 1.0, 40, dtype=ts.dtype))
 
-    refused(Turned(), "leads with time", "for 6 times a leaf has shape (2, 6)")
-    refused(Six(), "leads with time", "for 3 times a leaf has shape (6, 2)")
+    refused(Turned(), "leads with time", "for 40 times a leaf has shape (2, 40)")
+    refused(Forty(), "leads with time", "for 3 times a leaf has shape (40, 2)")
 
 
 def test_fit_that_gives_something_else():

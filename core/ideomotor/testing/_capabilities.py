@@ -88,15 +88,15 @@ def _force(plant: Any, tolerance: float) -> str:
 def _velocity(primitive: Any, tolerance: float) -> str:
     """The integral of the velocity, by Simpson's rule, is the way."""
     params = primitive.default_params()
-    shapes = shapes_of(primitive.trajectory, params, jnp.linspace(0.0, 1.0, 3))
-    if not hasattr(shapes, "shape"):
-        return ""
     ts = jnp.asarray(np.linspace(0.0, 0.5, 2001), _dtype(params))
+    shape, rate = (shapes_of(f, params, ts) for f in (primitive.trajectory, primitive.velocity))
+    if not hasattr(shape, "shape"):
+        return ""
+    if rate.shape != shape.shape:  # orientations: four numbers, and three of their rate
+        return "" if rate.shape[:1] == ts.shape else f"for {len(ts)} times it has shape {rate.shape}"
     path, velocity = (
         np.asarray(f(params, ts), np.float64) for f in (primitive.trajectory, primitive.velocity)
     )
-    if velocity.shape != path.shape:  # orientations: four numbers, and three of their rate
-        return "" if len(velocity) == len(ts) else f"for {len(ts)} times it has shape {velocity.shape}"
     weights = np.array([1.0, *[4.0, 2.0] * 999, 4.0, 1.0])[:, None] * (0.25e-3 / 3)
     way = np.sum(weights * velocity.reshape(len(ts), -1), 0)
     problem = other_values((path[-1] - path[0]).ravel(), way, tolerance=max(tolerance, 1e-4))

@@ -24,6 +24,7 @@ from ._compare import cast, fail, not_finite, one_line, other_structure, other_v
 from ._laws import Case, check_laws, defaults_accepted, pure
 
 _DT = 0.02  # s
+_TIMES = 40  # of a movement
 
 
 def check(
@@ -123,7 +124,7 @@ def check_primitive(primitive: Any, *, precision: str = "both", differentiable: 
             _same_structure(case, "state", first, second)
             _same_structure(case, "command", command, next_command)
         if can_fit(made):
-            _fits(case, made, dtype, command)
+            _fits(case, made, dtype, outputs if feedforward else command)
         _finish(case, primitive)
 
 
@@ -202,7 +203,7 @@ def _two_steps(primitive, inputs, key):
     return (start, second), (command, next_command)
 
 
-def _movement(primitive, params, key, n: int = 6):
+def _movement(primitive, params, key, n: int = _TIMES):
     return primitive.trajectory(params, jnp.asarray(np.linspace(0.0, 1.0, n), _dtype(params)), key=key)
 
 
@@ -280,22 +281,21 @@ def _leads_with_time(case: Case, outputs) -> None:
     inputs = case.component, case.inputs, jax.random.key(0), 3
     # Without running it, where JAX can tell the shapes.
     three = case.function(*inputs) if case.host else eqx.filter_eval_shape(case.function, *inputs)
-    for n, movement in ((6, outputs), (3, three)):
+    for n, movement in ((_TIMES, outputs), (3, three)):
         for leaf in jax.tree.leaves(movement):
             if np.ndim(leaf) < 1 or np.shape(leaf)[0] != n:
                 what = f"for {n} times a leaf has shape {np.shape(leaf)}"
                 case.fail("leads with time", what, "put the axis of time first in every leaf")
 
 
-def _fits(case: Case, primitive, dtype, command=None) -> None:
-    ts = jnp.asarray(np.linspace(0.0, 1.0, 40), dtype)
-    if isinstance(primitive, AbstractFeedforwardPrimitive):
-        ys = case.quick(primitive, case.inputs, jax.random.key(0), 40)
-    else:
+def _fits(case: Case, primitive, dtype, ys) -> None:
+    """Imitates `ys`: a feedforward primitive's own movement, a wave about a feedback primitive's command."""
+    ts = jnp.asarray(np.linspace(0.0, 1.0, _TIMES), dtype)
+    if not isinstance(primitive, AbstractFeedforwardPrimitive):
         # What a policy does depends on the plant; without one, the outputs are its commands.
         # One whole cycle, so that rhythms can be imitated too.
         wave = jnp.sin(2 * np.pi * ts)
-        ys = jax.tree.map(lambda leaf: wave.reshape(-1, *[1] * np.ndim(leaf)) + leaf, command)
+        ys = jax.tree.map(lambda leaf: wave.reshape(-1, *[1] * np.ndim(leaf)) + leaf, ys)
     try:
         params = primitive.fit(Trajectory(ts, ys))
     except Exception as error:

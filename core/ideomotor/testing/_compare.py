@@ -25,7 +25,7 @@ def cast(tree: PyTree, dtype) -> PyTree:
         if isinstance(leaf, bool | int | float | np.generic):
             leaf = np.asarray(leaf)
         if is_float(leaf):
-            return jnp.asarray(leaf, dtype)
+            return jnp.asarray(np.asarray(leaf, dtype))  # on the host, which compiles nothing
         return jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf
 
     return jax.tree.map(one, tree)

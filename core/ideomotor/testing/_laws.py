@@ -43,11 +43,6 @@ class Case:
         """The function inside of jit; one for all checks, so that it is compiled once."""
         return eqx.filter_jit(self.function)
 
-    @property
-    def quick(self) -> Callable[..., PyTree]:
-        """The function as it runs fastest: what is on the host gains nothing inside of jit."""
-        return self.function if self.host else self.compiled
-
     def fail(self, law: str, what: str, fix: str, cause: BaseException | None = None):
         """Raise the `ConformanceError`."""
         fail(self.title, law, f"{self.call}: {what}", fix, cause)
