@@ -113,16 +113,22 @@ class GaussianProcess(AbstractPerception[PyTree]):
                     f"{name} = {value}; it must be a positive speed, and the primitive's parameters must have a tau."
                 )
         neutral = ravel_pytree(self.primitive.default_params())[0]
-        self.examples = jnp.zeros((routes, points, queries))
-        self.present = jnp.zeros((routes, points))
-        self.scales = jnp.ones((routes, queries))
-        self.noise = jnp.zeros(routes)
-        self.cholesky = jnp.tile(jnp.eye(points), (routes, 1, 1))
-        self.coefficients = jnp.zeros((routes, points, len(neutral)))
-        self.trend = jnp.zeros((routes, 1 + queries, len(neutral))).at[:, 0].set(neutral)
-        self.whitened = jnp.zeros((routes, points, 1 + queries))
-        self.information = jnp.tile(jnp.eye(1 + queries), (routes, 1, 1))
-        self.share = jnp.ones(routes)
+        trend = np.zeros((routes, 1 + queries, len(neutral)), neutral.dtype)
+        trend[:, 0] = neutral
+        shapes = {
+            "examples": np.zeros((routes, points, queries)),
+            "present": np.zeros((routes, points)),
+            "scales": np.ones((routes, queries)),
+            "noise": np.zeros(routes),
+            "cholesky": np.tile(np.eye(points), (routes, 1, 1)),
+            "coefficients": np.zeros((routes, points, len(neutral))),
+            "trend": trend,
+            "whitened": np.zeros((routes, points, 1 + queries)),
+            "information": np.tile(np.eye(1 + queries), (routes, 1, 1)),
+            "share": np.ones(routes),
+        }
+        for name, array in shapes.items():
+            setattr(self, name, jnp.asarray(array.astype(jnp.result_type(float))))
 
     @staticmethod
     def fit(
@@ -248,7 +254,7 @@ def with_arrays(process: GaussianProcess, **arrays: Any) -> GaussianProcess:
     return eqx.tree_at(
         lambda p: [getattr(p, name) for name in names],
         process,
-        [jnp.asarray(arrays[name], dtype) for name in names],
+        [jnp.asarray(np.asarray(arrays[name], dtype)) for name in names],
     )
 
 

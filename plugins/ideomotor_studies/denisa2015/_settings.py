@@ -29,7 +29,7 @@ class Preset(NamedTuple):
 
 
 PRESETS = {
-    "tiny": Preset(1, 4, 12, 6, 0, 4, "a minute of work, to see that all parts run"),
+    "tiny": Preset(1, 2, 12, 6, 0, 4, "a minute of work, to see that all parts run"),
     "cpu": Preset(5, 1000, None, 17, 2, None, "everything, with five sets of demonstrations"),
     "paper": Preset(20, 1000, None, 24, 4, None, "everything, with twenty sets of demonstrations"),
 }

@@ -239,6 +239,7 @@ def _generalise(study: Any, space: str) -> dict[str, Any]:
     speeds: dict[str, Any] = {"max_speed": made.speeds().peak}
     if look is not None:
         speeds |= {"kinematics": look, "max_task_speed": made.speeds(look).peak}
+    move = jax.jit(jax.vmap(dmp.trajectory))
     before = study.kept("cartesian-generalised") if space == "joint" else []
     movements: list[Any] = [None] * len(starts)
     deviation, trusted, ways = np.zeros(len(starts)), np.zeros(len(starts), bool), []
@@ -259,7 +260,7 @@ def _generalise(study: Any, space: str) -> dict[str, Any]:
             params = eqx.tree_at(lambda p: p.start, params, jnp.asarray(joints(SCENE, grasped)))
             params = jax.jit(jax.vmap(process.slowed))(params)
         ts = params.tau[:, None] * jnp.linspace(0.0, 1.0, _SAMPLES)
-        ys = jax.jit(jax.vmap(dmp.trajectory))(params, ts)
+        ys = move(params, ts)
         deviation[mine], trusted[mine] = np.asarray(said.deviation), np.asarray(said.trusted)
         for i, t, y in zip(mine, np.asarray(ts, float), np.asarray(ys, float), strict=True):
             movements[i] = Trajectory(t, y)
