@@ -52,6 +52,9 @@ def pytest_configure(config):
         folder = config.cache.mkdir("jax")
         _keep_small(folder)
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
+    os.environ.setdefault(
+        "JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0"
+    )  # of each operation, which nobody reads here
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "0")
 
@@ -78,7 +81,25 @@ def _in_this_jaxlib(flag: str) -> bool:
     return False
 
 
+# What takes long comes first: a worker that has nothing left takes short tests from the other.
+_LONG = (
+    "widgets/browser/",
+    "notebooks/",
+    "docs/",
+    "plugins/studies/",
+    "plugins/commands/",
+    "plugins/test_conformance",
+)
+
+
 def pytest_collection_modifyitems(config, items):
+    here = Path(__file__).parent.as_posix() + "/"
+    order = {name: i for i, name in enumerate(_LONG)}
+    items.sort(
+        key=lambda item: next(
+            (i for name, i in order.items() if here + name in item.path.as_posix()), len(order)
+        )
+    )
     skips = {
         "benchmark_suite": ("--benchmarks", "benchmarks run with --benchmarks (and the extra `bench`)"),
         "thorough": ("--thorough", "a further case of what other tests show; runs with --thorough"),
@@ -90,8 +111,8 @@ def pytest_collection_modifyitems(config, items):
 
 
 _STATUS, _MAPS = Path("/proc/self/statm"), Path("/proc/self/maps")
-_LARGE = 1_500_000_000 // os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0  # pages of memory
-_MANY = 15_000  # memory maps, of the 65,530 that Linux gives a process
+_LARGE = 2_000_000_000 // os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0  # pages of memory
+_MANY = 40_000  # memory maps, of the 65,530 that Linux gives a process
 _seen = {"tests": 0, "least": _LARGE}
 
 
