@@ -123,16 +123,16 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         """Positions at the increasing times `ts` (s); a non-positive `tau` raises, and gives NaN inside
         `jit`.
         """
-        return self._solve(params, ts)[0]
+        return self._solve(params, ts, _positions)[0]
 
     def velocity(self, params: DMPParams, ts: Float[Array, " time"]) -> Float[Array, "time dof"]:
         """dy/dt at the times `ts` (s)."""
-        _, z, tau = self._solve(params, ts)
+        (_, z), tau = self._solve(params, ts, _play)
         return z / tau
 
     def acceleration(self, params: DMPParams, ts: Float[Array, " time"]) -> Float[Array, "time dof"]:
         """d²y/dt² at the times `ts` (s), from eq. (3); forcing makes it jump from zero at time zero."""
-        y, z, tau = self._solve(params, ts)
+        (y, z), tau = self._solve(params, ts, _play)
         push = self.system.forcing_basis(jnp.maximum(ts / tau, 0)) @ self.forcing(params).T
         pull = self.alpha * (self.alpha / 4 * (params.goal - y) - z)
         return jnp.where(ts[:, None] >= 0, pull + push, 0) / tau**2
@@ -243,17 +243,22 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
             amplitude=(self.dof,) if self.scaling == "amplitude" else None,
         )
 
-    def _solve(self, params: DMPParams, ts):
+    def _solve(self, params: DMPParams, ts, play):
         ts = check_times(ts, minimum=1)
         self.check(params)
         tau = self.tau(params)
-        ts = jnp.asarray(ts, jnp.result_type(ts, params.weights))
-        return *_play(self._untimed, params, tau, ts, self.duration is not None), tau
+        ts = as_array(ts, jnp.result_type(ts, params.weights))
+        return play(self._untimed, params, tau, ts, self.duration is not None), tau
 
 
 @eqx.filter_jit
 def _play(dmp: DMP, params: DMPParams, tau, ts, fixed):
     return dmp.method.solve(dmp.system, dmp.forcing(params), params.goal, params.start, tau, ts, fixed)
+
+
+@eqx.filter_jit
+def _positions(dmp: DMP, params: DMPParams, tau, ts, fixed):
+    return dmp.method.positions(dmp.system, dmp.forcing(params), params.goal, params.start, tau, ts, fixed)
 
 
 @eqx.filter_jit

@@ -32,6 +32,19 @@ class AbstractMethod(eqx.Module):
         `fixed` says that `tau` and `ts` are the same for all movements, so that work may be shared.
         """
 
+    def positions(
+        self,
+        system: System,
+        forcing: Float[Array | np.ndarray, "dof basis"],
+        goal: Float[Array | np.ndarray, " dof"],
+        start: Float[Array | np.ndarray, " dof"],
+        tau: Float[Array, ""],
+        ts: Float[Array, " time"],
+        fixed: bool,
+    ) -> Float[Array, "time dof"]:
+        """The positions that `solve` gives; a method that needs no velocities for them overrides it."""
+        return self.solve(system, forcing, goal, start, tau, ts, fixed)[0]
+
 
 class ClosedForm(AbstractMethod):
     """The exact solution, read from a table: a matrix product and one look-up per sample.
@@ -40,18 +53,20 @@ class ClosedForm(AbstractMethod):
     """
 
     def solve(self, system, forcing, goal, start, tau, ts, fixed):
+        y, z = (self._read(i, system, forcing, goal - start, tau, ts, fixed) for i in (0, 1))
+        return jnp.add(start, y), z
+
+    def positions(self, system, forcing, goal, start, tau, ts, fixed):
+        return jnp.add(start, self._read(0, system, forcing, goal - start, tau, ts, fixed))
+
+    def _read(self, which, system, forcing, change, tau, ts, fixed):
         s = jnp.maximum(ts / tau, 0)
         grid, *tables = spline_table(system, s.dtype)
-        theta = jnp.concatenate([forcing, (goal - start)[:, None]], axis=1)
-
-        def read(table):
-            table = jnp.asarray(table.T)
-            if fixed:
-                # One matrix for the whole batch: what is left per movement is a matrix product.
-                return _product(theta, sample(grid, table, s))
-            return sample(grid, _product(theta, table), s)
-
-        return jnp.add(start, read(tables[0]).T), read(tables[1]).T
+        theta, table = jnp.concatenate([forcing, change[:, None]], axis=1), jnp.asarray(tables[which].T)
+        if fixed:
+            # One matrix for the whole batch: what is left per movement is a matrix product.
+            return _product(theta, sample(grid, table, s)).T
+        return sample(grid, _product(theta, table), s).T
 
 
 def _product(a, b):

@@ -8,8 +8,10 @@ from typing import Protocol, runtime_checkable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
 
 import ideomotor
 from ideomotor import capabilities as c
@@ -167,3 +169,53 @@ def test_a_velocity_that_is_not_the_derivative_is_found():
     check(Fast(), precision="float64")
     with pytest.raises(ConformanceError, match="SupportsVelocity.*the integral of the velocity"):
         check(Fast(factor=1.01), precision="float64")
+
+
+class Filmed(NumpySpring):
+    """Shows its movements."""
+
+    def animate(self, movement, path):
+        Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(path)
+
+
+class Unwritten(Filmed):
+    def animate(self, movement, path):
+        pass
+
+
+class Restyled(Filmed):
+    def animate(self, movement, path):
+        super().animate(movement, path)
+        plt.rcParams["lines.linewidth"] = 7.0
+
+
+class Left(Filmed):
+    def animate(self, movement, path):
+        plt.figure().savefig(path)
+
+
+class Moved(Filmed):
+    shift = 0.0
+
+    def animate(self, movement, path):
+        super().animate(movement, path)
+        self.shift = 1.0
+
+    def observe(self, state, *, key=None):
+        return {name: value + self.shift for name, value in super().observe(state).items()}
+
+
+@pytest.mark.parametrize(
+    "plant, words",
+    [
+        (Unwritten, "leaves no picture at path"),
+        (Restyled, "changes Matplotlib's settings"),
+        (Left, "leaves a figure of pyplot open"),
+        (Moved, "feedback before and after animate"),
+    ],
+)
+def test_a_film_leaves_everything_as_it_was(plant, words):
+    check(Filmed(), kind="plant", precision="float64")
+    with plt.rc_context(), pytest.raises(ConformanceError, match=f"SupportsAnimation.*{words}"):
+        check(plant(), kind="plant", precision="float64")
+    plt.close("all")

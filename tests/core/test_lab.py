@@ -1,124 +1,149 @@
-"""`ideomotor lab`: what it copies, what it keeps, what it starts."""
+"""`ideomotor lab`: what it copies, what it keeps, what it starts.
+
+The servers are stand-ins, two packages in front of the real ones: they write down how they were started.
+"""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
 from click.testing import CliRunner
 
-from ideomotor.cli import _lab, command
+from ideomotor.cli import command
 
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+SERVER = """
+import json, os, pathlib, sys
+notebook = pathlib.Path(sys.argv[1])
+text = notebook.read_text() if notebook.is_file() else None
+started = {"module": __spec__.parent, "arguments": sys.argv[1:], "notebook": text}
+pathlib.Path(os.environ["STARTED"]).write_text(json.dumps(started))
+"""
+STUBBORN = """
+import signal, sys, time
+asked = []
+def ask(*_):
+    asked.append(1)
+    print("asked", flush=True)
+    if len(asked) == 3:
+        sys.exit(7)
+signal.signal(signal.SIGINT, ask)
+print("ready", flush=True)
+time.sleep(60)
+"""
 
 
 @pytest.fixture
-def started(monkeypatch):
-    """Commands that would have been started, each ending at once with status 0."""
-    found = []
+def here(tmp_path, monkeypatch):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
 
-    class Server:
-        def __init__(self, command, env):
-            found.append(command)
-            path = command[3]
-            if path.endswith(".ipynb"):  # as it was at that moment
-                self.notebook = found.append(nbformat.read(path, 4))
 
-        def wait(self):
-            return 0
+@pytest.fixture
+def serve(tmp_path, monkeypatch):
+    """Puts a server in the place of JupyterLab and Voilà."""
 
-    monkeypatch.setattr(_lab.subprocess, "Popen", Server)
-    monkeypatch.setattr(_lab, "_needs", lambda module, name: None)
-    return found
+    def put(code):
+        for name in ("jupyterlab", "voila"):
+            package = tmp_path / "servers" / name
+            package.mkdir(parents=True, exist_ok=True)
+            (package / "__init__.py").write_text("")
+            (package / "__main__.py").write_text(code)
+        monkeypatch.syspath_prepend(str(tmp_path / "servers"))
+        path = os.pathsep.join(filter(None, (str(tmp_path / "servers"), os.environ.get("PYTHONPATH"))))
+        monkeypatch.setenv("PYTHONPATH", path)
+
+    return put
+
+
+@pytest.fixture
+def started(tmp_path, monkeypatch, serve):
+    """How the server was started, or None."""
+    serve(SERVER)
+    monkeypatch.setenv("STARTED", str(tmp_path / "started.json"))
+    return lambda: (
+        json.loads((tmp_path / "started.json").read_text()) if (tmp_path / "started.json").exists() else None
+    )
 
 
 def run(*arguments):
     return CliRunner().invoke(command, ["lab", *arguments])
 
 
-def test_the_notebooks_are_found_in_the_repository():
-    names = {path.name for path in _lab.notebooks_folder().glob("*.ipynb")}
-    assert {"00_tour.ipynb", "07_write_a_plugin.ipynb"} <= names
+def test_all_are_copied_as_they_are_once(here, started):
+    names = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
+    assert {"00_tour.ipynb", "07_write_a_plugin.ipynb"} <= set(names)
+    assert f"{len(names)} notebooks copied into mine." in run("mine").output
+    assert sorted(path.name for path in (here / "mine").glob("*.ipynb")) == names
+    for name in names:
+        assert (here / "mine" / name).read_bytes() == (NOTEBOOKS / name).read_bytes()
+    assert "0 notebooks copied into mine." in run("mine").output
 
 
-def test_in_an_installed_package_they_are_inside_of_it(here, monkeypatch):
-    folder = here / "site" / "ideomotor" / "notebooks"
-    folder.mkdir(parents=True)
-    (folder / "00_tour.ipynb").write_text("{}")
-    monkeypatch.setattr(_lab, "__file__", str(folder.parent / "cli" / "_lab.py"))
-    assert _lab.notebooks_folder() == folder
+def test_an_edited_notebook_is_kept_and_a_deleted_one_comes_back(here, started):
+    run("mine")
+    (here / "mine" / "00_tour.ipynb").write_text("mine")
+    (here / "mine" / "07_write_a_plugin.ipynb").unlink()
+    assert "1 notebooks copied into mine, 1 kept." in run("mine").output
+    assert (here / "mine" / "00_tour.ipynb").read_text() == "mine"
+    assert (here / "mine" / "07_write_a_plugin.ipynb").is_file()
 
 
-def test_without_notebooks_it_says_so(here, monkeypatch):
-    monkeypatch.setattr(_lab, "__file__", str(here / "a" / "ideomotor" / "cli" / "_lab.py"))
-    with pytest.raises(_lab.IdeomotorError, match="install ideomotor again"):
-        _lab.notebooks_folder()
-
-
-def test_all_are_copied_as_they_are(here):
-    copied, kept = _lab.copy_notebooks(here / "mine")
-    assert not kept and len(copied) == len(list(_lab.notebooks_folder().glob("*.ipynb")))
-    for name in copied:
-        assert (here / "mine" / name).read_bytes() == (_lab.notebooks_folder() / name).read_bytes()
-    assert _lab.copy_notebooks(here / "mine") == ([], [])
-
-
-def test_an_edited_notebook_is_kept_and_a_deleted_one_comes_back(here):
-    _lab.copy_notebooks(here)
-    (here / "00_tour.ipynb").write_text("mine")
-    (here / "07_write_a_plugin.ipynb").unlink()
-    assert _lab.copy_notebooks(here) == (["07_write_a_plugin.ipynb"], ["00_tour.ipynb"])
-    assert (here / "00_tour.ipynb").read_text() == "mine"
-
-
-def test_a_newer_version_replaces_what_was_not_edited(here, monkeypatch):
-    package = here / "package"
-    package.mkdir()
-    monkeypatch.setattr(_lab, "notebooks_folder", lambda: package)
-    for name in ("a.ipynb", "b.ipynb"):
+def test_a_newer_version_replaces_what_was_not_edited(tmp_path, here, started, monkeypatch):
+    package = tmp_path / "ideomotor" / "notebooks"
+    package.mkdir(parents=True)
+    # As if the module lay in an installed package, which has the notebooks inside.
+    monkeypatch.setattr("ideomotor.cli._lab.__file__", str(package.parent / "cli" / "_lab.py"))
+    for name in ("00_tour.ipynb", "b.ipynb"):
         (package / name).write_text("old")
-    _lab.copy_notebooks(here / "mine")
+    run("mine")
     (here / "mine" / "b.ipynb").write_text("edited")
-    for name in ("a.ipynb", "b.ipynb"):
+    for name in ("00_tour.ipynb", "b.ipynb"):
         (package / name).write_text("new")
-    assert _lab.copy_notebooks(here / "mine") == (["a.ipynb"], ["b.ipynb"])
-    assert (here / "mine" / "a.ipynb").read_text() == "new"
+    assert "1 notebooks copied into mine, 1 kept." in run("mine").output
+    assert (here / "mine" / "00_tour.ipynb").read_text() == "new"
     assert (here / "mine" / "b.ipynb").read_text() == "edited"
+    (package / "00_tour.ipynb").unlink()
+    assert "install ideomotor again" in run("mine").stderr
 
 
 @pytest.mark.parametrize("text", [None, "not JSON", "[1, 2]", '{"00_tour.ipynb": 3}'])
-def test_somebody_elses_file_of_that_name_is_kept(here, text):
+def test_somebody_elses_file_of_that_name_is_kept(here, started, text):
     """Also where the list of what was copied is damaged or lost."""
     (here / "00_tour.ipynb").write_text("not ours")
     if text is not None:
         (here / ".ideomotor.json").write_text(text)
-    _, kept = _lab.copy_notebooks(here)
-    assert kept == ["00_tour.ipynb"] and (here / "00_tour.ipynb").read_text() == "not ours"
+    assert "1 kept." in run(".").output
+    assert (here / "00_tour.ipynb").read_text() == "not ours"
 
 
 def test_a_file_in_place_of_the_folder_is_said(here, started):
     (here / "mine").write_text("")
     result = run("mine")
     assert result.exit_code == 1 and "mine cannot be a folder" in result.stderr
-    assert not started
+    assert started() is None
 
 
-def test_it_starts_jupyterlab_on_the_folder(started):
-    result = run("mine", "--port", "9000", "--no-browser")
-    assert result.exit_code == 0, result.output
-    assert (
-        f"{len(list(_lab.notebooks_folder().glob('*.ipynb')))} notebooks copied into mine." in result.output
-    )
-    (command,) = started
-    assert command[:4] == [sys.executable, "-m", "jupyterlab", "mine"]
-    assert "--ServerApp.port=9000" in command and "--no-browser" in command
-    assert "--ServerApp.kernel_websocket_connection_class=ideomotor.jupyter.PromptConnection" in command
+def test_it_starts_jupyterlab_on_the_folder(here, started):
+    assert run("mine", "--port", "9000", "--no-browser").exit_code == 0
+    found = started()
+    assert found["module"] == "jupyterlab" and found["arguments"][0] == "mine"
+    assert "--ServerApp.port=9000" in found["arguments"] and "--no-browser" in found["arguments"]
+    connection = "--ServerApp.kernel_websocket_connection_class=ideomotor.jupyter.PromptConnection"
+    assert connection in found["arguments"]
+
+
+def test_the_default_folder(here, started):
+    assert run().exit_code == 0
+    assert (here / "ideomotor-notebooks" / "00_tour.ipynb").is_file()
+    assert "--no-browser" not in started()["arguments"]
 
 
 def test_messages_of_a_kernel_do_not_wait_for_acknowledgements(monkeypatch):
@@ -139,51 +164,44 @@ def test_messages_of_a_kernel_do_not_wait_for_acknowledgements(monkeypatch):
     assert connection.connect() == "channels" and said == ["no delay: True", "connected"]
 
 
-def test_the_default_folder(here, started):
-    assert run().exit_code == 0
-    assert (here / "ideomotor-notebooks" / "00_tour.ipynb").is_file()
-    assert "--no-browser" not in started[0]
-
-
-def test_an_app_is_a_notebook_of_one_cell(here, started):
+def test_an_app_is_a_valid_notebook_of_one_cell(here, started):
     pytest.importorskip("ipywidgets")
     result = run("--app", "PrimitiveEditor", "--port", "9001")
     assert result.exit_code == 0, result.output
-    command, notebook = started
-    assert command[1:3] == ["-m", "voila"] and "--port=9001" in command
-    assert "--Voila.kernel_websocket_connection_class=ideomotor.jupyter.PromptConnection" in command
+    found = started()
+    assert found["module"] == "voila" and "--port=9001" in found["arguments"]
+    assert (
+        "--Voila.kernel_websocket_connection_class=ideomotor.jupyter.PromptConnection" in found["arguments"]
+    )
+    notebook = nbformat.reads(found["notebook"], 4)
+    nbformat.validate(notebook)
     (cell,) = notebook.cells
     assert cell.source.endswith("ideomotor_widgets.PrimitiveEditor()")
     assert not list(here.iterdir()), "the folder of the app is a temporary one"
 
 
-def test_apps_are_the_widgets_that_need_no_arguments():
-    pytest.importorskip("ipywidgets")
-    known = _lab.apps()
-    assert {"PipelineExplorer", "PrimitiveEditor", "DrawDigit", "ControlPlayground"} <= set(known)
-    assert not {"MovementPlayer", "TrainingMonitor", "AbstractView", "Canvas"} & set(known)
-
-
-def test_an_unknown_app_gets_a_hint(started):
+def test_apps_are_the_widgets_that_need_no_arguments(started):
     pytest.importorskip("ipywidgets")
     result = run("--app", "PipelineExplorr")
     assert result.exit_code == 1 and "Did you mean 'PipelineExplorer'" in result.stderr
-    assert not started
+    known = result.stderr.partition("known are ")[2].partition(".")[0].split(", ")
+    assert {"PipelineExplorer", "PrimitiveEditor", "DrawDigit", "ControlPlayground"} <= set(known)
+    assert not {"MovementPlayer", "TrainingMonitor", "AbstractView", "Canvas"} & set(known)
+    assert started() is None
 
 
 @pytest.mark.parametrize("arguments, module", [((), "jupyterlab"), (("--app", "PrimitiveEditor"), "voila")])
 def test_what_is_missing_is_named_with_its_extra(here, monkeypatch, arguments, module):
     pytest.importorskip("ipywidgets")
-    real = _lab.importlib.util.find_spec
-    monkeypatch.setattr(_lab.importlib.util, "find_spec", lambda name: None if name == module else real(name))
+    find = sys.modules["importlib.util"].find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == module else find(name))
     result = run(*arguments)
     assert result.exit_code == 1 and "pip install 'ideomotor[lab]'" in result.stderr
     assert not list(here.iterdir()), "nothing is copied"
 
 
-def test_widgets_without_ipywidgets_say_so(monkeypatch):
+def test_widgets_without_ipywidgets_say_so(monkeypatch, started):
     monkeypatch.setitem(sys.modules, "ideomotor_widgets", None)
-    monkeypatch.setattr(_lab.importlib.util, "find_spec", lambda name: object())
     result = run("--app", "PrimitiveEditor")
     assert result.exit_code == 1 and "pip install 'ideomotor[lab]'" in result.stderr
 
@@ -192,46 +210,36 @@ def test_a_port_out_of_range_is_refused():
     assert run("--port", "70000").exit_code == 2
 
 
-def test_ctrl_c_is_left_to_the_server(monkeypatch):
-    """Jupyter asks back; we wait for what it says."""
-    answers = iter([KeyboardInterrupt, KeyboardInterrupt, 7])
-
-    class Server:
-        def __init__(self, command, env):
-            pass
-
-        def wait(self):
-            answer = next(answers)
-            if answer is KeyboardInterrupt:
-                raise answer
-            return answer
-
-    monkeypatch.setattr(_lab.subprocess, "Popen", Server)
-    assert _lab._serve("jupyterlab", _lab.Path("x"), None, False) == 7
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
-def test_the_server_ends_with_us(tmp_path):
-    """Also when `ideomotor lab` is killed, by a service manager or a container."""
-    code = (
-        "import sys, subprocess; from ideomotor.cli import _lab; real = subprocess.Popen\n"
-        "sleep = [sys.executable, '-c', 'import time; print(1, flush=True); time.sleep(60)']\n"
-        "_lab.subprocess.Popen = lambda command, env: real(sleep)\n"
-        "from pathlib import Path; sys.exit(100 + _lab._serve('voila', Path('x'), None, True))"
+@pytest.mark.parametrize("how, ends", [("interrupted", 7), ("terminated", -signal.SIGTERM)])
+def test_the_server_answers_ctrl_c_and_ends_with_us(here, serve, how, ends):
+    """Jupyter asks back at Ctrl-C. A service manager or a container that ends us ends the server."""
+    serve(STUBBORN)
+    ours = subprocess.Popen(
+        [sys.executable, "-m", "ideomotor", "lab", "mine"],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    ours = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert ours.stdout is not None and ours.stdout.readline() == "1\n"
-    ours.terminate()
-    assert ours.wait(30) == 100 - signal.SIGTERM
+    assert ours.stdout is not None
+    while ours.stdout.readline() != "ready\n":
+        pass
+    for _ in range(3 if how == "interrupted" else 0):
+        os.killpg(ours.pid, signal.SIGINT)  # a terminal sends it to both
+        assert ours.stdout.readline() == "asked\n"
+    if how == "terminated":
+        ours.terminate()
+    assert ours.wait(30) == ends % 256
     assert ours.stdout.read() == ""  # nobody holds the pipe any more
     ours.stdout.close()
 
 
-def test_the_module_imports_nothing_heavy():
-    code = "import ideomotor.cli._lab, sys; print(sorted({'jax', 'numpy', 'IPython', 'ipywidgets'} & set(sys.modules)))"
+def test_the_module_imports_nothing_heavy(here, serve):
+    code = (
+        "import sys; from ideomotor.cli import command; command.main(['lab', 'mine'], standalone_mode=False);"
+        "print(sorted({'jax', 'numpy', 'IPython', 'ipywidgets'} & set(sys.modules)))"
+    )
+    serve("")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-def test_the_app_notebook_is_valid():
-    nbformat.validate(nbformat.from_dict(json.loads(_lab.app_notebook("DrawDigit"))))
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,14 +1,20 @@
 """What a component that offers a capability keeps to; laws for those that can be checked without knowing more."""
 
+import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import matplotlib
 import numpy as np
+from PIL import Image
 
 from .. import capabilities as c
 from .._structure import shapes_of
+from .._trajectory import Trajectory
 from ._compare import fail, is_float, not_finite, one_line, other_structure, other_values
 
 
@@ -63,6 +69,31 @@ def _geometry(plant: Any, tolerance: float) -> str:
     norms = np.linalg.norm(poses[..., 3:], axis=-1)
     problem = other_values(np.ones_like(norms), norms, tolerance=tolerance)
     return not_finite(poses) or (problem and f"the norm of the quaternions: {problem}")
+
+
+def _animation(plant: Any, _: float) -> str:
+    """A film of two samples at rest; the plant and Matplotlib are afterwards as they were."""
+    state, command = plant.default_state(), plant.default_command()
+    seen = plant.observe(state)
+    ys, us, xs = (jax.tree.map(lambda leaf: np.stack([leaf, leaf]), x) for x in (seen, command, state))
+    style, windows = dict(matplotlib.rcParams), _windows()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "movement.gif"
+        plant.animate(Trajectory(np.array([0.0, 0.04]), ys, us, xs), path)
+        try:
+            with Image.open(path) as film:
+                film.verify()
+        except OSError as error:
+            return f"animate(movement, path) leaves no picture at path: {one_line(error)}"
+    if dict(matplotlib.rcParams) != style or _windows() != windows:
+        return "animate changes Matplotlib's settings, or leaves a figure of pyplot open"
+    problem = other_values(seen, plant.observe(state))
+    return problem and f"feedback before and after animate: {problem}"
+
+
+def _windows() -> list[int]:
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    return [] if pyplot is None else pyplot.get_fignums()
 
 
 def _sheet(plant: Any, tolerance: float) -> str:
@@ -124,6 +155,7 @@ _LAWS: dict[type, Callable[[Any, float], str]] = {
     c.SupportsReach: _reach,
     c.SupportsLinks: _links,
     c.SupportsGeometry: _geometry,
+    c.SupportsAnimation: _animation,
     c.SupportsSheet: _sheet,
     c.SupportsSpace: _space,
     c.SupportsForce: _force,
