@@ -231,7 +231,7 @@ class Registry:
     ) -> Component:
         """Add a component by hand, from a notebook cell; running the cell again replaces it."""
         path = factory if isinstance(factory, str) else f"{factory.__module__}:{factory.__qualname__}"
-        path = path.replace("<locals>", "_locals_")
+        path = path.replace("<", "_").replace(">", "_")  # of `<locals>` and `<lambda>`
         doc = "" if isinstance(factory, str) else (factory.__doc__ or "").strip().partition("\n")[0]
         component = Component(kind, name, path, summary or doc)
         taken = self._source.get(name)

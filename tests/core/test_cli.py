@@ -14,8 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 import ideomotor
-from ideomotor.cli import command
-from ideomotor.cli._cache import enable_compilation_cache
+from ideomotor.cli import command, enable_compilation_cache
 from ideomotor.errors import DataError
 from ideomotor.registry import reset
 

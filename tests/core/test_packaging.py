@@ -127,7 +127,7 @@ class Block(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Block())
-from ideomotor._light import import_light
+from ideomotor._light import import_light  # how the registry reads a declaration
 failed = {}
 for name in names:
     try:

@@ -6,7 +6,7 @@ import pytest
 
 import ideomotor
 from ideomotor import Pipeline, host
-from ideomotor._pipeline import check_kinds
+from ideomotor._pipeline import check_kinds  # `Pipeline` itself: see test_parts_of_another_kind
 from ideomotor.errors import AssemblyError, DataError
 
 from ._parts import (

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jaxtyping import Array
 
 from ideomotor import train
-from ideomotor._batches import Batches, assemble
+from ideomotor._batches import Batches, assemble  # the order of the samples, which `train` shows to nobody
 from ideomotor.errors import CheckpointError, DataError, TrainingError
 
 RNG = np.random.default_rng(0)
