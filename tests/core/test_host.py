@@ -52,7 +52,10 @@ def test_what_has_the_interface_is_left_alone():
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("plant", "needed default_state, default_command, step, observe or .*; found default_params, init, step"),
+        (
+            "plant",
+            "needed default_state, default_command, step, observe or .*; found default_params, init, step",
+        ),
         (
             "primitive",
             r"default_feedback, init, step \(feedback\) or default_params, trajectory \(feedforward\)",

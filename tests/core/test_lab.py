@@ -215,12 +215,11 @@ def test_a_port_out_of_range_is_refused():
 def test_the_server_answers_ctrl_c_and_ends_with_us(here, serve, how, ends):
     """Jupyter asks back at Ctrl-C. A service manager or a container that ends us ends the server."""
     serve(STUBBORN)
+    # Ctrl-C is ignored in what a shell starts in the background, such as these tests.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "from ideomotor.cli import main; main(['lab', 'mine'])"
     ours = subprocess.Popen(
-        [sys.executable, "-m", "ideomotor", "lab", "mine"],
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert ours.stdout is not None
     while ours.stdout.readline() != "ready\n":
