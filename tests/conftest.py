@@ -7,6 +7,7 @@ import importlib.util
 import mmap
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -118,9 +119,32 @@ _seen = {"tests": 0, "least": _LARGE}
 
 def pytest_collection_finish(session):
     """Tracing makes millions of objects; Python's collector would look at all of them again and again."""
+    if "jax" in sys.modules:
+        _share_contexts()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+def _share_contexts(programs: int = 200) -> None:
+    """Lower so many programs in one context of MLIR: to set one up takes most of the time in which a small program is lowered.
+
+    JAX has no public setting for it; where it has changed, each program has its own again.
+    """
+    mlir = importlib.import_module("jax._src.interpreters.mlir")
+    make, local = getattr(mlir, "make_ir_context", None), threading.local()
+    if make is None:
+        return
+
+    def shared():
+        if mlir.ir.Context.current:  # inside of the lowering of another program, into which this one would go
+            return make()
+        if getattr(local, "left", 0) == 0:
+            local.context, local.left = make(), programs
+        local.left -= 1
+        return local.context
+
+    mlir.make_ir_context = shared
 
 
 def pytest_runtest_teardown(item):
