@@ -67,7 +67,7 @@ class MuscleArm(AbstractODEPlant[MuscleArmState, Array, dict[str, Array]]):
                 )
         if self.paths.linear.shape[1] != 2:
             raise ValueError(
-                f"MuscleArm: its muscles must run over 2 joints, and the paths are over {self.paths.linear.shape[1]}."
+                f"MuscleArm: its muscles must run over 2 joints, but the paths run over {self.paths.linear.shape[1]}."
             )
         if self.substeps < 1:
             raise ValueError(f"MuscleArm: substeps must be at least 1, not {self.substeps}.")

@@ -260,6 +260,6 @@ def _check_reach(lengths: np.ndarray, hand: np.ndarray):
         first = hand[outside].reshape(-1, 2)[0]
         point, distance = tuple(round(float(value), 4) for value in first), np.linalg.norm(first)
         raise DataError(
-            f"The point {point} m is {distance:.4g} m from the shoulder, and the hand reaches from "
+            f"The point {point} m is {distance:.4g} m from the shoulder, but the hand reaches only from "
             f"{nearest:.4g} to {farthest:.4g} m; move the point, or scale the drawing down."
         )

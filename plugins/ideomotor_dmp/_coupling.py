@@ -197,5 +197,5 @@ def look_up(feedback: PyTree[Any], place: str, shape: tuple[int, ...]):
             )
         here = here[name]
     if np.shape(here) != shape:
-        raise DataError(f"The feedback's {place!r} has shape {np.shape(here)}, and {shape} is needed.")
+        raise DataError(f"The feedback's {place!r} has shape {np.shape(here)}, not {shape}.")
     return here

@@ -71,7 +71,7 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         method: AbstractMethod = ClosedForm(),
     ):
         if not (isinstance(dof, int) and dof >= 1):
-            raise ValueError(f"dof = {dof!r}; a movement has at least one degree of freedom.")
+            raise ValueError(f"dof = {dof!r}; it must be at least 1.")
         if scaling not in _SCALINGS:
             raise ValueError(f"scaling = {scaling!r}; choose one of {', '.join(_SCALINGS)}.")
         if duration is not None and not (math.isfinite(duration) and duration > 0):
@@ -174,7 +174,7 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         if domain not in ("trajectory", "force"):
             raise ValueError(f"domain = {domain!r}; choose 'trajectory' or 'force'.")
         if duration is not None and self.duration is not None:
-            raise ValueError(f"This DMP's duration is fixed to {self.duration:g} s; fit takes no other.")
+            raise ValueError(f"This DMP's duration is fixed to {self.duration:g} s; fit cannot use another.")
         s, ys, tau = phases(trajectory, self.dof, self.duration if duration is None else duration)
         start, goal = ys[0], ys[-1]
         solve = forcing_weights if domain == "trajectory" else forces

@@ -65,9 +65,7 @@ class FeedbackDMP(AbstractFeedbackPrimitive[DMPParams]):
         if not isinstance(dmp, DMP):
             raise ValueError(f"dmp = {dmp!r}; a FeedbackDMP is made around a DMP.")
         if not (math.isfinite(phase_stopping) and phase_stopping >= 0):
-            raise ValueError(
-                f"phase_stopping = {phase_stopping!r}; it must be a number that is not negative."
-            )
+            raise ValueError(f"phase_stopping = {phase_stopping!r}; it must be a non-negative number.")
         needs = frozenset() if coupling is None else coupling.needs
         if position is None and (phase_stopping > 0 or "position" in needs):
             raise ValueError(
@@ -186,9 +184,7 @@ class FeedbackPeriodicDMP(AbstractFeedbackPrimitive[PeriodicDMPParams]):
         if not isinstance(dmp, PeriodicDMP):
             raise ValueError(f"dmp = {dmp!r}; a FeedbackPeriodicDMP is made around a PeriodicDMP.")
         if not (math.isfinite(phase_coupling) and phase_coupling >= 0):
-            raise ValueError(
-                f"phase_coupling = {phase_coupling!r}; it must be a number that is not negative."
-            )
+            raise ValueError(f"phase_coupling = {phase_coupling!r}; it must be a non-negative number.")
         if phase is None and phase_coupling > 0:
             raise ValueError(
                 "Phase coupling needs the observed phase: say where it is, such as phase='phase'."

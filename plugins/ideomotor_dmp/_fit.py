@@ -63,7 +63,7 @@ def warn_of_turns(ys: Array) -> None:
 def check_dof(ys, dof: int) -> None:
     """Raise a `DataError` unless `ys` has the shape `(time, dof)`."""
     if len(np.shape(ys)) != 2 or np.shape(ys)[1] != dof:
-        raise DataError(f"trajectory.ys has shape {np.shape(ys)} and this primitive needs (time, {dof}).")
+        raise DataError(f"trajectory.ys has shape {np.shape(ys)}; this primitive expects (time, {dof}).")
 
 
 # Of a point on the line across a gap, beside a sample: the data decide wherever they say more than that.
@@ -212,7 +212,7 @@ def common_phase(ts, ys, dof: int, duration: float | None):
     """
     shape = np.shape(ys)
     if len(shape) != 3 or shape[2] != dof or shape[0] < 1:
-        raise DataError(f"ys has shape {shape} and (demo, time, {dof}) is needed.")
+        raise DataError(f"ys has shape {shape}; expected (demo, time, {dof}).")
     if np.shape(ts) not in ((shape[1],), shape[:2]):
         raise DataError(f"ts has shape {np.shape(ts)} and ys has {shape[:2]} demos and times.")
     if not isinstance(ts, jax.core.Tracer):

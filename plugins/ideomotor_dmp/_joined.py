@@ -102,7 +102,7 @@ class JoinedDMP(AbstractFeedforwardPrimitive[tuple[DMPParams, ...]]):
     def check(self, params: tuple[DMPParams, ...]) -> None:
         """Raise `DataError` where the parameters are not those of one movement."""
         if len(params) != len(self.parts):
-            raise DataError(f"There are parameters for {len(params)} parts, and {len(self.parts)} parts.")
+            raise DataError(f"There are parameters for {len(params)} parts, but there are {len(self.parts)}.")
         for part, one in zip(self.parts, params, strict=True):
             part.check(one)
 
@@ -139,7 +139,9 @@ class JoinedDMP(AbstractFeedforwardPrimitive[tuple[DMPParams, ...]]):
                 joints = ts[-1] * np.arange(1, parts) / parts
         bounds = np.concatenate([[0.0], np.asarray(joints, float), [ts[-1]]])
         if len(bounds) != parts + 1:
-            raise DataError(f"joints has {len(bounds) - 2} times and {parts} parts have {parts - 1} joints.")
+            raise DataError(
+                f"joints holds {len(bounds) - 2} times, but {parts} parts have {parts - 1} joints."
+            )
         if not np.all(np.diff(bounds) > 0):
             raise DataError(
                 f"joints = {[float(j) for j in bounds[1:-1]]} must increase between 0 and {ts[-1]:g} s, the "

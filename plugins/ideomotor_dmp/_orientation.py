@@ -78,7 +78,9 @@ class OrientationDMP(AbstractFeedforwardPrimitive[OrientationDMPParams]):
         if duration is not None and not (math.isfinite(duration) and duration > 0):
             raise ValueError(f"duration = {duration!r}; it must be a positive number of seconds, or None.")
         if not isinstance(method, Integrated):
-            raise ValueError(f"method = {method!r}; orientations are not linear, choose an Integrated(...).")
+            raise ValueError(
+                f"method = {method!r}; an orientation is not linear; use ideomotor.make('integrated', ...)."
+            )
         self.basis, self.alpha, self.alpha_x = basis, float(alpha), float(alpha_x)
         self.duration = None if duration is None else float(duration)
         self.overlap, self.last_width = float(overlap), last_width
@@ -173,9 +175,7 @@ def check_quaternions(ys) -> Array:
     ys = jnp.asarray(ys)
     ys = ys if jnp.issubdtype(ys.dtype, jnp.floating) else ys.astype(float)
     if ys.ndim != 2 or ys.shape[1] != 4:
-        raise DataError(
-            f"trajectory.ys has shape {ys.shape} and this primitive needs quaternions, (time, 4)."
-        )
+        raise DataError(f"trajectory.ys has shape {ys.shape}; this primitive expects quaternions, (time, 4).")
     if not isinstance(ys, jax.core.Tracer):
         norms = np.linalg.norm(np.asarray(ys), axis=1)
         if np.abs(norms - 1).max() > 1e-3:
@@ -297,7 +297,7 @@ class PoseDMP(AbstractFeedforwardPrimitive[PoseDMPParams]):
         trajectory = check_demonstration(trajectory, minimum=3)
         ys = jnp.asarray(trajectory.ys)
         if ys.ndim != 2 or ys.shape[1] != 7:
-            raise DataError(f"trajectory.ys has shape {ys.shape} and a pose needs (time, 7).")
+            raise DataError(f"trajectory.ys has shape {ys.shape}; a pose expects (time, 7).")
         position = self.position.fit(Trajectory(trajectory.ts, ys[:, :3]))
         timed = dataclasses.replace(self.orientation, duration=self.position.duration)
         orientation = timed.fit(Trajectory(trajectory.ts, ys[:, 3:]))

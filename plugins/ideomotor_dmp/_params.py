@@ -38,8 +38,7 @@ def check_shapes(params: Any, **wanted: tuple[int, ...] | None) -> None:
         found = None if value is None else np.shape(value)
         if found != shape:
             raise DataError(
-                f"params.{name} must be {_shape(shape)} and is {_shape(found)}; one movement at a "
-                f"time, batches are made with jax.vmap."
+                f"params.{name} must be {_shape(shape)}, not {_shape(found)}; use jax.vmap for batches of movements."
             )
 
 

@@ -38,8 +38,8 @@ def find_period(ts: np.ndarray, ys: np.ndarray, harmonics: int) -> float:
     opened = period > length / 2 and _mismatch(ts, ys, period) > _MISMATCH
     if unexplained(period) > _UNEXPLAINED or opened:
         raise DataError(
-            f"No period was found in the demonstration of {length:g} s: it does not repeat itself or close "
-            f"within its size; show at least one whole cycle, or give period=... in seconds."
+            f"No period was found in the demonstration of {length:g} s: it neither repeats nor returns to where it "
+            f"began; show at least one whole cycle, or give period=... in seconds."
         )
     return period
 

@@ -64,7 +64,7 @@ class PeriodicDMP(AbstractFeedforwardPrimitive[PeriodicDMPParams]):
         transient: bool = False,
     ):
         if not (isinstance(dof, int) and dof >= 1):
-            raise ValueError(f"dof = {dof!r}; a movement has at least one degree of freedom.")
+            raise ValueError(f"dof = {dof!r}; it must be at least 1.")
         self.dof, self.basis, self.alpha = dof, basis, float(alpha)
         self.overlap, self.transient = float(overlap), bool(transient)
         _ = self.system

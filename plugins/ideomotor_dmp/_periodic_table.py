@@ -40,7 +40,7 @@ class PeriodicSystem:
             raise ValueError(f"alpha = {self.alpha!r}; it must be a positive number.")
         if not 0 < self.overlap < 1:
             raise ValueError(
-                f"overlap = {self.overlap!r}; it is a bump's value at the next centre, in (0, 1)."
+                f"overlap = {self.overlap!r}; it is a bump's value at the next centre and must lie in (0, 1)."
             )
 
     @property

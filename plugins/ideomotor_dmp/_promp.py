@@ -64,12 +64,12 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
                 raise ValueError(f"dmp = {dmp!r}; a ProMP takes its features from a DMP with scaling='none'.")
             dof, basis = dmp.dof, dmp.basis
         if not (isinstance(dof, int) and dof >= 1):
-            raise ValueError(f"dof = {dof!r}; a movement has at least one degree of freedom.")
+            raise ValueError(f"dof = {dof!r}; it must be at least 1.")
         if not (isinstance(basis, int) and basis >= 2):
             raise ValueError(f"basis = {basis!r}; a ProMP needs at least 2 basis functions.")
         if not 0 < overlap < 1:
             raise ValueError(
-                f"overlap = {overlap!r}; it is a Gaussian's value at the next centre, in (0, 1)."
+                f"overlap = {overlap!r}; it is a Gaussian's value at the next centre and must lie in (0, 1)."
             )
         self.dof, self.basis, self.overlap, self.dmp = dof, basis, float(overlap), dmp
 
@@ -132,7 +132,7 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
         """
         position = jnp.asarray(position, params.mean.dtype)
         if position.shape != (self.dof,):
-            raise DataError(f"position has shape {position.shape} and must be of shape ({self.dof},).")
+            raise DataError(f"position has shape {position.shape}; expected ({self.dof},).")
         concrete = not any(isinstance(x, jax.core.Tracer) for x in (time, params.tau))
         if concrete and not 0 <= float(time) <= float(params.tau):
             raise DataError(
@@ -257,7 +257,7 @@ class ProMP(AbstractFeedforwardPrimitive[ProMPParams]):
 
     def _check_covariance(self, covariance):
         if covariance.shape != (self.dof, self.dof):
-            raise DataError(f"covariance has shape {covariance.shape} and must be ({self.dof}, {self.dof}).")
+            raise DataError(f"covariance has shape {covariance.shape}; expected ({self.dof}, {self.dof}).")
         if isinstance(covariance, jax.core.Tracer):
             return
         values = np.linalg.eigvalsh(np.asarray(covariance))

@@ -35,7 +35,7 @@ class System:
                 raise ValueError(f"{name} = {value!r}; it must be a positive number.")
         if not 0 < self.overlap < 1:
             raise ValueError(
-                f"overlap = {self.overlap!r}; it is a Gaussian's value at the next centre, in (0, 1)."
+                f"overlap = {self.overlap!r}; it is a Gaussian's value at the next centre and must lie in (0, 1)."
             )
         if self.last_width not in _LAST:
             raise ValueError(f"last_width = {self.last_width!r}; choose one of {', '.join(_LAST)}.")

@@ -55,7 +55,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str) -> 
         return np.array([float(word) for word in value.replace(",", " ").split()])
     except ValueError:
         raise click.BadParameter(
-            f"{value!r} is not numbers with commas between, such as 0.1,-0.4,0.2"
+            f"{value!r} is not a list of numbers separated by commas, such as 0.1,-0.4,0.2"
         ) from None
 
 
@@ -101,7 +101,7 @@ def _build(database: "MovementDatabase", action: Callable[[], Any]) -> None:
 @click.option("--topic", help="Topic of a recording that has several with joint states.")
 @click.option("--time", metavar="NAME", help="Column of a table that holds the times.")
 @options.choice("--time-unit", of=["s", "ms", "us", "ns"], help="Unit of the times.  [default: by name]")
-@click.option("--skip-duplicates", is_flag=True, help="Pass over demonstrations that are there already.")
+@click.option("--skip-duplicates", is_flag=True, help="Skip demonstrations that are already in the database.")
 @click.option(
     "--no-build", is_flag=True, help="Keep the demonstrations; build tree and graph when they are needed."
 )
@@ -222,11 +222,11 @@ def query(database, start, goal, search, limit, out, picture, graph, user) -> No
 
 @click.command("stats")
 @_DATABASE
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @_GRAPH
 @_USER
 def stats(database, as_json, graph, user) -> None:
-    """Say what is in a database; builds and changes nothing."""
+    """Show what is in a database; builds and changes nothing."""
     with _opened(database, graph, user) as opened:
         found = opened.stats()
     if as_json:
@@ -275,7 +275,7 @@ def rebuild(database, graph, user, workers, ray, **tree) -> None:
     "formats",
     multiple=True,
     type=click.Choice(_FORMATS),
-    help="Give it several times for several.  [default: all]",
+    help="Format to write; may be repeated.  [default: all]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the folder if it is not empty.")
 @_GRAPH

@@ -134,7 +134,7 @@ class Demonstrations:
         first, names, contents = items[0], {}, {}
         for item in items:
             if not isinstance(item, Demonstration):
-                raise DataError(f"A demonstration is needed, not a {type(item).__name__}.")
+                raise DataError(f"Expected a Demonstration, not a {type(item).__name__}.")
             if (item.space, item.dof) != (first.space, first.dof):
                 raise DataError(
                     f"Demonstration {item.name!r} has {item.dof} coordinates ({item.space}) and {first.name!r} "

@@ -296,6 +296,6 @@ class _Source:
         if isinstance(tree, TreeSettings):
             tree = build_tree(demonstrations, tree)
         if tree.names != demonstrations.names or tree.samples[0] != demonstrations.offsets[-1]:
-            raise DataError("The tree was built from other demonstrations; build it again.")
+            raise DataError("The tree was built from different demonstrations; build it again.")
         self.demonstrations = demonstrations
         self.graph = tree if isinstance(tree, TransitionGraph) else TransitionGraph.of(tree)

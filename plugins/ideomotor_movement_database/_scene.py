@@ -107,7 +107,9 @@ def shelf_demonstrations(
                 if clearance is None or not scene.hits(ys[:-1], ys[1:], clearance).any():
                     break
             else:
-                raise DataError(f"No reach to compartment {compartment} keeps {clearance} m from the boards.")
+                raise DataError(
+                    f"No reach to compartment {compartment} keeps {clearance} m from the boards; use a smaller clearance."
+                )
             about = {"compartment": str(compartment), "origin": "generated"}
             found.append(Demonstration(f"shelf-{seed}-{compartment}-{i}", ts, ys, metadata=about))
     return Demonstrations(found)

@@ -65,7 +65,7 @@ def rollout_batch(
     sizes = {leaf.shape[:2] for leaf in jax.tree.leaves(commands)}
     if len(sizes) != 1 or next(iter(sizes))[1:] != ts.shape:
         raise DataError(
-            f"The commands must lead with (batch, {len(ts)}) for {len(ts)} times, and lead with {sorted(sizes)}."
+            f"The leading axes of the commands must be (batch, {len(ts)}) for {len(ts)} times, not {sorted(sizes)}."
         )
     count = next(iter(sizes))[0]
     starts = plant.default_state() if x0 is None else np.asarray(x0, float)
@@ -119,7 +119,7 @@ def _in_mujoco(plant, commands, ts, starts, threads):
             # Played again alone, the movement says when and where.
             i = int(np.argmax(bad))
             plant.step(xs[i, t], commands[i, t], dt)
-            raise SimulationError(f"Movement {i} of {plant.name} could not go on at {ts[t]:g} s.")
+            raise SimulationError(f"Movement {i} of {plant.name} diverged at {ts[t]:g} s.")
     return xs
 
 

@@ -89,12 +89,12 @@ class JointPosition(AbstractMode):
         if drives.missing or not robot.joints:
             lacking = ", ".join(repr(robot.joints[k]) for k in drives.missing) or "any joint"
             raise DataError(
-                f"JointPosition needs a motor or a servo on each joint, and {robot.name} has none on {lacking}; "
+                f"JointPosition needs a motor or a servo on each joint, but {robot.name} has none on {lacking}; "
                 f"name other joints (joints=…), or pass actuators='motors'."
             )
         if not drives.independent:
             raise DataError(
-                f"JointPosition moves each joint by itself, and one actuator of {robot.name} moves several of "
+                f"JointPosition moves each joint independently, but one actuator of {robot.name} moves several of "
                 f"{', '.join(robot.joints)}; name one of those that move together (joints=…)."
             )
 

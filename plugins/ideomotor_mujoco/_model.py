@@ -77,7 +77,7 @@ def _read(path: Path) -> str:
         return expanded(path)
     if suffix not in (*_SUFFIXES, ".sdf", ".world"):
         raise DataError(
-            f"{path} ends in none of {', '.join(_SUFFIXES)}, by which MuJoCo knows a model; rename it."
+            f"{path} does not end in one of {', '.join(_SUFFIXES)}, by which MuJoCo recognises a model; rename it."
         )
     return path.read_text(encoding="utf-8", errors="replace")
 
@@ -153,7 +153,7 @@ def _is_xml(model: str | Path) -> bool:
 def _parse_sentence(name: str, error: Exception) -> str:
     text = " ".join(str(error).split())
     if missing := re.search(r"Error opening file '([^']*)'", text):
-        return f"{name} needs the file {missing[1]!r}, which is not there; put it there, or correct the path in the model."
+        return f"{name} needs the file {missing[1]!r}, which was not found; add it, or correct the path in the model."
     if place := re.search(r"XML parse error.*?Error=(\w+).*?Line number=(\d+)", text):
         kind = place[1].removeprefix("XML_ERROR_").replace("_", " ").lower()
         return f"{name} is not valid XML at line {place[2]} ({kind}); correct the file."

@@ -311,7 +311,7 @@ class MujocoPlant:
         # Sizes are checked here, because MuJoCo's own message names neither.
         vector = np.ascontiguousarray(state, float)
         if vector.shape != (size := mujoco.mj_stateSize(robot.model, _STATE),):
-            raise DataError(f"A state of {self.name} has {size} numbers, not the shape {vector.shape}.")
+            raise DataError(f"A state of {self.name} has {size} numbers; its shape cannot be {vector.shape}.")
         mujoco.mj_setState(robot.model, robot.data, vector, _STATE)
         for kind in _BAD:
             robot.data.warning[kind].number = 0

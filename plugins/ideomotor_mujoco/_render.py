@@ -48,7 +48,7 @@ def render(
             return _draw(model, data, view, width, height, context)
         if backend == "gl":
             raise DataError(
-                "There is no OpenGL here (neither a display nor EGL nor OSMesa); install libegl1, or use backend='rays'."
+                "OpenGL is not available (no display, EGL or OSMesa); install libegl1, or use backend='rays'."
             )
     eye, frame, fovy = _pose(model, data, view)
     return np.round(255 * cast(model, data, eye, frame, fovy=fovy, width=width, height=height).rgb).astype(
@@ -74,7 +74,9 @@ def save_gif(
 
     path, ts, xs = Path(path), np.asarray(movement.ts), np.asarray(movement.xs)
     if xs.ndim != 2 or len(xs) != len(ts):
-        raise DataError(f"A movement with states xs (time, numbers) is needed, and xs has shape {xs.shape}.")
+        raise DataError(
+            f"Expected a movement with states xs of shape (time, numbers), but xs has shape {xs.shape}."
+        )
     count = max(2, int(round((ts[-1] - ts[0]) * fps)) + 1) if len(ts) > 1 else 1
     chosen = np.searchsorted(ts, np.linspace(ts[0], ts[-1], count) - 1e-9).clip(0, len(ts) - 1)
     pictures = []

@@ -97,7 +97,7 @@ def _package(module: str, package: str, name: str, otherwise: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise DataError(
-            f"{name} comes by the package {package}: pip install {package}, {otherwise}."
+            f"{name} requires the package {package}: pip install {package}, {otherwise}."
         ) from error
 
 
@@ -111,7 +111,7 @@ def urdf(text: str, name: str, folder: Path, packages: Sequence[Path | str] = ()
     """
     if left := re.search(r"\$\{[^}]*\}|\$\([^)]*\)|<xacro:\w+", text):
         raise DataError(
-            f"{name} holds {left[0]!r}, which xacro has yet to replace; expand it with `xacro {Path(name).name} > robot.urdf`, "
+            f"{name} holds {left[0]!r}, which xacro has not expanded yet; expand it with `xacro {Path(name).name} > robot.urdf`, "
             f"or give the .xacro file with the package xacrodoc installed."
         )
     root = ElementTree.fromstring(text)
@@ -152,7 +152,7 @@ def _mesh(given: str, name: str, folder: Path, packages: Sequence[Path | str]) -
             f"the package is looked for beside and above the model, in ROS_PACKAGE_PATH and AMENT_PREFIX_PATH, and in "
             f"packages=['FOLDER'], a folder that holds {rest.partition('/')[0]!r}"
         )
-    raise DataError(f"{name} needs the mesh {given!r}, which is not there; {where}.")
+    raise DataError(f"{name} needs the mesh {given!r}, which was not found; {where}.")
 
 
 def _roots(package: str, folder: Path, packages: Sequence[Path | str]) -> Iterator[Path]:

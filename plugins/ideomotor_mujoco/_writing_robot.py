@@ -77,7 +77,7 @@ def _rest(robot: MujocoPlant, sheet: Sheet, clearance: float | int) -> tuple[flo
         if best is None or margin > best[0] + 1e-6:
             best = (margin, middle)
     if best is None:
-        raise DataError(f"The sheet lies where the pen cannot be held over all of it: {failure}") from failure
+        raise DataError(f"The pen cannot reach all of the sheet: {failure}") from failure
     return tuple(float(q) for q in best[1])
 
 

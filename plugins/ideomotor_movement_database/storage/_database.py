@@ -284,7 +284,7 @@ def _store(graph: str | AbstractGraphStore, path: Path) -> AbstractGraphStore:
     if "://" in graph:
         return BoltStore(graph)
     raise DataError(
-        f"graph = {graph!r}; it is 'ladybug', 'memory' or the URL of a server such as bolt://localhost:7687."
+        f"graph = {graph!r}; it must be 'ladybug', 'memory' or the URL of a server such as bolt://localhost:7687."
     )
 
 

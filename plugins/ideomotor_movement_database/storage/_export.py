@@ -38,7 +38,7 @@ def export(
     - `parquet`: `nodes.parquet`, `transitions.parquet`.
     """
     if unknown := [name for name in formats if name not in FORMATS]:
-        raise DataError(f"There is no export format {unknown[0]!r}; there are {', '.join(FORMATS)}.")
+        raise DataError(f"There is no export format {unknown[0]!r}; choose one of {', '.join(FORMATS)}.")
     nodes, edges = _tables.to_tables(graph)
     with new_folder(folder, overwrite=overwrite) as out:
         if "csv" in formats:

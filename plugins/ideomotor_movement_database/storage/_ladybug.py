@@ -54,7 +54,9 @@ class LadybugStore(AbstractGraphStore):
                     f"Ladybug left {sidecars[0].name} when it closed; the graph was not replaced."
                 )
             if self.path.is_symlink() or (self.path.exists() and not self.path.is_file()):
-                raise DataError(f"{self.path} is not a file of ours (a link or a folder); move it away.")
+                raise DataError(
+                    f"{self.path} is a link or a folder and not a file of Ideomotor; move it away."
+                )
             if _sidecars(self.path):  # of a program that had the file open for writing and was killed
                 self._move_aside()
             os.replace(file, self.path)
@@ -76,7 +78,7 @@ class LadybugStore(AbstractGraphStore):
                 with connection.execute(f"EXPLAIN {_PLAN.sub('', text)}", parameters) as plan:
                     if _WRITES.search(str(plan.get_all())):
                         raise DataError(
-                            "Cypher: this statement does more than read; only queries that read are answered."
+                            "Cypher: only read-only queries are answered, and this statement also writes."
                         )
                 result = connection.execute(text, parameters)
                 results = result if isinstance(result, list) else [result]
@@ -139,7 +141,9 @@ def _opened(path: Path, *, writes: bool = False) -> Iterator[Any]:
             if not any(word in str(error).lower() for word in _SHORT):
                 raise
             if space == _SPACES[-1]:
-                raise GraphBusyError(f"{path} cannot be opened: memory is short ({_line(error)}).") from error
+                raise GraphBusyError(
+                    f"{path} cannot be opened: not enough memory ({_line(error)})."
+                ) from error
     try:
         with contextlib.closing(ladybug.Connection(database, num_threads=1 if writes else 0)) as connection:
             connection.execute(f"CALL var_length_extend_max_depth={_DEPTH}").close()
@@ -212,7 +216,9 @@ def to_arrow(table: Table) -> Any:
 def _about(connection: Any) -> dict[str, Any]:
     rows = list(connection.execute(_tables.GRAPH_QUERY).rows_as_dict())
     if len(rows) != 1 or rows[0]["format"] != _tables.FORMAT:
-        raise DataError("This is no graph of this version.")
+        raise DataError(
+            "This graph was written by a different version; build it again with `ideomotor db rebuild`."
+        )
     return rows[0]
 
 

@@ -135,7 +135,7 @@ class Record:
     def _demonstration(self, name, space, samples, dof, metadata, checksum, ts, ys) -> Demonstration:
         if _digest(name, space, samples, dof, metadata, ts, ys) != checksum:
             raise DataError(
-                f"{self.path}: demonstration {name!r} is damaged (its checksum differs); put a copy of the file back."
+                f"{self.path}: demonstration {name!r} is damaged (its checksum differs); restore the file from a backup."
             )
         values = {
             "name": name,
@@ -256,7 +256,7 @@ def _row(item: Demonstration) -> dict[str, Any]:
     ts, ys = (np.ascontiguousarray(array, "<f8").tobytes() for array in (item.ts, item.ys))
     if len(ys) > _LIMIT:
         raise DataError(
-            f"Demonstration {item.name!r} has {len(item):,} samples, more than one value may; split it."
+            f"Demonstration {item.name!r} has {len(item):,} samples, more than fit into one value; split it."
         )
     metadata = json.dumps(dict(item.metadata), sort_keys=True)
     columns = (item.name, item.space, len(item), item.dof, metadata)
@@ -286,7 +286,7 @@ def _array_row(record: str, name: str, array: np.ndarray) -> tuple:
     data = array.astype(dtype, copy=False).tobytes()
     if len(data) > _LIMIT:
         raise DataError(
-            f"The {record}'s {name} has {len(data):,} bytes, more than one SQLite value may; use fewer samples."
+            f"The {record}'s {name} has {len(data):,} bytes, more than fit into one SQLite value; use fewer samples."
         )
     shape = json.dumps(list(array.shape))
     return record, name, dtype, shape, _digest(name, dtype, shape, data), data

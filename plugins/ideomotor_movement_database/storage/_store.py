@@ -41,7 +41,7 @@ def check_reads(text: str) -> None:
     ):
         wrong = f"calls {found}"
     if wrong:
-        raise DataError(f"Cypher: only queries that read are answered, and this one {wrong}.")
+        raise DataError(f"Cypher: only read-only queries are answered, and this one {wrong}.")
 
 
 class GraphBusyError(DataError):
@@ -103,7 +103,7 @@ class MemoryStore(AbstractGraphStore):
     def cypher(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
         """Raises `DataError`: there is no database."""
         raise DataError(
-            "A graph in memory answers no Cypher; open the database with graph='ladybug' or a server's URL."
+            "A graph in memory does not support Cypher; open the database with graph='ladybug' or a server's URL."
         )
 
     def close(self) -> None:

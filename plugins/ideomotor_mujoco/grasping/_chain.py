@@ -165,13 +165,13 @@ def check_graspable(thing: GraspObject, hand: Hand) -> None:
     if height < lowest:
         raise DataError(
             f"{thing.family} lies {1e3 * height:.0f} mm high, too flat for the finger tips, which are {2e3 * radius:.0f} mm thick "
-            f"and need {1e3 * lowest:.0f} mm; stand it on its edge (pose=…, another seed), or take a hand with thinner tips."
+            f"and need {1e3 * lowest:.0f} mm; stand it on its edge (pose=…, another seed), or use a hand with thinner tips."
         )
     width = min(map(_width, thing.parts))
     if width > opening:
         raise DataError(
             f"{thing.family} is at least {1e3 * width:.0f} mm wide wherever it is gripped, and the finger tips open to "
-            f"{1e3 * opening:.0f} mm; scale it down (scale=…, --scale), or take a larger hand."
+            f"{1e3 * opening:.0f} mm; scale it down (scale=…, --scale), or use a larger hand."
         )
 
 

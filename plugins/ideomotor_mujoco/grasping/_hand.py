@@ -83,7 +83,7 @@ class Hand:
         if palm.parentid[0] != 0 or palm.jntnum[0] != 0:
             raise DataError(
                 f"{self.name}: the palm {self.palm!r} must be the root of the model and have no joint of its own (the scene gives it "
-                f"one); name the root body, or take its joint away."
+                f"one); name the root body, or remove its joint."
             )
         if len(self.closed) != len(self.closing):
             raise DataError(
@@ -118,7 +118,7 @@ class Hand:
             outside = model.actuator_ctrllimited.astype(bool) & ((row < low - 1e-3) | (row > high + 1e-3))
             for i in np.flatnonzero(outside):
                 raise DataError(
-                    f"{self.name}: the {what} command {row[i]:g} of actuator {model.actuator(int(i)).name!r} is out of its range, "
+                    f"{self.name}: the {what} command {row[i]:g} of actuator {model.actuator(int(i)).name!r} is outside its range, "
                     f"{low[i]:g} to {high[i]:g}."
                 )
 
@@ -142,7 +142,7 @@ class Hand:
         if len(self.tips) > 1 and apart.min() > 0.99 * apart[0]:
             raise DataError(
                 f"{self.name}: closing from the first pre-shape to closed={self.closed} does not bring the tips together; "
-                f"exchange the open and the closed commands."
+                f"swap the open and the closed commands."
             )
 
     @property

@@ -128,7 +128,7 @@ def _solid(trimesh: Any, path: Path, scale: float) -> Any:
         mesh.invert()
     if not mesh.volume > 1e-6 * np.prod(mesh.extents) or not np.prod(mesh.extents) > 0:
         raise DataError(
-            f"{path} has no volume (it is {_sides(mesh.extents * scale)} m); a thing to be held has some."
+            f"{path} has no volume (it is {_sides(mesh.extents * scale)} m); an object to be grasped must be solid."
         )
     return mesh
 
@@ -208,7 +208,7 @@ def _libraries() -> tuple[Any, Any]:
         import trimesh.repair
     except ImportError as error:
         raise PluginError(
-            f"A mesh is read and cut by trimesh and CoACD: pip install 'ideomotor[grasp]' ({error})."
+            f"Meshes require trimesh and CoACD: pip install 'ideomotor[grasp]' ({error})."
         ) from error
     return trimesh, coacd
 

@@ -91,7 +91,7 @@ class GraspObject:
         if not self.is_mesh and self.family not in FAMILIES:
             raise DataError(
                 f"There is no family {self.family!r} of objects.{did_you_mean(self.family, FAMILIES)} "
-                f"(A mesh is given by its file, which ends in {', '.join(SUFFIXES)}.)"
+                f"(For a mesh, give its file, which ends in {', '.join(SUFFIXES)}.)"
             )
         if not self.scale > 0:
             raise DataError(f"The scale of {self.family!r} must be positive, not {self.scale}.")

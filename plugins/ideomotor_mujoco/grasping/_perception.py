@@ -73,13 +73,15 @@ class GraspPerception:
 
     def _grasps(self, image: np.ndarray, key: int | None) -> list[dict[str, np.ndarray]]:
         if key is None and self.samples > 1:
-            raise DataError(f"{self.samples} grasps are drawn at random; pass a key, or take samples=1.")
+            raise DataError(
+                f"{self.samples} grasps are drawn at random, which requires a key; pass one, or use samples=1."
+            )
         network = plain_object(self.network)
         seen = self.select(image)
         wanted = np.shape(network.default_observation())
         if wanted[-1] != seen.shape[-1]:
             raise DataError(
-                f"The network sees {wanted[-1]} layers, and {len(self.layers)} are given ({', '.join(self.layers)}); give "
+                f"The network expects {wanted[-1]} layers, but {len(self.layers)} are given ({', '.join(self.layers)}); give "
                 f"the layers that it was trained with."
             )
         small = shrunk(seen, int(wanted[0]))

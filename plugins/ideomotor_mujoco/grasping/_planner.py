@@ -149,7 +149,7 @@ class ReachPlanner:
         start, wrist, shape = (np.asarray(x, float) for x in (start, goal["wrist"], goal["shape"]))
         if not self.free(start, wrist, shape):
             raise DataError(
-                f"Something is in the way of the palm from {_place(start)} to {_place(wrist)}; come from another side."
+                f"Something is in the way of the palm from {_place(start)} to {_place(wrist)}; approach from another side."
             )
         ts = np.linspace(0.0, 3 * self.duration, round(3 * self.duration * self.rate) + 1)
         phase = ts / self.duration

@@ -394,7 +394,7 @@ def test_a_muscle_without_length_is_refused():
         ({"longest_step": 0.0}, "longest_step must be a positive number"),
         (
             {"paths": ideomotor.make("muscle-paths", [[0.0]], [[-0.01]], [0.1], [10.0])},
-            "must run over 2 joints, and the paths are over 1",
+            "must run over 2 joints, but the paths run over 1",
         ),
     ],
 )

@@ -19,9 +19,9 @@ def _invoke(*arguments):
     [
         (["run", "reach", "--track", "--target", "0.2,0.4"], "leave --target out"),
         (["run", "reach", "--target", "0.2;0.4"], "is not 2 numbers"),
-        (["run", "reach", "--target", "2,0"], "the hand reaches from"),
+        (["run", "reach", "--target", "2,0"], "the hand reaches only from"),
         (["run", "reach", "--hold", "0"], "--hold"),
-        (["run", "circle", "--center", "0.5,0.36", "--radius", "0.2"], "the hand reaches from"),
+        (["run", "circle", "--center", "0.5,0.36", "--radius", "0.2"], "the hand reaches only from"),
         (["run", "circle", "--speed", "0"], "a speed that is not zero"),
     ],
 )

@@ -238,7 +238,7 @@ def test_smooth_scaling_starts_gently_wherever_the_goal_is(x64, three):
             "between 0 and 8",
         ),
         (lambda: JoinedDMP().fit(Trajectory(np.arange(9.0), np.zeros((9, 2))), joints=[0.5]), "1 samples"),
-        (lambda: JoinedDMP().fit(Trajectory(np.arange(9.0), np.zeros((9, 3)))), r"needs \(time, 2\)"),
+        (lambda: JoinedDMP().fit(Trajectory(np.arange(9.0), np.zeros((9, 3)))), r"expects \(time, 2\)"),
         (lambda: ProDMP().replan(ProDMP().default_params(), 0.5, start=1.0), "cannot change start"),
         (lambda: HittingDMP().fit(Trajectory(np.arange(2.0), np.zeros((2, 2)))), "at least 3"),
         (lambda: ProDMP().replan(ProDMP().default_params(), -0.5), "time is -0.5; the instant"),

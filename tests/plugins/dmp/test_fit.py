@@ -108,7 +108,7 @@ def test_gradient_through_imitation(x64, three):
         ([0.0, 1.0, 2.0], [[0, 0], [np.nan, 0], [1, 1]], r"ys\[1, 0\] is not finite"),
         ([0.0], [[0.0, 0.0]], "at least 2"),
         ([0.0, 1.0, 1.0], np.zeros((3, 2)), "must increase"),
-        ([0.0, 1.0], np.zeros((2, 3)), r"needs \(time, 2\)"),
+        ([0.0, 1.0], np.zeros((2, 3)), r"expects \(time, 2\)"),
         ([0.0, 1.0], np.zeros((3, 2)), "lead with 2 times"),
     ],
 )

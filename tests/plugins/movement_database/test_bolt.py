@@ -112,7 +112,7 @@ def test_a_database_keeps_its_graph_in_the_server(tmp_path, store):
 
 def test_queries_cannot_change_the_graph(store):
     before = store.cypher("MATCH (n) RETURN count(*) AS c")
-    with refused("only queries that read are answered, and this one begins with CREATE"):
+    with refused("only read-only queries are answered, and this one begins with CREATE"):
         store.cypher("CREATE (n:MovementNode {id: 12345}) RETURN n.id AS id")
     assert store.cypher("MATCH (n) RETURN count(*) AS c") == before
 

@@ -188,7 +188,7 @@ def test_an_empty_database_says_so(tmp_path):
 
 
 def test_where_the_graph_may_be(tmp_path):
-    with pytest.raises(DataError, match="graph = 'neo4j'; it is 'ladybug', 'memory' or the URL"):
+    with pytest.raises(DataError, match="graph = 'neo4j'; it must be 'ladybug', 'memory' or the URL"):
         MovementDatabase(tmp_path / "moves.db", graph="neo4j")
     assert not (tmp_path / "moves.db").exists()
 

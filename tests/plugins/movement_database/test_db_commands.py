@@ -78,7 +78,7 @@ def test_rebuild_gives_the_same_and_with_other_settings_another_tree(folder):
 def test_ingest_goes_on_after_a_failure(folder):
     (folder / "bad.csv").write_text("t,x,y,z\n0,1,2,3\n1,2,3,nan\n")
     output = run("ingest", FILES[0], "bad.csv", FILES[1], "-d", "moves.db", code=1)
-    assert "bad.csv, line 3, column 4: nan is not a finite number." in output
+    assert "bad.csv, line 3, column 4 (z): nan is not a finite number;" in output
     assert "The 1 file(s) before bad.csv are kept." in output
     output = run("ingest", *FILES, "-d", "moves.db", code=1)
     assert "'reach0' is in moves.db already" in output
@@ -112,7 +112,11 @@ def test_the_database_may_be_named_in_the_environment(folder):
             1,
             "The start must be 3 finite numbers",
         ),
-        (["query", "-d", "moves.db", "--start", "0,0,a", "--goal", "0,0,0"], 2, "'0,0,a' is not numbers"),
+        (
+            ["query", "-d", "moves.db", "--start", "0,0,a", "--goal", "0,0,0"],
+            2,
+            "'0,0,a' is not a list of numbers",
+        ),
         (
             ["query", "-d", "moves.db", "--start", "0,0,0", "--goal", "0,0,0", "--out", "a.csv"],
             2,

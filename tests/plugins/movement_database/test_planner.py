@@ -203,7 +203,7 @@ def test_a_graph_that_was_built_before_is_used_and_another_is_refused(demonstrat
     graph = TransitionGraph.of(tree)
     planner = MovementGraph(demonstrations, tree=graph)
     assert planner.graph is graph
-    with pytest.raises(DataError, match="built from other demonstrations"):
+    with pytest.raises(DataError, match="built from different demonstrations"):
         MovementGraph(demonstrations[:-1], tree=graph)
 
 
@@ -272,7 +272,7 @@ def test_is_made_from_the_registry_and_written_down():
 
 def test_a_tree_of_other_demonstrations_is_refused(demonstrations):
     tree = build_tree(demonstrations[:3])
-    with pytest.raises(DataError, match="built from other demonstrations"):
+    with pytest.raises(DataError, match="built from different demonstrations"):
         MovementGraph(demonstrations, tree=tree)
 
 

@@ -29,7 +29,7 @@ def test_a_file_that_is_not_there():
 def test_a_file_of_another_kind(tmp_path):
     path = tmp_path / "robot.mjcf"
     path.write_text("<mujoco/>")
-    assert f"{path} ends in none of .xml, .urdf" in sentence(str(path))
+    assert f"{path} does not end in one of .xml, .urdf" in sentence(str(path))
 
 
 def test_a_file_that_is_not_xml(tmp_path):
@@ -55,7 +55,7 @@ def test_a_mesh_that_is_missing(kind, tmp_path):
     path = tmp_path / f"robot.{'urdf' if kind == 'urdf' else 'xml'}"
     path.write_text(text)
     said = sentence(str(path), actuators="none")
-    assert str(path) in said and "hand.stl" in said and "not there" in said
+    assert str(path) in said and "hand.stl" in said and "not found" in said
 
 
 def test_a_model_without_actuators(tmp_path):
@@ -98,7 +98,7 @@ def test_commands_and_states_that_do_not_fit(links):
             plant.step(plant.default_state(), np.zeros(2), dt)
     with pytest.raises(DataError, match="is not finite"):
         plant.step(plant.default_state(), np.array([0.0, np.nan]), 0.01)
-    with pytest.raises(DataError, match=r"has \d+ numbers, not the shape \(3,\)"):
+    with pytest.raises(DataError, match=r"has \d+ numbers; its shape cannot be \(3,\)"):
         plant.step(np.zeros(3), np.zeros(2), 0.01)
 
 

@@ -320,13 +320,13 @@ def test_bad_input_is_refused_in_one_sentence(task, plant):
     empty = {**seen, "image": seen["image"] * [1, 1, 1, 1, 0]}
     with pytest.raises(DataError, match="no object in the picture"):
         GraspPerception()(empty)
-    with pytest.raises(DataError, match="2 grasps are drawn at random; pass a key"):
+    with pytest.raises(DataError, match="2 grasps are drawn at random, which requires a key"):
         GraspPerception(samples=2)(seen)
     with pytest.raises(DataError, match="64 x 60 pixels cannot be shrunk"):
         GraspPerception()({**seen, "image": seen["image"][:, :60]})
     with pytest.raises(DataError, match="no layer 'gren'. Did you mean 'green'"):
         GraspPerception(layers=("gren",))
-    with pytest.raises(DataError, match="The network sees 5 layers, and 2 are given"):
+    with pytest.raises(DataError, match="The network expects 5 layers, but 2 are given"):
         GraspPerception(layers=("depth", "mask"))(seen)
     command = plant.default_command()
     command[3:7] = 0.0

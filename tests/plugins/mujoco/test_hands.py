@@ -194,10 +194,10 @@ def test_a_hand_is_what_it_says():
     for change, words in (
         (
             {"closed": (0.0,), "preshapes": ((0.069,),)},
-            "does not bring the tips together; exchange the open and the closed commands",
+            "does not bring the tips together; swap the open and the closed commands",
         ),
-        ({"closed": (0.2,)}, "the closed command 0.2 of actuator 'f' is out of its range, 0 to 0.07"),
-        ({"preshapes": ((-1.0,),)}, "the pre-shape command -1 of actuator 'f' is out of its range"),
+        ({"closed": (0.2,)}, "the closed command 0.2 of actuator 'f' is outside its range, 0 to 0.07"),
+        ({"preshapes": ((-1.0,),)}, "the pre-shape command -1 of actuator 'f' is outside its range"),
         ({"tips": ("tip l", "thumb")}, "no geom or body 'thumb' for a tip"),
         ({"tips": ("tip l", "palm")}, "does not move the tip 'palm'"),
         (

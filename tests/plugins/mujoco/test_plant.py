@@ -82,7 +82,7 @@ def test_a_batch_that_diverges_says_which(links):
     commands[1, 10:] = 1e14
     with pytest.raises(SimulationError, match="the control of actuator"):
         rollout_batch(plant, commands, TS)
-    with pytest.raises(DataError, match=r"lead with \(batch, 31\)"):
+    with pytest.raises(DataError, match=r"must be \(batch, 31\)"):
         rollout_batch(plant, commands[:, :5], TS)
 
 

@@ -130,7 +130,7 @@ def test_what_is_no_urdf_is_refused_for_what_it_is(workspace, monkeypatch, tmp_p
         MujocoPlant(str(xacro))
     left = workspace()
     left.write_text(left.read_text().replace('value="1"', 'value="${mass}"'))
-    with pytest.raises(DataError, match=r"holds '\$\{mass\}', which xacro has yet to replace"):
+    with pytest.raises(DataError, match=r"holds '\$\{mass\}', which xacro has not expanded yet"):
         MujocoPlant(str(left))
     for name in ("model.sdf", "model.xml"):
         (tmp_path / name).write_text(

@@ -91,9 +91,7 @@ def test_pixels_run_along_the_sheet():
 
 
 def test_a_sheet_out_of_reach():
-    with pytest.raises(
-        DataError, match="The sheet lies where the pen cannot be held over all of it: .* mm and"
-    ):
+    with pytest.raises(DataError, match="The pen cannot reach all of the sheet: .* mm and"):
         writing_robot(sheet=ideomotor.make("paper", position=(1.2, 0, 0.1)))
 
 
