@@ -72,7 +72,7 @@ class Checkpoints:
             self._metrics.flush()
 
     def save(self, state: Any, step: int) -> None:
-        """Replace the checkpoint, whole or not at all."""
+        """Replace the checkpoint atomically."""
         if self.folder is None or self._metrics is None:
             return
         # The lines up to this step are on disk before the checkpoint that will not write them again.
@@ -103,7 +103,9 @@ def _read(path: Path, about: dict, template: Any) -> tuple[int, Any]:
             f"{path} cannot be read: {error}; delete the folder and start again."
         ) from error
     if not whole:
-        raise CheckpointError(f"{path} was changed since it was saved; delete the folder and start again.")
+        raise CheckpointError(
+            f"{path} has been changed since it was saved; delete the folder and start again."
+        )
     for key, now in about.items():
         if stored.get(key) != now:
             values = "differs" if key == "untrained" else f"was {stored.get(key)} and is {now}"
@@ -118,7 +120,7 @@ def _read(path: Path, about: dict, template: Any) -> tuple[int, Any]:
                 raise ValueError(f"{name} is {tensors[name].dtype} where {dtype} is needed")
     except ValueError as error:
         raise CheckpointError(
-            f"{path} is of another model or optimiser: {error}; choose another folder."
+            f"{path} belongs to a different model or optimiser: {error}; choose another folder."
         ) from error
     return step, state
 

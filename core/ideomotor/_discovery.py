@@ -14,7 +14,7 @@ _HOOK = "ideomotor_components"
 
 
 def offered(manager: pluggy.PluginManager, module: Any) -> tuple[Component, ...]:
-    """The components that a registered plug-in offers; raises a `PluginError` for a hook that is none."""
+    """The components that a registered plug-in offers; raises a `PluginError` for an unknown hook."""
     for caller in manager.get_hookcallers(module) or ():
         ours = [impl for impl in caller.get_hookimpls() if impl.plugin is module]
         if not caller.has_spec() and not all(impl.optionalhook for impl in ours):

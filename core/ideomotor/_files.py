@@ -16,7 +16,7 @@ from .errors import ConfigError, IdeomotorError
 
 
 def write_bytes(path: Path | str, data: bytes) -> Path:
-    """Write a file whole or not at all: to a temporary name on the same disk, synced, then renamed.
+    """Write a file atomically: to a temporary name on the same disk, synced, then renamed.
 
     A link is followed; a new file gets the permissions that the user's umask leaves, an old one keeps its own.
     """
@@ -51,17 +51,17 @@ def new_file(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 def write_text(path: Path | str, text: str) -> Path:
-    """Write a text file whole or not at all."""
+    """Write a text file atomically."""
     return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path | str, value: Any) -> Path:
-    """Write a JSON file whole or not at all; `value` is made of dictionaries, lists, text and numbers."""
+    """Write a JSON file atomically; `value` is made of dictionaries, lists, text and numbers."""
     return write_text(path, json.dumps(value, indent=2) + "\n")
 
 
 def make_folder(path: Path | str) -> Path:
-    """Make a folder and its parents; says plainly what is in the way."""
+    """Make a folder and its parents; the error names what is in the way."""
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -258,9 +258,7 @@ def host(component: Any, kind: str | None = None) -> Any:
     needed = "; ".join(
         f"{one.name}: {_methods(one)}" for one in KINDS.values() if one.adapters and kind in (None, one.name)
     )
-    raise AssemblyError(
-        f"{type(component).__name__} has the methods of no kind of component (needed for a {needed})."
-    )
+    raise AssemblyError(f"{type(component).__name__} matches no kind of component (needed for a {needed}).")
 
 
 def adapt(made: Any, record: Component) -> Any:

@@ -134,10 +134,10 @@ def checked_state(primitive, params, plant, x0):
             return default
         check_fits("x0", x0, class_name(plant), default, what="a state")
     elif x0 is not None:
-        raise AssemblyError("rollout got a state x0 and no plant; give the plant, or leave x0 out.")
+        raise AssemblyError("rollout got a state x0 but no plant; pass the plant, or leave x0 out.")
     elif isinstance(primitive, AbstractFeedbackPrimitive) and primitive.default_feedback() is not None:
         raise AssemblyError(
-            f"{class_name(primitive)} reacts to the feedback of a plant, and there is none; give rollout a "
+            f"{class_name(primitive)} requires the feedback of a plant, but there is none; give rollout a "
             f"plant."
         )
     return x0
@@ -157,7 +157,7 @@ def _promote(tree, dtype):
 
 
 def _keep(old, new, component, method: str):
-    """`new` in the precision of `old`; another structure is the component's mistake, and is said to be."""
+    """`new` in the precision of `old`; a different structure is the component's mistake, and the error says so."""
     check_fits(
         f"the state after {class_name(component)}.{method}",
         new,

@@ -188,7 +188,7 @@ def _check_parameters(pipeline: Pipeline) -> None:
     perception, planner, primitive = pipeline.perception, pipeline.planner, pipeline.primitive
     if planner is not None and not can_fit(primitive):
         raise AssemblyError(
-            f"{class_name(planner)} gives a trajectory, and {class_name(primitive)} cannot imitate one: "
+            f"{class_name(planner)} gives a trajectory, but {class_name(primitive)} cannot imitate one: "
             f"it has "
             f"no `fit`."
         )
@@ -206,7 +206,7 @@ def _check_feedback(primitive: AbstractPrimitive, plant: AbstractPlant | None) -
         and primitive.default_feedback() is not None
     ):
         raise AssemblyError(
-            f"{class_name(primitive)} reacts to the feedback of a plant, and the pipeline has none; give "
+            f"{class_name(primitive)} requires the feedback of a plant, but the pipeline has none; give "
             f"it a plant."
         )
 

@@ -103,7 +103,7 @@ class Loop(eqx.Module):
         clock = None if ts is None else Clock.of(ts)
         if clock is None and isinstance(self.primitive, AbstractFeedforwardPrimitive):
             raise AssemblyError(
-                f"{class_name(self.primitive)} gives all its commands at the start; give start their times, ts=…"
+                f"{class_name(self.primitive)} computes all commands at the start; pass their times, ts=…"
             )
         since = None if clock is None else clock.since
         arguments = numbers_to_arrays((params, x0, p0, key))
@@ -206,7 +206,7 @@ def _begin(parts: Traced | OnHost, since, params, x0, p0, key):
     if p0 is not None:
         if p is None:
             raise AssemblyError(
-                f"rollout got a state p0, and {class_name(parts.primitive)} is a feedforward primitive, which has no "
+                f"rollout got a state p0, but {class_name(parts.primitive)} is a feedforward primitive, which has no "
                 f"state; leave p0 out."
             )
         check_fits("p0", p0, class_name(parts.primitive), p, what="a state")

@@ -33,7 +33,7 @@ def save(
     dtype: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Save a component (or a whole `Pipeline`) with its weights to a folder, whole or not at all.
+    """Save a component (or a whole `Pipeline`) with its weights to a folder, atomically.
 
     - `metrics`: numbers worth knowing about it, for the record and the model card.
     - `seed`: what it was trained with.
@@ -42,7 +42,7 @@ def save(
     - `overwrite`: replace what is in the folder.
 
     Returns the folder. Raises a `ConfigError` for a component that is not registered, and a `CheckpointError`
-    for one whose arguments do not bring it back, or with numbers that cannot be stored (NaN among them).
+    for one that cannot be restored from its arguments, or with numbers that cannot be stored (NaN among them).
     """
     config = component.to_config() if isinstance(component, Pipeline) else to_config(component)
     used = _components(config)
@@ -50,8 +50,8 @@ def save(
     parts = [getattr(component, slot) for slot in config] if whole else [component]
     if lost := [place for part in parts for place in _trained_within(part)]:
         raise CheckpointError(
-            f"{lost[0]} has weights that are not kept inside a component of the host; save it apart and give "
-            f"{{load: FOLDER}} for it, or write the pipeline with save_pipeline, which does so."
+            f"{lost[0]} has trained weights, which a component on the host does not save; save it separately and refer to it by "
+            f"{{load: FOLDER}}, or use save_pipeline, which does both."
         )
     tensors = {
         name: _stored(name, leaf, dtype, component) for name, leaf in _tensors.numbers(component).items()
@@ -86,7 +86,7 @@ def load(folder: Path | str, *, kind: str | None = None) -> Any:
 
     - `kind`: what is needed: `"perception"`, `"planner"`, `"primitive"`, `"plant"`, `"part"` or `"pipeline"`.
 
-    Arrays come back in the precision that the component has when it is made, float64 where x64 is enabled.
+    Arrays are restored in the precision that the component is created with, float64 where x64 is enabled.
     Raises a `CheckpointError` for anything missing, damaged, changed since, newer than this version or of
     another kind.
     """

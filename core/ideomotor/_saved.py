@@ -59,7 +59,7 @@ def restored(folder: Path | str, make: Callable[..., Any], *, kind: str | None =
         reason = " ".join(str(error).split()) + _to_install(about["versions"])
         saved = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
         raise CheckpointError(
-            f"{folder / CONFIG} describes a {about['kind']} that cannot be made here: {reason} (It was saved with {saved}.)"
+            f"{folder / CONFIG} describes a {about['kind']} that cannot be created here: {reason} (It was saved with {saved}.)"
         ) from error
     try:
         tensors, _ = _tensors.unpack(data)
@@ -72,7 +72,7 @@ def restored(folder: Path | str, make: Callable[..., Any], *, kind: str | None =
         return _tensors.replace(template, tensors)
     except ValueError as error:
         raise CheckpointError(
-            f"{folder / WEIGHTS} belongs to another network than {CONFIG} describes: {error}; keep the files of one "
+            f"{folder / WEIGHTS} does not match the network that {CONFIG} describes: {error}; keep the files of one "
             f"folder together, and use the version of the plug-in that wrote them."
         ) from error
 
@@ -158,10 +158,10 @@ def _read_weights(path: Path, wanted: dict[str, Any]) -> bytes:
     size = wanted.get("bytes")
     if isinstance(size, int) and len(data) < size:
         raise CheckpointError(
-            f"{path} is cut short at {len(data)} of {size} bytes; download it or save it again."
+            f"{path} is truncated ({len(data)} of {size} bytes); download it or save it again."
         )
     if hashlib.sha256(data).hexdigest() != wanted.get("sha256"):
         raise CheckpointError(
-            f"{path} was changed since it was saved (its SHA-256 differs); download it or save it again."
+            f"{path} has been changed since it was saved (its SHA-256 differs); download it or save it again."
         )
     return data

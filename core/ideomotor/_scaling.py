@@ -115,7 +115,7 @@ def _check_example(example: PyTree) -> None:
         values = np.asarray(leaf, float)
         if not np.all(np.isfinite(values)):
             raise ValueError(
-                f"The parameters' {name or 'number'} is not finite, and a network cannot start there."
+                f"The parameters' {name or 'number'} is not finite, so a network cannot be initialised there."
             )
         if quantity.positive and np.any(values <= 0):
             raise ValueError(

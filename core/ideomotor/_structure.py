@@ -23,14 +23,14 @@ def any_traced(tree: PyTree) -> bool:
 
 
 def numbers_to_arrays(tree: PyTree) -> PyTree:
-    """Python numbers become arrays: `jit` would compile anew for each value of a Python number."""
+    """Python numbers become arrays: `jit` would compile again for each value of a Python number."""
     return jax.tree.map(lambda x: jax.numpy.asarray(x) if type(x) in (bool, int, float, complex) else x, tree)
 
 
 def check_fits(
     giver: str, given: PyTree, taker: str, wanted: PyTree, *, what: str = "value", more: bool = False
 ) -> None:
-    """Raise an `AssemblyError` if `given` has not the structure and shapes of `wanted`.
+    """Raise an `AssemblyError` unless `given` has the structure and shapes of `wanted`.
 
     - `more`: entries of dictionaries that are not wanted are allowed.
     """
@@ -63,7 +63,7 @@ def _mismatch(wanted: Any, given: Any, path: str, more: bool) -> str:
     wanted_flat, wanted_def = jax.tree_util.tree_flatten_with_path(wanted)
     given_flat, given_def = jax.tree_util.tree_flatten_with_path(given)
     if wanted_def != given_def:
-        return f"{here} has another structure"
+        return f"{here} has a different structure"
     for (key, leaf), (_, other) in zip(wanted_flat, given_flat, strict=True):
         name = path + jax.tree_util.keystr(key) or "it"
         if np.shape(leaf) != np.shape(other):

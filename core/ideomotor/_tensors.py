@@ -119,7 +119,7 @@ def unpack(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         found = safetensors.deserialize(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     except (safetensors.SafetensorError, ValueError) as error:
-        raise ValueError(f"is not a whole safetensors file ({error})") from error
+        raise ValueError(f"is not a complete safetensors file ({error})") from error
     tensors = {}
     for name, about in found:
         if about["dtype"] not in _KINDS:

@@ -1,4 +1,4 @@
-"""Gradient descent that can be killed at any moment and goes on to the same result."""
+"""Gradient descent that can be killed at any moment and resumed to the same result."""
 
 import collections
 import contextlib
@@ -56,17 +56,17 @@ def train(
       the batch of a step; wrap it in `jax.jit` if it is written in JAX.
     - `optimiser`: of Optax; `value`, `grad` and `value_fn` are passed to those that take them. It sees the
       model with `None` in place of what is not trained.
-    - `batch_size`: `None` takes all examples at each step. The examples are shuffled anew for each epoch, and
+    - `batch_size`: `None` takes all examples at each step. The examples are reshuffled for each epoch, and
       those that do not fill a last batch are left out of that epoch.
     - `where`: the part, or tuple of parts, to train, as in `lambda pipeline: pipeline.perception`; all other
-      leaves come back as they are. Without it all arrays of floating-point numbers are trained, NumPy's too:
+      leaves are returned unchanged. Without it all arrays of floating-point numbers are trained, NumPy's too:
       link lengths, masses.
     - `seed`: of the order of the examples and of the keys.
     - `callback(step, metrics, model)`: called at each log line, with the means since the line before; a true
       result stops the training.
     - `run`: a folder for `config.json`, `metrics.jsonl` and `checkpoint.safetensors`.
     - `checkpoint_every`: steps between checkpoints; there is one at the end and at Ctrl-C, too.
-    - `resume`: go on from the checkpoint in `run`, if there is one, to the bit-equal result of a run that was
+    - `resume`: resume from the checkpoint in `run`, if there is one, to the bit-equal result of a run that was
       not interrupted. Model, loss, optimiser, data and seed must be the same; `steps` may be more.
     - `log_every`: steps between log lines.
     - `progress`: show a bar on a terminal once training takes longer than two seconds.
@@ -323,7 +323,7 @@ def _no_progress(metrics: int) -> Progress:
 
 
 def _take_means(state: State, names: tuple[str, ...], mesh) -> tuple[dict[str, float], State]:
-    """The means of the metrics since the last log line, and a state that starts to sum anew."""
+    """The means of the metrics since the last log line, and a state with the sums reset."""
     sums = np.array(state.progress.sums)
     means = {name: float(x) for name, x in zip(names, sums[:-1] / sums[-1], strict=True)}
     return means, state._replace(progress=state.progress._replace(sums=put(jnp.zeros(sums.shape), mesh)))

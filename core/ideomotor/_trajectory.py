@@ -105,7 +105,7 @@ def check_times(ts, *, minimum: int = 2, name: str = "ts"):
             f"{name} must be a one-dimensional array of times in seconds, not of shape {np.shape(ts)}."
         )
     if ts.shape[0] < minimum:
-        raise DataError(f"{name} has {ts.shape[0]} time(s), and at least {minimum} are needed.")
+        raise DataError(f"{name} has {ts.shape[0]} time(s); at least {minimum} are needed.")
     if isinstance(ts, jax.core.Tracer):
         return ts
     if np.all(np.diff(ts) > 0) and np.isfinite(ts[0]) and np.isfinite(ts[-1]):

@@ -51,7 +51,7 @@ def to_config(component: Any) -> dict[str, Any]:
     name = registry().name_of(cls)
     if name is None:
         raise ConfigError(
-            f"{cls.__name__} is not registered, so it has no name to write down; call "
+            f"{cls.__name__} is not registered, so its config has no name for it; call "
             f"ideomotor.register(kind, name, {cls.__name__}) first."
         )
     config: dict[str, Any] = {"use": name}
@@ -59,7 +59,7 @@ def to_config(component: Any) -> dict[str, Any]:
         if not hasattr(component, parameter.name):
             raise ConfigError(
                 f"{cls.__name__} does not keep its argument {parameter.name!r} in an attribute of that name, so it "
-                f"cannot be written down."
+                f"has no config."
             )
         value = _plain(getattr(component, parameter.name), f"{name}.{parameter.name}")
         default = _default(cls, parameter)
@@ -134,7 +134,7 @@ def from_config(
         raise
     except (TypeError, ValueError) as error:
         arguments.pop("key", None)
-        raise ConfigError(f"{place}{name!r} cannot be made from {arguments}: {error}") from error
+        raise ConfigError(f"{place}{name!r} cannot be created from {arguments}: {error}") from error
 
 
 def dump_yaml(config: Any) -> str:
@@ -173,7 +173,7 @@ def _plain(value: Any, where: str) -> Any:
     if isinstance(value, diffrax.AbstractSolver):
         if not eqx.tree_equal(value, type(value)()):
             raise ConfigError(
-                f"{where} is {value!r}, and only a solver with its own defaults can be written down."
+                f"{where} is {value!r}, but only solvers with default arguments can be written as a config."
             )
         return f"diffrax.{type(value).__name__}"
     if registry().name_of(type(plain_object(value))) is not None:

@@ -34,13 +34,13 @@ class DataError(IdeomotorError, ValueError):
 
 
 class SimulationError(IdeomotorError, RuntimeError):
-    """A plant cannot go on; `movement` is the `Trajectory` recorded until then, where there is one."""
+    """A simulation cannot continue; `movement` is the `Trajectory` recorded so far, if any."""
 
     movement: Any = None
 
 
 class TrainingError(IdeomotorError, RuntimeError):
-    """Training cannot go on."""
+    """Training cannot continue."""
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -79,7 +79,7 @@ KINDS: dict[str, Kind] = {
             adapters=(Adapter("ideomotor._host:HostPlanner", ("default_query", "__call__")),),
             flows="ideomotor._flows:planner",
             laws="ideomotor.testing._check:check_planner",
-            example="a straight way with minimum jerk",
+            example="a straight path with minimum jerk",
         ),
         Kind(
             "primitive",

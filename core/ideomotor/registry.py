@@ -131,7 +131,7 @@ class Registry:
             if long.startswith(f"{short} "):
                 where = f" of plug-in {self._source[other].name!r}" if other in self._source else ""
                 raise PluginError(
-                    f"The commands {name!r} and {other!r}{where} cannot both be: {short!r} would be a command and a "
+                    f"The commands {name!r} and {other!r}{where} cannot coexist: {short!r} would be a command and a "
                     f"group of commands; rename one."
                 )
 
@@ -194,7 +194,7 @@ class Registry:
         return found
 
     def make(self, name: str, /, *args, kind: str | None = None, **kwargs) -> Any:
-        """Make a component: `registry.make("dmp", dof=3)`. NumPy plug-ins come back wrapped in a `Host*` adapter."""
+        """Make a component: `registry.make("dmp", dof=3)`. Plain NumPy classes are wrapped in a `Host*` adapter."""
         return self.build(self.get(name, kind), *args, **kwargs)
 
     def build(self, component: Component, /, *args, **kwargs) -> Any:

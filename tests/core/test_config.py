@@ -168,7 +168,7 @@ def test_numbers_with_exponents(text):
         (
             {"use": "spring", "mass": "heavy"},
             ConfigError,
-            "plant: 'spring' cannot be made from {'mass': 'heavy'}",
+            "plant: 'spring' cannot be created from {'mass': 'heavy'}",
         ),
     ],
 )
@@ -182,11 +182,11 @@ def test_what_cannot_be_written_down_is_said():
     class Unknown(Spring):
         pass
 
-    with pytest.raises(ConfigError, match="Unknown is not registered, so it has no name to write down"):
+    with pytest.raises(ConfigError, match="Unknown is not registered, so its config has no name for it"):
         to_config(Unknown())
     with pytest.raises(ConfigError, match="heavier.plant is a Unknown, which cannot be written as YAML"):
         to_config(Heavier(Unknown()))
-    with pytest.raises(ConfigError, match="only a solver with its own defaults can be written down"):
+    with pytest.raises(ConfigError, match="only solvers with default arguments can be written as a config"):
         to_config(Spring(solver=diffrax.Kvaerno3(root_finder=optx.Newton(1e-3, 1e-3))))
     assert to_config(Spring(solver=diffrax.Kvaerno3()))["solver"] == "diffrax.Kvaerno3"
 

@@ -171,7 +171,7 @@ def test_a_start_that_is_not_in_the_movement_is_refused(start, ts, words):
 
 def test_feedforward_primitives_need_times_to_start():
     with pytest.raises(
-        AssemblyError, match="Waves gives all its commands at the start; give start their times, ts="
+        AssemblyError, match="Waves computes all commands at the start; pass their times, ts="
     ):
         Loop(Waves(), Spring()).start(Waves().default_params())
     Loop(Waves(), Spring()).start(Waves().default_params(), ts=TS)

@@ -225,7 +225,7 @@ def test_perception_and_primitive_that_do_not_fit():
 def test_perception_and_primitive_of_other_structure():
     text = refused(Look(), Pull())
     assert (
-        "Look does not fit Pull: it has another structure" in text
+        "Look does not fit Pull: it has a different structure" in text
         and "Pull takes parameters: {'target': f32[2]}" in text
     )
 
@@ -256,7 +256,7 @@ def test_feedback_may_have_more_than_the_policy_looks_at():
 
 
 def test_a_policy_that_looks_needs_a_plant():
-    assert "Pull reacts to the feedback of a plant, and the pipeline has none" in refused(None, Pull())
+    assert "Pull requires the feedback of a plant, but the pipeline has none" in refused(None, Pull())
     Pipeline(None, Count())
 
 
@@ -275,7 +275,7 @@ def test_integer_commands_are_refused():
 
 def test_a_planner_needs_a_primitive_that_imitates():
     text = refused(Ask(), Pull(), Spring(), planner=Line())
-    assert "Line gives a trajectory, and Pull cannot imitate one: it has no `fit`" in text
+    assert "Line gives a trajectory, but Pull cannot imitate one: it has no `fit`" in text
     text = refused(None, host(NumpyWaves()), planner=Line())
     assert "NumpyWaves cannot imitate one" in text
 

@@ -208,9 +208,9 @@ def test_damaged_and_strange_folders_are_refused(tmp_path):
     path = run / "checkpoint.safetensors"
     data = path.read_bytes()
     path.write_bytes(data[:-9])
-    refused("checkpoint.safetensors cannot be read: is not a whole safetensors file", run)
+    refused("checkpoint.safetensors cannot be read: is not a complete safetensors file", run)
     path.write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
-    refused("checkpoint.safetensors was changed since it was saved", run)
+    refused("checkpoint.safetensors has been changed since it was saved", run)
     path.write_bytes(safetensors.numpy.save({"a": np.zeros(2)}))
     refused("checkpoint.safetensors cannot be read", run)
 

@@ -304,7 +304,7 @@ def test_constant_force_on_a_free_mass_gives_the_parabola(n, duration):
         (np.array([0.0, 0.3, 0.2]), r"ts must increase, and ts\[2\] = 0.2 follows"),
         (np.array([0.0, np.nan, 0.2]), r"ts\[1\] is nan; times must be finite"),
         (np.array([0.0, 1.0, np.inf]), r"ts\[2\] is inf"),
-        (np.array([0.5]), r"ts has 1 time\(s\), and at least 2 are needed"),
+        (np.array([0.5]), r"ts has 1 time\(s\); at least 2 are needed"),
         (np.zeros(0), r"ts has 0 time\(s\)"),
     ],
 )
@@ -326,7 +326,7 @@ def test_times_may_be_a_list():
 
 
 def test_state_without_plant_is_refused():
-    with pytest.raises(AssemblyError, match="a state x0 and no plant"):
+    with pytest.raises(AssemblyError, match="a state x0 but no plant"):
         rollout(Waves(), Waves().default_params(), TS, x0=jnp.zeros(2))
 
 
@@ -344,7 +344,7 @@ def test_state_of_another_structure_is_refused():
     [
         (Wave(jnp.ones(3), jnp.zeros(2)), r"amplitude has shape \(3,\) where \(2,\) is needed"),
         (Wave(jnp.ones((5, 2)), jnp.zeros((5, 2))), r"amplitude has shape \(5, 2\) where \(2,\) is needed"),
-        ({"amplitude": jnp.ones(2)}, "another structure"),
+        ({"amplitude": jnp.ones(2)}, "a different structure"),
     ],
 )
 def test_parameters_of_another_structure_are_refused(params, words):
@@ -354,7 +354,7 @@ def test_parameters_of_another_structure_are_refused(params, words):
 
 
 def test_a_policy_that_looks_needs_a_plant():
-    with pytest.raises(AssemblyError, match="Pull reacts to the feedback of a plant, and there is none"):
+    with pytest.raises(AssemblyError, match="Pull requires the feedback of a plant, but there is none"):
         rollout(Pull(), Pull().default_params(), TS)
 
 

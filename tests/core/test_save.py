@@ -329,12 +329,12 @@ def test_damaged_weights(folder):
     path = folder / "weights.safetensors"
     data = path.read_bytes()
     path.write_bytes(data[:-5])
-    fails(folder, rf"weights.safetensors is cut short at {len(data) - 5} of {len(data)} bytes")
+    fails(folder, rf"weights.safetensors is truncated .{len(data) - 5} of {len(data)} bytes")
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    fails(folder, "was changed since it was saved .*SHA-256")
+    fails(folder, "has been changed since it was saved .*SHA-256")
     path.write_bytes(b"not a safetensors file")
     change(folder, lambda about: None, rehash=True)
-    fails(folder, "is not a whole safetensors file")
+    fails(folder, "is not a complete safetensors file")
 
 
 @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ def test_component_that_is_not_here(folder):
     change(folder, lambda about: about["component"].update(use="nett"))
     fails(
         folder,
-        r"cannot be made here: No component is called 'nett'. Did you mean 'net'\?.*saved with .*ideomotor",
+        r"cannot be created here: No component is called 'nett'. Did you mean 'net'\?.*saved with .*ideomotor",
     )
 
 

@@ -136,8 +136,8 @@ def test_the_message_names_component_check_values_and_mend():
     assert text == (
         "plant Drifts in float32 fails the check 'state keeps its structure': a step and observe: ['n'] "
         "of dtype int32 "
-        "became float32; give back a state of the structure, shapes and dtypes it had; the loop over "
-        "time needs that."
+        "became float32; return a state with the same structure, shapes and dtypes; the loop over "
+        "time requires that."
     )
     assert issubclass(ConformanceError, AssertionError) and issubclass(ConformanceError, IdeomotorError)
 

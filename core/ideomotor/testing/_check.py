@@ -273,7 +273,7 @@ def _case(title, call, component, function, inputs, dtype, differentiable, preci
 
 def _same_structure(case: Case, what: str, before, after) -> None:
     if problem := other_structure(before, after, dtypes=not case.host):
-        fix = f"give back a {what} of the structure, shapes and dtypes it had; the loop over time needs that"
+        fix = f"return a {what} with the same structure, shapes and dtypes; the loop over time requires that"
         case.fail(f"{what} keeps its structure", problem, fix)
 
 

@@ -7,7 +7,7 @@ from ..spec import Component
 
 @contextlib.contextmanager
 def isolated_registry(*components: Component, empty: bool = False) -> Iterator[Registry]:
-    """A registry of its own inside the `with` block; the usual one comes back after it, as it was.
+    """A registry of its own inside the `with` block; the usual one is restored afterwards.
 
     - `components`: records that are added to it; more are added with `ideomotor.register` inside the block.
     - `empty`: leave out the plug-ins that are installed.

@@ -139,7 +139,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path):
         assert code != 0 and words in said and not out.exists()
     hand = tmp_path / "hand.yaml"
     for text, words in (
-        ("{use: hand, model: none.xml, palm: palm}", "cannot be made from"),
+        ("{use: hand, model: none.xml, palm: palm}", "cannot be created from"),
         ("{use: grasp-object}", "describes a GraspObject, and a hand is needed"),
         (
             "{use: hand, model: {use: parallel-jaw-model}, palm: palm, grasp: grasp, tips: [], closing: [left], "
