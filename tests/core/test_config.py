@@ -271,7 +271,8 @@ def test_networks_within_a_host_component_keep_their_weights(tmp_path, registry)
     same(load_pipeline(tmp_path / "p.yaml")(image, TS), pipeline(image, TS))
     for whole in (looks, pipeline):
         with pytest.raises(
-            ideomotor.errors.CheckpointError, match="Twice.network has weights that are not kept"
+            ideomotor.errors.CheckpointError,
+            match="Twice.network has trained weights, which a component on the host does not save",
         ):
             ideomotor.save(whole, tmp_path / "lost")
     assert not (tmp_path / "lost").exists()

@@ -184,12 +184,15 @@ def refused(message, run, **changes):
         ),
         (
             dict(model=Scaled(width=9)),
-            r"another model .*: model.mlp.*has shape \(8, 3\) where \(9, 3\)",
+            r"a different model .*: model.mlp.*has shape \(8, 3\) where \(9, 3\)",
         ),
         (dict(model=Scaled(scale=3.0)), "the part of the model that is not trained differs"),
         (dict(where=lambda m: m.mlp.layers[0]), "the part of the model that is not trained differs"),
-        (dict(optimiser=optax.sgd(0.1)), "another model or optimiser: optimiser.* is not part of it"),
-        (dict(optimiser=optax.adam(0.1)), "another model or optimiser: optimiser.1.count is not part of it"),
+        (dict(optimiser=optax.sgd(0.1)), "a different model or optimiser: optimiser.* is not part of it"),
+        (
+            dict(optimiser=optax.adam(0.1)),
+            "a different model or optimiser: optimiser.1.count is not part of it",
+        ),
         (dict(steps=39), "is at step 40 already; ask for more than steps=39"),
     ],
 )

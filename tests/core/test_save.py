@@ -407,14 +407,17 @@ def test_an_older_format_is_migrated(folder, monkeypatch):
 
 def test_another_network(folder):
     change(folder, lambda about: about["component"].update(width=5))
-    fails(folder, r"another network .* mlp.layers.0.weight has shape \(4, 3\) where \(5, 3\) is needed")
+    fails(
+        folder,
+        r"does not match the network .* mlp.layers.0.weight has shape \(4, 3\) where \(5, 3\) is needed",
+    )
     change(folder, lambda about: about.update(component={"use": "look"}))
-    fails(folder, "another network .* weights is missing")
+    fails(folder, "does not match the network .* weights is missing")
     change(folder, lambda about: about["component"].update(use="net"))
     tensors = safetensors.numpy.load_file(folder / "weights.safetensors")
     safetensors.numpy.save_file({**tensors, "more": np.zeros(2)}, folder / "weights.safetensors")
     change(folder, lambda about: None, rehash=True)
-    fails(folder, "another network .* more is not part of it")
+    fails(folder, "does not match the network .* more is not part of it")
 
 
 def test_numbers_that_cannot_be(folder):
@@ -434,12 +437,12 @@ def test_numbers_that_cannot_be(folder):
         ({"use": "danger"}, "'danger' is a command"),
         ({"use": "wrap", "inner": {"load": "."}}, "points to another folder"),
         ({"load": "."}, "points to another folder"),
-        ({"use": "net", "width": "os.system('true')"}, "cannot be made"),
-        ({"use": "net", "width": -3}, "cannot be made"),
+        ({"use": "net", "width": "os.system('true')"}, "cannot be created"),
+        ({"use": "net", "width": -3}, "cannot be created"),
         ({"use": "net", "depth": 3}, "takes no argument 'depth'"),
-        ({"use": ["net"]}, "cannot be made"),
+        ({"use": ["net"]}, "cannot be created"),
         ({"perception": {"use": "net"}}, "needs a primitive"),
-        ({}, "cannot be made"),
+        ({}, "cannot be created"),
     ],
 )
 def test_a_malicious_config_runs_nothing(folder, component, message):
