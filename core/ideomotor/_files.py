@@ -171,7 +171,8 @@ def read_yaml(path: Path | str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{path}{place} is not YAML: {getattr(error, 'problem', error)}.") from error
+        problem = " ".join(str(getattr(error, "problem", error)).split())
+        raise ConfigError(f"{path}{place} is not YAML: {problem}.") from error
 
 
 def resolve(location: str, folder: Path | str = ".") -> Path:

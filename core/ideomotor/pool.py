@@ -8,7 +8,6 @@ import importlib.util
 import itertools
 import multiprocessing
 import os
-import re
 import shutil
 import tempfile
 import uuid
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ._secrets import hide_credentials
 from .errors import DataError
 
 _OBJECTS = 256 * 2**20  # bytes; Ray would take a third of the memory for its object store
@@ -135,7 +135,7 @@ class _RayPool(AbstractPool):
         except ImportError as error:
             raise DataError("Workers on Ray require ray: pip install 'ideomotor[ray]'.") from error
         if address.startswith("ray://") and importlib.util.find_spec("grpc") is None:
-            raise DataError(f"{_hide_credentials(address)} requires Ray's client: pip install 'ray[client]'.")
+            raise DataError(f"{hide_credentials(address)} requires Ray's client: pip install 'ray[client]'.")
         options: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": "error"}
         if address == "local":
             options |= {
@@ -149,8 +149,8 @@ class _RayPool(AbstractPool):
                 ray.init(**options)
             except Exception as error:  # Ray raises bare ones too
                 raise DataError(
-                    f"Ray cannot be reached at {_hide_credentials(address)!r} "
-                    f"({_hide_credentials(' '.join(str(error).split()))[:200]}); start it, or leave the address out for processes "
+                    f"Ray cannot be reached at {hide_credentials(address)!r} "
+                    f"({hide_credentials(' '.join(str(error).split()))[:200]}); start it, or leave the address out for processes "
                     f"on this machine."
                 ) from None  # the cause would show the address with its password
 
@@ -185,16 +185,6 @@ def _fetched(reference: list) -> dict[str, np.ndarray]:
     import ray
 
     return ray.get(reference[0])
-
-
-def _hide_credentials(text: str) -> str:
-    """A text with the user, password and query options of the addresses in it replaced by `***`.
-
-    >>> _hide_credentials("no answer from bolt://ann:secret@graphs:7687?token=x")
-    'no answer from bolt://***@graphs:7687?***'
-    """
-    text = re.sub(r"(\w://)[^\s/@]*@", r"\1***@", re.sub(r"(\w:///?)[^\s/@]+:[^\s@]*@", r"\1***@", text))
-    return re.sub(r"(\w://[^\s?'\"]*\?)[^\s'\")]+", r"\1***", text)
 
 
 def make_pool(workers: int | None = 1, address: str | None = None) -> AbstractPool:
