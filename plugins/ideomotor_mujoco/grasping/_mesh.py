@@ -3,9 +3,14 @@
 import contextlib
 import functools
 import hashlib
+import importlib.util
 import io
+import json
 import logging
 import os
+import signal
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -32,7 +37,39 @@ _TYPICAL = (
 _UNITS = {0.001: "millimetres", 0.0254: "inches", 0.01: "centimetres", 1000.0: "kilometres"}
 _CORNERS = 400  # of a convex part, at most
 _MANY = 5000  # triangles, from where on CoACD works on a coarser mesh, so that it takes seconds rather than minutes
-_COARSE = {"preprocess_mode": "on", "preprocess_resolution": 30, "mcts_iterations": 30, "resolution": 1000}
+# How finely CoACD cuts, and for how many seconds of the processor it may try.
+_LEVELS: tuple[tuple[dict[str, Any], int], ...] = (
+    ({"preprocess_mode": "auto"}, 7),
+    (
+        {"preprocess_mode": "on", "preprocess_resolution": 30, "resolution": 500}
+        | {"mcts_iterations": 12, "mcts_nodes": 10, "mcts_max_depth": 2},
+        12,
+    ),
+    (
+        {"preprocess_mode": "on", "preprocess_resolution": 20, "resolution": 400, "threshold": 0.1}
+        | {"mcts_iterations": 8, "mcts_nodes": 8, "mcts_max_depth": 1},
+        20,
+    ),
+)
+_FLAT = 0.02  # of the height: how uneven the rim of an open bottom may be
+# In a process of its own, since CoACD cannot be interrupted.
+_CUT = """
+import io, json, sys
+import numpy as np
+options, limit = json.loads(sys.argv[1]), int(sys.argv[2])
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
+except ImportError:
+    pass
+import coacd
+coacd.set_log_level("off")
+mesh = np.load(io.BytesIO(sys.stdin.buffer.read()))
+parts = coacd.run_coacd(coacd.Mesh(mesh["vertices"], mesh["faces"]), seed=0, max_ch_vertex=64, decimate=True, **options)
+kept = io.BytesIO()
+np.savez(kept, **{f"part {i}": np.asarray(vertices, float) for i, (vertices, _) in enumerate(parts)})
+sys.stdout.buffer.write(kept.getvalue())
+"""
 
 
 def mesh_parts(path: Path | str, scale: float | int = 1.0) -> Parts:
@@ -40,10 +77,12 @@ def mesh_parts(path: Path | str, scale: float | int = 1.0) -> Parts:
 
     - `path`: of an OBJ, STL or PLY file; its z axis points up. `scale`: metres per unit of the file.
 
-    A mesh that is inside out or whose triangles turn both ways is repaired, and small holes are filled. A convex mesh is its own part;
-    others are cut by CoACD (a few seconds), and the parts are kept in the cache folder.
+    A mesh that is inside out or whose triangles turn both ways is repaired; double triangles are dropped, small holes and flat
+    ones at the bottom are filled. A convex mesh is its own part; others are cut by CoACD, for at most about 20 s of the
+    processor and more coarsely where that is not enough (a warning says how coarsely), and the parts are kept in the cache folder.
 
-    Raises a `DataError` for a file that holds no mesh, a mesh that is open or has no volume, and lengths that cannot be metres.
+    Raises a `DataError` for a file that holds no mesh, a mesh that is open elsewhere or has no volume, and lengths that cannot
+    be metres.
     """
     path = Path(path)
     try:
@@ -56,9 +95,9 @@ def mesh_parts(path: Path | str, scale: float | int = 1.0) -> Parts:
 
 @functools.lru_cache(maxsize=16)
 def _parts(path: Path, digest: str, scale: float) -> Parts:
-    trimesh, coacd = _libraries()
+    trimesh = _libraries()
     mesh = _solid(trimesh, path, scale)
-    if mesh.is_convex:
+    if mesh.is_watertight and mesh.is_convex:
         return [_few_corners(path, np.asarray(mesh.vertices, float))]
     kept = _cache(digest)
     if kept is not None and kept.is_file():
@@ -68,24 +107,21 @@ def _parts(path: Path, digest: str, scale: float) -> Parts:
             np.load(io.BytesIO(kept.read_bytes()), allow_pickle=False) as arrays,
         ):
             return [arrays[f"part {i}"] for i in range(len(arrays.files))]
-    coacd.set_log_level("error")
-    large = len(mesh.faces) > _MANY
-    options: Any = _COARSE if large else {}
-    if large:
+    level = 1 if len(mesh.faces) > _MANY or not mesh.is_watertight else 0
+    with _clock(f"Cutting {path.name} into convex parts"):
+        while (parts := _cut(path, mesh, *_LEVELS[level])) is None and level + 1 < len(_LEVELS):
+            level += 1
+    if parts is None:
+        raise DataError(
+            f"{path} ({len(mesh.faces)} triangles) could not be cut into convex parts in {_LEVELS[-1][1]} s; simplify it, in "
+            f"Blender or MeshLab, for example."
+        )
+    if level:
         _LOG.warning(
             "%s has %d triangles: its parts are cut from a coarser mesh, which differs by up to %.2g mm.",
-            *(path, len(mesh.faces), 1e3 * scale * mesh.extents.max() / _COARSE["preprocess_resolution"]),
+            *(path, len(mesh.faces)),
+            1e3 * scale * mesh.extents.max() / _LEVELS[level][0]["preprocess_resolution"],
         )
-    with _clock(f"Cutting {path.name} into convex parts"):
-        cut = coacd.run_coacd(
-            coacd.Mesh(mesh.vertices, mesh.faces),
-            threshold=_CONCAVITY,
-            seed=0,
-            max_ch_vertex=64,
-            decimate=True,
-            **options,
-        )
-    parts = [np.asarray(vertices, float) for vertices, _ in cut]
     parts = [part for part in parts if _volume(part) > 1e-6 * mesh.volume]
     if kept is not None:
         buffer = io.BytesIO()
@@ -93,6 +129,29 @@ def _parts(path: Path, digest: str, scale: float) -> Parts:
         with contextlib.suppress(OSError):  # a cache only: the next time takes as long as this one
             write_bytes(kept, buffer.getvalue())
     return parts
+
+
+def _cut(path: Path, mesh: Any, options: dict[str, Any], limit: int) -> Parts | None:
+    """The convex parts of a mesh; None where they take longer than `limit` seconds of the processor."""
+    mesh_file = io.BytesIO()
+    np.savez(mesh_file, vertices=np.asarray(mesh.vertices), faces=np.asarray(mesh.faces))
+    options = {"threshold": _CONCAVITY, **options}
+    command = [sys.executable, "-c", _CUT, json.dumps(options), str(limit)]
+    # Where the system cannot limit the processor's time, the clock does; a busy machine is slower than its processor.
+    patience = limit if sys.platform == "win32" else 10 * limit
+    try:
+        done = subprocess.run(command, input=mesh_file.getvalue(), capture_output=True, timeout=patience)
+    except subprocess.TimeoutExpired:
+        return None
+    if done.returncode == 0:
+        with np.load(io.BytesIO(done.stdout), allow_pickle=False) as arrays:
+            return [arrays[f"part {i}"] for i in range(len(arrays.files))]
+    if done.returncode in (-signal.SIGKILL, -getattr(signal, "SIGXCPU", signal.SIGKILL)):
+        return None
+    words = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"status {done.returncode}"]
+    raise DataError(
+        f"{path} could not be cut into convex parts by CoACD ({words[0]}); simplify it, or export it again."
+    )
 
 
 def _solid(trimesh: Any, path: Path, scale: float) -> Any:
@@ -110,17 +169,16 @@ def _solid(trimesh: Any, path: Path, scale: float) -> Any:
         merge_tex=True, merge_norm=True
     )  # corners are split where textures or normals have seams
     _check_size(path, np.ptp(mesh.vertices, axis=0).max(), scale)
+    mesh.update_faces(mesh.unique_faces() & mesh.nondegenerate_faces())
     if not mesh.is_watertight:
-        edges = len(trimesh.grouping.group_rows(mesh.edges_sorted, require_count=1))
         trimesh.repair.fill_holes(mesh)
-        if not mesh.is_watertight:
-            what = (
-                f"{edges} edges belong to one triangle only"
-                if edges
-                else "edges belong to more than two triangles"
-            )
+        _close_bottom(trimesh, path, mesh)
+        edges = len(trimesh.grouping.group_rows(mesh.edges_sorted, require_count=1))
+        # Closed shells that touch have edges of four triangles, and an inside all the same.
+        if edges:
             raise DataError(
-                f"{path} is open ({what}), so that it has no inside; close it, in Blender or MeshLab, for example."
+                f"{path} is open ({edges} edges belong to one triangle only), so that it has no inside; close it, in Blender "
+                f"or MeshLab, for example."
             )
     if not mesh.is_winding_consistent:
         trimesh.repair.fix_winding(mesh)
@@ -131,6 +189,30 @@ def _solid(trimesh: Any, path: Path, scale: float) -> Any:
             f"{path} has no volume (it is {_sides(mesh.extents * scale)} m); an object to be grasped must be solid."
         )
     return mesh
+
+
+def _close_bottom(trimesh: Any, path: Path, mesh: Any) -> None:
+    """Close flat holes on which the thing stands, as scans from a turntable have them, by flat faces."""
+    trimesh.repair.fix_winding(mesh)
+    open_edges = mesh.edges[trimesh.grouping.group_rows(mesh.edges_sorted, require_count=1)]
+    low, height = mesh.bounds[0, 2], mesh.extents[2]
+    flat = mesh.vertices[open_edges][..., 2].max(axis=1) < low + _FLAT * height
+    after = dict(open_edges[flat].tolist())
+    corners, faces = [], []
+    while after:
+        first, following = after.popitem()
+        rim = [first]
+        while following in after:
+            rim.append(following)
+            following = after.pop(following)
+        if following == first and len(rim) > 2:
+            centre = len(mesh.vertices) + len(corners)
+            corners.append(mesh.vertices[rim].mean(axis=0))
+            faces += [[b, a, centre] for a, b in zip(rim, [*rim[1:], first], strict=True)]
+    if faces:
+        _LOG.warning("%s is open where it stands; its bottom was closed by a flat face.", path)
+        joined = np.vstack([mesh.vertices, corners]), np.vstack([mesh.faces, faces])
+        mesh.vertices, mesh.faces = joined
 
 
 def _check_size(path: Path, longest: float, scale: float) -> None:
@@ -201,16 +283,15 @@ def _volume(part: np.ndarray) -> float:
         return 0.0
 
 
-def _libraries() -> tuple[Any, Any]:
+def _libraries() -> Any:
     try:
-        import coacd
         import trimesh
         import trimesh.repair
-    except ImportError as error:
-        raise PluginError(
-            f"Meshes require trimesh and CoACD: pip install 'ideomotor[grasp]' ({error})."
-        ) from error
-    return trimesh, coacd
+    except ImportError:
+        trimesh = None
+    if trimesh is None or importlib.util.find_spec("coacd") is None:
+        raise PluginError("Meshes require trimesh and CoACD: pip install 'ideomotor[grasp]'.")
+    return trimesh
 
 
 def _cache(digest: str) -> Path | None:

@@ -9,7 +9,7 @@ from ideomotor.errors import DataError
 
 pytest.importorskip("mujoco")
 trimesh = pytest.importorskip("trimesh")
-coacd = pytest.importorskip("coacd")
+pytest.importorskip("coacd")
 creation = pytest.importorskip("trimesh.creation")
 
 # The cache of parts in this process, which the tests clear.
@@ -62,7 +62,7 @@ def test_a_pipe_is_cut_into_convex_parts_that_fill_it_and_leave_it_hollow(tmp_pa
     assert all((Delaunay(part).find_simplex(middle) < 0).all() for part in parts)
 
     # What was cut once is not cut again, not even by another process.
-    monkeypatch.setattr(coacd, "run_coacd", None)
+    monkeypatch.setattr("subprocess.run", None)
     _mesh._parts.cache_clear()
     for part, again in zip(parts, mesh_parts(path), strict=True):
         np.testing.assert_array_equal(part, again)
@@ -147,6 +147,47 @@ def test_seams_of_textures_and_normals_are_no_openings(tmp_path):
     path.write_text("".join(f"v {x} {y} {z}\n" for x, y, z in corners) + SEAMS)
     (part,) = mesh_parts(path)
     assert len(part) == 8 and ConvexHull(part).volume == pytest.approx(0.04**3)
+
+
+def test_what_exporters_leave_behind_is_dropped(tmp_path):
+    """Triangles twice over or without area, and an inner wall of two sides."""
+    mesh = box(0.05, 0.06, 0.07)
+    mesh.faces = np.vstack([mesh.faces, mesh.faces[:5], [[0, 0, 1]] * 3])
+    (part,) = mesh_parts(written(mesh, tmp_path / "twice.obj"))
+    assert ConvexHull(part).volume == pytest.approx(0.05 * 0.06 * 0.07, rel=1e-5)
+
+
+def test_a_scan_without_a_bottom_is_closed_where_it_stands(tmp_path, caplog):
+    can = creation.cylinder(0.035, 0.1, sections=40)
+    can.update_faces(can.triangles_center[:, 2] > -0.0499)
+    (part,) = mesh_parts(written(can, tmp_path / "can.stl"))
+    assert "can.stl is open where it stands; its bottom was closed" in caplog.text
+    # A polygon of 40 corners has the area n/2 r² sin(2π/n).
+    assert ConvexHull(part).volume == pytest.approx(20 * np.sin(np.pi / 20) * 0.035**2 * 0.1, rel=1e-4)
+    can.apply_transform(trimesh.transformations.rotation_matrix(np.pi, [1, 0, 0]))
+    with pytest.raises(DataError, match=r"open \(40 edges belong to one triangle only\)"):
+        mesh_parts(written(can, tmp_path / "sheet.stl"))
+
+
+def test_shells_that_touch_are_one_thing(tmp_path):
+    boxes = [creation.box((0.05, 0.05, 0.05)).apply_translation((x, x, 0)) for x in (0, 0.05)]
+    path = written(trimesh.util.concatenate(boxes), tmp_path / "two.stl")
+    parts = mesh_parts(path)
+    assert len(parts) > 1 and sum(ConvexHull(p).volume for p in parts) == pytest.approx(2 * 0.05**3, rel=0.25)
+
+
+def test_cutting_is_limited_in_time_and_says_what_it_simplified(tmp_path, pipe, monkeypatch, caplog):
+    fine, _, coarse = _mesh._LEVELS
+    monkeypatch.setattr(_mesh, "_LEVELS", ((fine[0], 0), coarse))
+    parts = mesh_parts(written(pipe, tmp_path / "pipe.stl"))
+    assert (
+        "pipe.stl has 192 triangles: its parts are cut from a coarser mesh, which differs by up to 4.5 mm"
+        in caplog.text
+    )
+    assert 0.5 < sum(ConvexHull(part).volume for part in parts) / pipe.volume < 2
+    monkeypatch.setattr(_mesh, "_LEVELS", ((fine[0], 0),))
+    with pytest.raises(DataError, match=r"could not be cut into convex parts in 0 s; simplify it"):
+        mesh_parts(written(pipe, tmp_path / "again.ply"))
 
 
 def test_a_convex_mesh_of_many_triangles_is_taken_with_few_corners(tmp_path, caplog):
