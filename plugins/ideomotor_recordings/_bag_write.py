@@ -23,6 +23,7 @@ _ENCODINGS = {
     ("u2", 0): "mono16",
     ("f4", 0): "32FC1",
 }
+_AHEAD = 16  # pictures that are decoded at a time
 _KEYS = ("position", "velocity", "effort")
 
 
@@ -171,8 +172,13 @@ class _Bag:
             height, width = values.shape[1:3]
             encoding = _ENCODINGS[values.dtype.str[1:], values.shape[3] if values.ndim == 4 else 0]
 
+            decoded: dict[int, Any] = {}
+
             def picture(i: int, ns: int) -> Any:
-                data = np.ascontiguousarray(values[i]).view(np.uint8).ravel()
+                if i not in decoded:
+                    decoded.clear()
+                    decoded.update(enumerate(np.asarray(values[i : i + _AHEAD]), i))
+                data = np.ascontiguousarray(decoded[i]).view(np.uint8).ravel()
                 header = self._header(ns, channel.frame)
                 return self._packed(make(header, height, width, encoding, 0, data.size // height, data), kind)
 

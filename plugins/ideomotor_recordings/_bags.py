@@ -195,35 +195,39 @@ class _Joints(_Topic):
     def __init__(self, name: str):
         super().__init__(name)
         self.sets: dict[frozenset[str], tuple[list[str], list, list, dict[str, list]]] = {}
+        self.last: Any = None  # the names and lengths of the last message, and where it went
 
     def add(self, message: Any, recorded: int, size: int) -> None:
-        names = [name or str(i) for i, name in enumerate(message.name)]
-        given = {
-            key: values
-            for key, values in (
-                ("position", message.position),
-                ("velocity", message.velocity),
-                ("effort", message.effort),
-            )
-            if names and len(values) == len(names)
-        }
-        if not names and len(message.position):
-            names, given = [str(i) for i in range(len(message.position))], {"position": message.position}
-        if not given or len(set(names)) != len(names):
-            return
-        self.frame = message.header.frame_id
-        order, stamps, times, values = self.sets.setdefault(
-            frozenset((*names, *(f"\0{key}" for key in given))), (names, [], [], {key: [] for key in given})
-        )
-        stamps.append(message.header.stamp.sec * 10**9 + message.header.stamp.nanosec)
+        lengths = (len(message.position), len(message.velocity), len(message.effort))
+        stamp = message.header.stamp
+        if self.last is None or message.name != self.last[0] or lengths != self.last[1]:
+            found = self._set(message, lengths)
+            if found is None:
+                return
+            self.last = (message.name, lengths, *found)
+        *_, index, stamps, times, values = self.last
+        stamps.append(stamp.sec * 10**9 + stamp.nanosec)
         times.append(recorded)
-        if names == order:
-            for key, numbers in given.items():
-                values[key].append(numbers)
-        else:
-            index = [names.index(name) for name in order]
-            for key, numbers in given.items():
-                values[key].append(numbers[index])
+        for key, rows in values.items():
+            numbers = getattr(message, key)
+            rows.append(numbers if index is None else numbers[index])
+
+    def _set(self, message: Any, lengths: tuple[int, ...]) -> tuple[Any, list, list, dict[str, list]] | None:
+        """Where messages like this one go, and in which order; None for what holds nothing."""
+        self.frame = message.header.frame_id
+        names = [name or str(i) for i, name in enumerate(message.name or [""] * lengths[0])]
+        given = [
+            key
+            for key, n in zip(("position", "velocity", "effort"), lengths, strict=True)
+            if names and n == len(names)
+        ]
+        if not given or len(set(names)) != len(names):
+            return None
+        fresh = (names, [], [], {key: [] for key in given})
+        order, stamps, times, values = self.sets.setdefault(
+            frozenset((*names, *(f"\0{key}" for key in given))), fresh
+        )
+        return None if names == order else [names.index(name) for name in order], stamps, times, values
 
     def channels(self, path: Path, lazily: _Lazily, warnings: list[str]) -> Iterator[tuple[np.ndarray, Any]]:
         units = {"position": "rad", "velocity": "rad/s", "effort": "N m"}
