@@ -6,6 +6,9 @@ from . import kinds as kinds
 from . import pool as pool
 from . import spec as spec
 from . import testing as testing
+from ._channel import ROLES as ROLES
+from ._channel import Channel as Channel
+from ._channel import Frames as Frames
 from ._export import write_trajectory as write_trajectory
 from ._files import new_folder as new_folder
 from ._files import write_bytes as write_bytes
@@ -24,9 +27,6 @@ from ._pipeline import Pipeline as Pipeline
 from ._quantity import leaf_quantities as leaf_quantities
 from ._quantity import quantities as quantities
 from ._quantity import quantity as quantity
-from ._recording import ROLES as ROLES
-from ._recording import Channel as Channel
-from ._recording import Frames as Frames
 from ._recording import Recording as Recording
 from ._rollout import Loop as Loop
 from ._rollout import rollout as rollout
