@@ -10,6 +10,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 import optimistix as optx
+from equinox.internal import unvmap_any
 from jaxtyping import ArrayLike, Float, PRNGKeyArray, PyTree
 
 State = TypeVar("State")
@@ -111,7 +112,10 @@ class AbstractODEPlant(AbstractPlant[State, Command, Feedback]):
             # Without a memory for the backward pass, which would make room for it at every time step, divided or not.
             @jax.checkpoint
             def piece(carry, i):
-                return jax.lax.cond(i < count, lambda: substep(carry, i * h)[0], lambda: carry), None
+                def advance():
+                    return _where(i < count, substep(carry, i * h)[0], carry)
+
+                return _if_any(i < count, advance, lambda: carry), None
 
             return jax.lax.scan(piece, begin, jnp.arange(most, dtype=dtype))[0][0]
 
@@ -124,8 +128,20 @@ class AbstractODEPlant(AbstractPlant[State, Command, Feedback]):
         needed = jnp.clip(jnp.ceil(span / longest * (1 - 1e-5)), self.substeps, most)
         # The usual step outside of the condition, where XLA can fuse it and the backward pass needs no copies.
         usual = evenly(self.substeps)
-        divided = jax.checkpoint(lambda: evenly(needed))
-        return jax.lax.cond(needed > self.substeps, divided, lambda: usual)
+        divided = jax.checkpoint(lambda: _where(needed > self.substeps, evenly(needed), usual))
+        return _if_any(needed > self.substeps, divided, lambda: usual)
+
+
+def _if_any(wanted, then, otherwise):
+    """`lax.cond` that `vmap` keeps: a batch of which no element wants `then` does not compute it.
+
+    `then` is computed for all elements otherwise, and must leave those alone that do not want it.
+    """
+    return jax.lax.cond(unvmap_any(wanted), then, otherwise)
+
+
+def _where(chosen, ones, others):
+    return jax.tree.map(lambda one, other: jnp.where(chosen, one, other), ones, others)
 
 
 def _with_root_finder(solver, dtype):
