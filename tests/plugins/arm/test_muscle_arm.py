@@ -366,7 +366,7 @@ def test_hand_can_be_put_somewhere_moving():
         seen = plant.observe(plant.moving(jnp.array([0.1, 0.42]), jnp.array([0.3, -0.2])))
         np.testing.assert_allclose(seen["hand"], [0.1, 0.42], atol=1e-12)
         np.testing.assert_allclose(seen["hand_velocity"], [0.3, -0.2], atol=1e-12)
-        with pytest.raises(ideomotor.errors.DataError, match="reaches from"):
+        with pytest.raises(ideomotor.errors.DataError, match="reaches only from"):
             plant.at(jnp.array([0.6, 0.6]))
 
 

@@ -335,7 +335,7 @@ def test_circles_out_of_reach_are_refused():
 
     plant = MuscleArm()
     circle([0.18, 0.36], 0.07, 0.3).check(plant)
-    with pytest.raises(DataError, match="reaches from"):
+    with pytest.raises(DataError, match="reaches only from"):
         circle([0.5, 0.36], 0.1, 0.3).check(plant)
     for radius, speed in ((0.0, 0.3), (0.07, 0.0), (-0.1, 0.3)):
         with pytest.raises(DataError, match="positive radius and a speed that is not zero"):
