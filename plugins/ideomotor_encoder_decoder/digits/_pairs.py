@@ -1,5 +1,6 @@
 """Pairs of image and pen path: read from a file and checked, under random smooth maps, at the size a network takes."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -47,28 +48,16 @@ class Pairs(NamedTuple):
         Raises a `DataError` for other keys, other shapes, NaN, fewer than two pairs, and for paths that do not lie
         on the ink of their images (saying by how many pixels they are off).
         """
-        file = Path(file)
-        try:
-            with np.load(file, allow_pickle=False) as stored:
-                names = list(stored)
-                missing = [name for name in ("images", "traj") if name not in names]
-                if missing:
-                    raise DataError(
-                        f"{file} has no array {missing[0]!r}, only {', '.join(names) or 'nothing'}; it needs images "
-                        f"(n, height, width) and traj (n, time, 2)."
-                    )
-                images, paths = stored["images"], stored["traj"]
-                labels = stored["labels"] if "labels" in names else np.zeros(len(images), np.uint8)
-                index = stored["mnist_index"] if "mnist_index" in names else np.arange(len(images))
-        except FileNotFoundError as error:
-            raise DataError(f"There is no file {file}.") from error
-        except DataError:
-            raise
-        except (OSError, ValueError, EOFError, TypeError) as error:
-            raise DataError(
-                f"{file} is not a readable .npz file ({error}); save it with numpy.savez."
-            ) from error
-        return check_pairs(images, paths, labels, index, str(file))
+        optional = ("labels", "mnist_index")
+        found = stored_arrays(
+            Path(file), ("images", "traj"), "images (n, height, width) and traj (n, time, 2)", optional
+        )
+        count = len(found["images"])
+        labels, index = (
+            found.get("labels", np.zeros(count, np.uint8)),
+            found.get("mnist_index", np.arange(count)),
+        )
+        return check_pairs(found["images"], found["traj"], labels, index, str(file))
 
     def transformed(
         self,
@@ -115,6 +104,25 @@ class Pairs(NamedTuple):
             _Warp(size), [self.images[which], inverse.astype(np.float32), start.astype(np.float32), bumps]
         )
         return Pairs(images, paths.astype(np.float32), self.labels[which], self.numbers[which])
+
+
+def stored_arrays(
+    file: Path, names: Sequence[str], needs: str, optional: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
+    """Arrays of an `.npz` file; raises a `DataError` where there is no such file, it cannot be read, or lacks one of `names`."""
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            if missing := [name for name in names if name not in stored]:
+                raise DataError(
+                    f"{file} has no array {missing[0]!r}, only {', '.join(stored) or 'nothing'}; it needs {needs}."
+                )
+            return {name: stored[name] for name in (*names, *optional) if name in stored}
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file {file}.") from error
+    except DataError:
+        raise
+    except (OSError, ValueError, EOFError, TypeError) as error:
+        raise DataError(f"{file} is not a readable .npz file ({error}); save it with numpy.savez.") from error
 
 
 def check_pairs(images, paths, labels, index, name: str) -> Pairs:

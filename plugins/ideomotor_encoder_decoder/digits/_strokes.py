@@ -12,7 +12,7 @@ from scipy import ndimage
 from ideomotor.errors import DataError
 
 from ._drawing import minimum_jerk, resample, smooth
-from ._pairs import Pairs, check_pairs
+from ._pairs import Pairs, check_pairs, stored_arrays
 
 _GAP = 3.0  # px; strokes further apart are not one path
 _SMOOTH = 2.5  # samples of a hundred; rounds off a skeleton's staircase
@@ -47,21 +47,9 @@ class Characters(NamedTuple):
 
         The order and direction of strokes are the writer's; the timing is minimum jerk along the whole path.
         """
-        file = Path(file)
         needed = ("data", "pen_up", "offsets", "images_packed", "alphabet", "character")
-        try:
-            with np.load(file, allow_pickle=False) as stored:
-                if missing := [name for name in needed if name not in stored]:
-                    raise DataError(
-                        f"{file} has no array {missing[0]!r}, only {', '.join(stored)}; it needs {', '.join(needed)}."
-                    )
-                data, pen_up, offsets, packed, alphabet, character = (stored[name] for name in needed)
-        except FileNotFoundError as error:
-            raise DataError(f"There is no file {file}.") from error
-        except DataError:
-            raise
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{file} is not a readable .npz file ({error}).") from error
+        found = stored_arrays(Path(file), needed, ", ".join(needed))
+        data, pen_up, offsets, packed, alphabet, character = (found[name] for name in needed)
         count, side = len(offsets) - 1, 105
         right = data.ndim == 2 and data.shape[1:] == (3,) and pen_up.shape == (len(data),)
         if not right or packed.shape[:1] != (count,) or packed[:1].size * 8 < side * side or count < 2:
