@@ -155,17 +155,35 @@ def _move_into(temporary: Path, path: Path) -> None:
     temporary.rmdir()
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader, except that a key may not stand twice: the first value would be dropped in silence."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if (text := getattr(key, "value", None)) in seen and isinstance(text, str):
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the key {text!r} stands twice", problem_mark=key.start_mark
+                )
+            seen.add(text if isinstance(text, str) else None)
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path | str) -> Any:
     """Read a YAML file with the safe loader."""
     path = Path(path)
-    if path.is_dir():
-        raise ConfigError(f"{path} is a folder, and a YAML file is needed.")
     try:
-        return yaml.safe_load(path.read_text())
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder, and a YAML file is needed.")
+        loader = _Loader(path.read_text())
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
     except FileNotFoundError as error:
         raise ConfigError(f"There is no file {path}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as text: {error}") from error
+    except (OSError, ValueError) as error:  # also of numbers and dates
+        raise ConfigError(f"{path} cannot be read: {error}.") from error
     except RecursionError as error:
         raise ConfigError(f"{path} is nested too deeply for a pipeline or a component.") from error
     except yaml.YAMLError as error:

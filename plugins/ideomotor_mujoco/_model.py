@@ -58,6 +58,8 @@ def read_spec(model: Any, packages: Sequence[Path | str] = ()) -> mujoco.MjSpec:
         raise DataError(
             f"{name} is not valid XML at line {error.position[0]} ({error}); correct the file."
         ) from error
+    except RecursionError as error:
+        raise DataError(f"{name} is nested too deeply for a model of a robot.") from error
     except ValueError as error:
         raise DataError(_parse_sentence(name, error)) from error
 
@@ -154,6 +156,12 @@ def _parse_sentence(name: str, error: Exception) -> str:
     text = " ".join(str(error).split())
     if missing := re.search(r"Error opening file '([^']*)'", text):
         return f"{name} needs the file {missing[1]!r}, which was not found; add it, or correct the path in the model."
+    if mesh := re.search(r"no decoder found for (?:mesh|texture) file '([^']*)'", text):
+        new = f"{Path(mesh[1]).stem}.obj"
+        return (
+            f"{name} needs {mesh[1]!r}, and MuJoCo reads meshes as OBJ, STL or MSH; convert it, such as with "
+            f"trimesh.load(...).export({new!r}), and name {new!r} in the model."
+        )
     if place := re.search(r"XML parse error.*?Error=(\w+).*?Line number=(\d+)", text):
         kind = place[1].removeprefix("XML_ERROR_").replace("_", " ").lower()
         return f"{name} is not valid XML at line {place[2]} ({kind}); correct the file."

@@ -1,6 +1,7 @@
 # pyright: reportAttributeAccessIssue=false
 import copy
 import functools
+import logging
 import math
 import threading
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from ._model import add_actuators, attach, compile_spec, name_of, read_spec
 from ._modes import AbstractMode, Actuators
 from ._robot import Contact, ContactSensors, Robot, contacts
 
+_LOG = logging.getLogger("ideomotor.mujoco")
 _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 _BAD = {
     mujoco.mjtWarning.mjWARN_BADQPOS: "position",
@@ -105,6 +107,12 @@ class MujocoPlant:
         self._local = threading.local()
         robot = self.robot
         self._mode.check(robot)
+        if self._mode.every_step and (base := robot.floating_base()):
+            _LOG.warning(
+                "%s floats: no command moves the free joint of its base %r, which falls unless something holds it; remove that "
+                "joint from the model to fix the base.",
+                *(self.name, base),
+            )
         self._sensors = ContactSensors(self._compiled, self.contacts, self.name)
         self._body_ids = {name: self._body_id(name) for name in self.bodies}
         self._default = self.at_joints(rest)

@@ -87,6 +87,15 @@ class Robot:
             raise DataError(f"{self.name} has no site or body {tip!r} for a tip.{did_you_mean(tip, known)}")
         self._body = int(model.site_bodyid[self._site]) if self._site >= 0 else self._body
 
+    def floating_base(self) -> str | None:
+        """The body with a free joint on which controlled joints hang, if there is one."""
+        model = self.model
+        for joint in np.flatnonzero(model.jnt_type == int(mujoco.mjtJoint.mjJNT_FREE)):
+            root = int(model.jnt_bodyid[joint])
+            if np.any(model.body_rootid[model.dof_bodyid[self.dofs]] == root):
+                return model.body(root).name or f"body {root}"
+        return None
+
     def need_motors(self, mode: str) -> None:
         """Raise a `DataError` unless every controlled joint has a motor that gives torque."""
         if not self.has_motors:

@@ -294,6 +294,18 @@ def test_yaml_files_that_cannot_be_read(tmp_path):
     (tmp_path / "python.yaml").write_text("primitive: !!python/object/apply:os.getcwd []")
     with pytest.raises(ConfigError, match="is not YAML"):
         load_pipeline(tmp_path / "python.yaml")
+    for text, words in (
+        ("primitive: {use: waves}\nprimitive: {use: waves}", r"line 2.*the key 'primitive' stands twice"),
+        ("primitive: {use: waves, count: 1" + 5000 * "0" + "}", "cannot be read"),
+        ("primitive: 2024-13-45", "cannot be read: month must be in 1..12"),
+        ("[" * 3000 + "]" * 3000, "nested too deeply"),
+    ):
+        (tmp_path / "odd.yaml").write_text(text)
+        with pytest.raises(ConfigError, match=words):
+            load_pipeline(tmp_path / "odd.yaml")
+    for name in ("a\0b.yaml", 5000 * "a" + ".yaml"):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            load_pipeline(name)
     (tmp_path / "gone.yaml").write_text("primitive: {load: gone/primitive}")
     with pytest.raises(IdeomotorError, match="gone"):
         load_pipeline(tmp_path / "gone.yaml")

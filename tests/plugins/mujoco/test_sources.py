@@ -144,6 +144,45 @@ def test_what_is_no_urdf_is_refused_for_what_it_is(workspace, monkeypatch, tmp_p
         MujocoPlant("https://example.org/panda.xml")
 
 
+def test_a_mesh_in_another_format_is_refused_with_the_conversion(workspace):
+    trimesh = pytest.importorskip("trimesh")
+    path = workspace("link1.dae", at="my_robot/urdf")
+    (path.parent / "link1.dae").write_text("<COLLADA/>")
+    with pytest.raises(
+        DataError, match=r"link1\.dae', and MuJoCo reads meshes as OBJ.*name 'link1\.obj' in the model"
+    ):
+        MujocoPlant(str(path), actuators="motors")
+    trimesh.load(path.parent / "link1.obj").export(path.parent / "link1.obj")  # the advice
+    path.write_text(path.read_text().replace("link1.dae", "link1.obj"))
+    assert volume(MujocoPlant(str(path), actuators="motors")) == pytest.approx(1e-3 / 6)
+
+
+def test_a_robot_that_floats_is_said_and_the_advice_works(caplog):
+    free = """<mujoco><worldbody><body name="torso"><freejoint/><geom size=".1"/><body pos="0 0 .2"><joint name="hip"/>
+    <geom size=".05" pos=".1 0 0"/></body></body></worldbody><actuator><motor joint="hip"/></actuator></mujoco>"""
+    plant = MujocoPlant(free, mode=ideomotor.make("joint-position"))
+    assert "floats: no command moves the free joint of its base 'torso'" in caplog.text
+    assert plant.observe(plant.step(plant.default_state(), np.zeros(1), 0.5))["tip"][2] < -0.5
+    caplog.clear()
+    plant = MujocoPlant(free.replace("<freejoint/>", ""), mode=ideomotor.make("joint-position"))
+    assert not caplog.text
+    assert plant.observe(plant.step(plant.default_state(), np.zeros(1), 0.5))["tip"][2] == pytest.approx(0.2)
+    # A thing that lies about is no base.
+    MujocoPlant(
+        free.replace("<freejoint/>", ""),
+        mode=ideomotor.make("joint-position"),
+        scene=[
+            '<mujoco><worldbody><body name="ball"><freejoint/><geom size=".1"/></body></worldbody></mujoco>'
+        ],
+    )
+    assert not caplog.text
+
+
+def test_a_model_nested_without_end_is_refused():
+    with pytest.raises(DataError, match="nested too deeply"):
+        MujocoPlant("<robot>" + "<a>" * 20000 + "</a>" * 20000 + "</robot>")
+
+
 def test_xacro_is_expanded_by_its_library(workspace, monkeypatch):
     """By a stand-in with the library's two calls, so that the test needs no package; the real one is tried where it is installed."""
     path = workspace(name="r.urdf.xacro")
