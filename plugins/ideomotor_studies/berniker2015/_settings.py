@@ -44,6 +44,7 @@ class Preset(NamedTuple):
 
     - `reaches`, `training`: optimal reaches in all, and those trained on; `self_count` in each of `rounds`.
     - `latent`, `decoder_hidden`, `conditions_hidden`, `activation`, `features`, `output`: the network.
+    - `copies`: how often reaches of a field with small commands are repeated at most, where the fields' commands differ much.
     - `steps`, `final`: of descent, for each phase before the joined network and for that one; `own_final` for that
       one where a function learns from its own movements, round after round. `rate`: of Adam on batches; 0 for L-BFGS on all
       reaches at once.
@@ -63,6 +64,7 @@ class Preset(NamedTuple):
     activation: str
     features: str
     output: str
+    copies: int
     steps: int
     final: int
     own_final: int
@@ -79,15 +81,15 @@ class Preset(NamedTuple):
 
 PRESETS = {
     "tiny": Preset(
-        300, 250, 250, 2, 12, 40, 150, "tanh", "linear", "linear", 0, 20, 10, 2e-5, 2, 2, 5, 1, 500, 6, 10,
+        300, 250, 250, 2, 12, 40, 150, "tanh", "linear", "linear", 1, 0, 20, 10, 2e-5, 2, 2, 5, 1, 500, 6, 10,
         "a few seconds of work, to see that all parts run; its numbers mean nothing",
     ),
     "cpu": Preset(
-        6000, 5000, 4000, 3, 20, 100, 1000, "tanh", "linear", "linear", 0, 2000, 500, 2e-5, 3, 4, 0, 6, 500, 6, 500,
+        6000, 5000, 4000, 3, 20, 100, 1000, "tanh", "linear", "linear", 60, 0, 2000, 500, 2e-5, 3, 4, 0, 6, 500, 6, 500,
         "the paper's data and protocol, with a wider conditions network (1,000 units), 20 features and a linear output",
     ),
     "paper": Preset(
-        6000, 5000, 4000, 3, 10, 100, 100, "sigmoid", "sigmoid", "sigmoid", 2000, 2000, 2000, 0.0, 1, 0, 0, 300, 50, 20, 100,
+        6000, 5000, 4000, 3, 10, 100, 100, "sigmoid", "sigmoid", "sigmoid", 1, 2000, 2000, 2000, 0.0, 1, 0, 0, 300, 50, 20, 100,
         "the paper's data, protocol and network: 5-100-10-100-606, sigmoids in all layers, at most 2,000 iterations over all "
         "reaches in each phase (L-BFGS; the paper says fmin), 300 rounds of 100 iterations with 20 versions of 50 commands; our "
         "forward model learns the derivative alone, at 101 samples, where the paper's predicts 51 states",

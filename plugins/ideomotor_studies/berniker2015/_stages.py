@@ -72,8 +72,20 @@ def pca(study) -> dict[str, Any]:
 def network(study) -> dict[str, Any]:
     """The deep network."""
     conditions, decoder = study.scaled_networks()
-    inputs, numbers = _measures.numbers(conditions, decoder, study.training)
+    training = study.training[balanced(study.training, study.preset.copies)]
+    inputs, numbers = _measures.numbers(conditions, decoder, training)
     return _judged(study, "network", study.trainer().function(conditions, decoder, inputs, numbers))
+
+
+def balanced(reaches: Any, most: int) -> np.ndarray:
+    """Rows of reaches in which those of a field with small commands come up to `most` times, as their squares are smaller.
+
+    One scale holds for the commands of all fields: at c = 5 N m s/rad those without a field are a twentieth of the others.
+    """
+    fields, which = np.unique(reaches.field, return_inverse=True)
+    power = np.array([np.mean(reaches.commands[which == i] ** 2) for i in range(len(fields))])
+    copies = np.clip(np.round(power.max() / power), 1, most).astype(int)
+    return np.repeat(np.arange(len(which)), copies[which])
 
 
 def _judged(study, name, function):

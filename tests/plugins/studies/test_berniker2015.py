@@ -1,6 +1,7 @@
 """The shipped trajectory function, the commands that play and train it, and the sizes of the paper's preset."""
 
 import json
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -13,6 +14,7 @@ from ideomotor_studies import reproduce
 # Stages of a study have no public face of their own.
 from ideomotor_studies.berniker2015 import _measures
 from ideomotor_studies.berniker2015._settings import CONSTANTS, PRESETS, table
+from ideomotor_studies.berniker2015._stages import balanced
 from ideomotor_studies.berniker2015._study import Study
 from ideomotor_studies.berniker2015._train import reach_problem, train_one
 from ideomotor_studies.kit import Run
@@ -122,6 +124,17 @@ def test_folders_of_other_runs_are_left_alone(run, tmp_path):
         Run("huh2009", run.run.folder, {"preset": "tiny"}, resume=True)
     with pytest.raises(UnknownNameError, match="Did you mean 'tiny'"):
         reproduce("berniker2015", tmp_path / "x", preset="tiney")
+
+
+def test_reaches_with_small_commands_are_repeated():
+    """As many times as their squares are smaller, up to a bound; fields of equal commands are left as they are."""
+    reaches = SimpleNamespace(
+        field=np.array([-5.0, 0, 5, 0]), commands=np.array([4.0, 1, 4, 1])[:, None, None]
+    )
+    assert list(balanced(reaches, 60)) == [0, *[1] * 16, 2, *[3] * 16]
+    assert list(balanced(reaches, 3)) == [0, 1, 1, 1, 2, 3, 3, 3]
+    reaches.commands = np.ones((4, 1, 1))
+    assert list(balanced(reaches, 60)) == [0, 1, 2, 3]
 
 
 def test_table_has_the_papers_numbers(run):
