@@ -20,6 +20,8 @@ from ._grasping import BY, hand_named
 from ._tasks import pick_up
 from ._writing import Row, measure, write_picture
 
+_HELD = 0.1  # RMS error of the force, relative to its set point, up to which it counts as held
+
 
 @click.command()
 @click.option("--input", "source", required=True, metavar="IMAGE", help="A PNG or JPEG picture of one digit.")
@@ -35,12 +37,12 @@ def run_write_digit(
     The folder gets a figure (picture, movement, ink, force), the written picture, and the movement as CSV and NPZ.
     """
     out = out or Path(f"{Path(source).stem}-written")
-    stopped, said = None, ""
+    stopped, said, refused = None, "", ""
     with new_folder(out, overwrite=overwrite) as folder:
         mode = ideomotor.make("admittance", strokes=True, force=force)
         robot = ideomotor.make("writing-robot", strokes=True, mode=mode)
         try:
-            said = _write_digit(source, robot, duration, gif, folder)
+            said, refused = _write_digit(source, robot, duration, gif, folder)
         except SimulationError as error:
             if error.movement is None:
                 raise
@@ -50,9 +52,12 @@ def run_write_digit(
         raise SimulationError(f"{stopped} What was written until then is in {out}/.") from stopped
     names = "figure.png, written.png, trajectory.csv, trajectory.npz" + (", writing.gif" if gif else "")
     click.echo(f"{said}\nWritten to {out}/: {names}")
+    if refused:
+        raise SimulationError(f"{refused} What was written is in {out}/.")
 
 
-def _write_digit(source: str, robot: Any, duration: float, gif: bool, folder: Path) -> str:
+def _write_digit(source: str, robot: Any, duration: float, gif: bool, folder: Path) -> tuple[str, str]:
+    """What to say, and why the force could not be held, if so."""
     digit = write_picture(source, robot, None, duration=duration)
     write_trajectory(digit.writing.movement, folder)
     digit.figure().savefig(folder / "figure.png", dpi=110)
@@ -60,10 +65,17 @@ def _write_digit(source: str, robot: Any, duration: float, gif: bool, folder: Pa
     if gif:
         digit.animate(folder / "writing.gif")
     wrote = digit.writing
-    return (
+    said = (
         f"{digit.name}: {digit.ink_to_path:.3f} px between ink and commanded path on average (40 px, 12 cm wide); force "
         f"{100 * wrote.force_error:.1f} % RMS off its set {wrote.set_force:g} N; "
         f"{wrote.lift_offs} lift-offs."
+    )
+    if wrote.force_error <= _HELD and not wrote.lift_offs:
+        return said, ""
+    return said, (
+        f"{wrote.set_force:g} N cannot be held at this speed: the pen left the paper in {wrote.lift_offs} of {wrote.writing.sum()} "
+        f"samples, and its force was {100 * wrote.force_error:.0f} % RMS off (at most {100 * _HELD:.0f} % is allowed); write more "
+        f"slowly (--duration above {duration:g}) or press harder (--force above {wrote.set_force:g})."
     )
 
 

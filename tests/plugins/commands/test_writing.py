@@ -119,6 +119,22 @@ def test_the_command(tmp_path, monkeypatch):
     assert missing.exit_code != 0 and "no.png" in missing.output and not (tmp_path / "o").exists()
 
 
+def test_a_force_that_cannot_be_held_is_refused_and_the_advice_works(tmp_path, monkeypatch):
+    """A light pen jumps over the paper at 30 cm/s; at the speed of the default it stays on it."""
+    monkeypatch.setenv("MUJOCO_GL", "off")
+
+    def run(name, *more):
+        words = ["run", "write-digit", "--input", str(example_pictures()[2]), "--force", "0.2"]
+        return CliRunner().invoke(command, [*words, *more, "--out", str(tmp_path / name)])
+
+    fast = run("fast", "--duration", "1")
+    assert fast.exit_code != 0
+    assert "0.2 N cannot be held at this speed" in fast.output and "--duration above 1" in fast.output
+    assert (tmp_path / "fast" / "written.png").exists() and (tmp_path / "fast" / "trajectory.npz").exists()
+    slow = run("slow", "--duration", "4")
+    assert slow.exit_code == 0 and " 0 lift-offs" in slow.output, slow.output
+
+
 def test_the_measurement():
     result = CliRunner().invoke(command, ["measure", "writing", "--count", "1", "--true-paths"])
     assert result.exit_code == 0, result.output
