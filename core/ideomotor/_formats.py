@@ -44,17 +44,15 @@ class ReadOptions:
 class AbstractFormat(abc.ABC):
     """A file format of recordings; registered as a component of kind `"format"`.
 
-    ```python
-    class Plain(AbstractFormat):
-        suffixes = (".plain",)
+        class Plain(AbstractFormat):
+            suffixes = (".plain",)
 
-        def sniff(self, path, head):
-            return float(head.startswith(b"PLAIN"))
+            def sniff(self, path, head):
+                return float(head.startswith(b"PLAIN"))
 
-        def read(self, path, options):
-            values = np.loadtxt(path, skiprows=1)
-            yield Recording(path.stem, [Channel("x", values[:, 0], values[:, 1])])
-    ```
+            def read(self, path, options):
+                values = np.loadtxt(path, skiprows=1)
+                yield Recording(path.stem, [Channel("x", values[:, 0], values[:, 1])])
 
     - `suffixes`: how its files end; the first is that of what is written.
     - `many`: whether one file holds several recordings; `folder`: whether it is a folder.
