@@ -211,11 +211,15 @@ def _texts(path: Path, array: np.ndarray) -> list[str]:
 
 def _numbered(names: list[str]) -> list[str]:
     """Recordings of one task often share its name; theirs get a number."""
-    total, count = Counter(names), Counter()
+    total, count, used = Counter(names), Counter(), set(names)
     found = []
     for name in names:
-        count[name] += 1
-        found.append(f"{name}-{count[name]}" if total[name] > 1 else name)
+        numbered = name
+        while total[name] > 1 and numbered in used:
+            count[name] += 1
+            numbered = f"{name}-{count[name]}"
+        used.add(numbered)
+        found.append(numbered)
     return found
 
 

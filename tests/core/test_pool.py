@@ -131,6 +131,34 @@ def test_items_are_made_as_they_are_needed(two):
     assert 3 <= len(made) <= 3 + 2 * 2
 
 
+def test_ray_is_given_a_few_items_ahead_too(monkeypatch):
+    class Ray:
+        """As much of Ray as a pool uses; tasks are done when they are given."""
+
+        is_initialized = staticmethod(lambda: False)
+        init = staticmethod(lambda **_: None)
+        cluster_resources = staticmethod(lambda: {"CPU": 2.0})
+        shutdown = staticmethod(lambda: None)
+        get = staticmethod(lambda done: done)
+
+        @staticmethod
+        def remote(function):
+            return type("Remote", (), {"remote": staticmethod(function)})
+
+    monkeypatch.setitem(sys.modules, "ray", Ray)
+    made = []
+
+    def items():
+        for i in range(1000):
+            made.append(i)
+            yield i
+
+    with make_pool(address="host:6379") as pool:
+        results = pool.map(divmod_by_seven, items())
+        assert [next(results) for _ in range(3)] == [(0, 0), (0, 1), (0, 2)]
+    assert len(made) <= 3 + 2 * 2
+
+
 def test_what_was_shared_goes_with_its_ticket():
     with make_pool(2) as pool:
         ticket = pool.share({"big": np.arange(10_000.0)})

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -196,6 +198,18 @@ def test_routes_are_told_apart():
     assert np.array_equal(found == 0, sides == 1) and found.max() == 1
     assert routes(made, distance=5.0).max() == 0
     assert routes(made, min_size=7).max() == 0
+
+
+def test_routes_need_memory_for_the_distances_alone():
+    """Three times the distances of 500 movements; all differences at once took 150 numbers for each pair, 300 MB."""
+    t = np.linspace(0, 1, 20)
+    made = [ideomotor.Trajectory(t, np.column_stack([t, i / 500 * np.sin(3 * t), 0 * t])) for i in range(500)]
+    tracemalloc.start()
+    try:
+        routes(made)
+        assert tracemalloc.get_traced_memory()[1] < 3 * 8 * 500**2
+    finally:
+        tracemalloc.stop()
 
 
 def test_saved_and_loaded(tmp_path, fitted, discovered):

@@ -306,6 +306,30 @@ def test_names_that_repeat_in_an_npz_are_numbered(tmp_path):
     path = tmp_path / "many.npz"
     np.savez(path, ys=np.arange(12.0).reshape(6, 2), offsets=[0, 2, 4, 6], names=["pick", "place", "pick"])
     assert [found.name for found in read_demonstrations(path, rate=1.0)] == ["pick-1", "place", "pick-2"]
+    names = ["pick", "pick-1", "pick"]
+    np.savez(path, ys=np.arange(12.0).reshape(6, 2), offsets=[0, 2, 4, 6], names=names)
+    assert [found.name for found in read_demonstrations(path, rate=1.0)] == ["pick-2", "pick-1", "pick-3"]
+
+
+class Counted(str):
+    """A text that counts how often one of its kind is compared with another."""
+
+    compared = 0
+
+    def __eq__(self, other):
+        Counted.compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_numbering_names_is_linear():
+    """800 demonstrations of one name took as many comparisons as their square, 640,000."""
+    from ideomotor_recordings._npz import _numbered  # what numbers them
+
+    Counted.compared = 0
+    assert len(set(_numbered([Counted("".join(["pi", "ck"])) for _ in range(800)]))) == 800
+    assert Counted.compared < 20 * 800
 
 
 @pytest.mark.parametrize(
