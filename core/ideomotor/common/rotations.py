@@ -6,7 +6,7 @@ except where a rotation vector jumps: at a whole turn, or at half a turn where `
 
     >>> import numpy as np
     >>> quarter = from_rotation_vector(np.array([0.0, 0.0, np.pi / 2]))
-    >>> rotate(quarter, np.array([1.0, 0.0, 0.0])).round(6)
+    >>> (to_matrix(quarter) @ np.array([1.0, 0.0, 0.0])).round(6)
     array([0., 1., 0.])
 """
 
