@@ -26,8 +26,8 @@ FOLDER = Path(__file__).parent / "claims"
 class Measured:
     """What was measured: one number, or several that belong together (`value`), once for each seed or run (`values`).
 
-    A format is applied to each number: `{end:.2f}` gives "0.05 / 0.04 / 0.05". `.low` and `.high` are the least and the
-    greatest of `values`, `.spread` their standard deviation.
+    A format is applied to each number: `{end:.2f}` gives "0.05 / 0.04 / 0.05". `.low`, `.median` and `.high` are the least,
+    the median and the greatest of `values`, `.spread` is their standard deviation; the value itself is their mean.
     """
 
     def __init__(self, value: Any, values: Any = None):
@@ -35,10 +35,10 @@ class Measured:
         self.value = value if self.values is None else self.values.mean(0)
 
     def __getattr__(self, name: str) -> "Measured":
-        if name not in ("low", "high", "spread") or self.values is None:
+        of = {"low": np.min, "median": np.median, "high": np.max, "spread": functools.partial(np.std, ddof=1)}
+        if name not in of or self.values is None:
             raise AttributeError(name)
-        found = {"low": np.min, "high": np.max, "spread": functools.partial(np.std, ddof=1)}[name]
-        return Measured(found(self.values, axis=0))
+        return Measured(of[name](self.values, axis=0))
 
     def __getitem__(self, index: int) -> "Measured":
         return Measured(self.value[index], None if self.values is None else self.values[:, index])
@@ -60,7 +60,7 @@ class Claim(NamedTuple):
       the stage and the keys below it (a star for several stages);
       without `at` it is a bound that the command asserts.
     - `made`: `date`, `machine`, `versions`, `sources` (a fingerprint of each package in `uses`), and for claims that were
-      measured before there was this file, the `commit`.
+      measured before there was this file, the `commit`; `by` says that an audit measured it.
     """
 
     name: str
@@ -102,7 +102,8 @@ class Claim(NamedTuple):
     def stamp(self) -> str:
         """What it was measured with, in short."""
         release, commit = self.made["versions"]["ideomotor"], self.made.get("commit")
-        return f"{self.made['date']}, {release}" + (f" at {commit}" if commit else "")
+        by = " (audit)" if self.made.get("by") else ""
+        return f"{self.made['date']}, {release}" + (f" at {commit}" if commit else "") + by
 
     @property
     def days(self) -> int:
