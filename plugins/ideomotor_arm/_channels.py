@@ -132,7 +132,7 @@ class Delayed(AbstractWrapper):
             raise ValueError(f"Delayed: samples must be at least 2, not {self.samples}.")
 
     def start(self, inner: PyTree) -> DelayedState:
-        """The wrapped plant in the state `inner`, in which it has been for ever."""
+        """The wrapped plant in the state `inner`, in which it has always been."""
         past = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (self.samples, *jnp.shape(leaf))), inner)
         return DelayedState(inner, jnp.arange(self.samples) * self._resolution(), past)
 

@@ -22,7 +22,7 @@ class Sheet(AbstractWrapper):
         metres = origin + pixel · R(rotation) · (column, -row)
 
     - command: where the hand should be, `(column, row)` in pixels; rows count downwards, as in images.
-    - feedback: `hand` in pixels and `hand_velocity` in pixels/s; the rest as it is.
+    - feedback: `hand` in pixels and `hand_velocity` in pixels/s; the rest unchanged.
     - `origin`: where the pixel (0, 0) lies, in m; `pixel`: the side of a pixel, in m; `rotation`:
       counter-clockwise.
 

@@ -28,7 +28,7 @@ class DMP(AbstractFeedforwardPrimitive[DMPParams]):
         F(x) = x sum_k weights_k psi_k(x) / sum_k psi_k(x),       psi_k(x) = exp(-h_k (x - c_k)^2),
 
     with beta = alpha / 4, x(0) = 1, z(0) = 0 and c_k = exp(-alpha_x k / (basis - 1)). Before time zero the
-    movement rests at its start; after tau it goes on towards the goal.
+    movement rests at its start; after tau it continues towards the goal.
 
     - `dof`, `basis`: degrees of freedom and basis functions.
     - `alpha`, `alpha_x`: rates of the spring and of the phase.

@@ -20,7 +20,7 @@ class JoinedDMP(AbstractFeedforwardPrimitive[tuple[DMPParams, ...]]):
 
     Each part begins where the one before it is after its tau, as fast as that is (not where that one's goal
     is, which a DMP has not quite reached by then). `start` counts in the first part; in later ones only where
-    `scaling` looks at goal - start. The last part goes on towards its goal.
+    `scaling` looks at goal - start. The last part continues towards its goal.
 
     - `parts`: one DMP for each part, of the same degrees of freedom.
     """

@@ -72,7 +72,7 @@ class ProDMP(AbstractFeedforwardPrimitive[ProDMPParams]):
         time: float | Float[Array | np.ndarray, ""],
         **changes: float | Float[Array | np.ndarray, "..."],
     ) -> ProDMPParams:
-        """Other parameters from `time` (s) on: the movement goes on from where it is, as fast as it is.
+        """Other parameters from `time` (s) on: the movement continues from its present position and velocity.
 
         `changes` are new leaves such as `goal=...` or `weights=...`. A new `tau` changes the phase of that
         instant with it.

@@ -87,7 +87,7 @@ def spline_table(system: System, dtype: np.dtype) -> tuple[Grid, np.ndarray, np.
     """The grid and the spline coefficients of the columns and of their derivatives, `(rows, basis + 1)`, in
     `dtype`.
 
-    Raises a `ValueError` for systems so stiff, or of so many basis functions, that the table would not be small.
+    Raises a `ValueError` for a system that is so stiff, or has so many basis functions, that its table would be too large.
     Each of the two grids is refined until its splines meet the exact columns to `_TOLERANCES`.
     """
     tolerances = _TOLERANCES["float64" if dtype == np.float64 else "float32"]

@@ -258,7 +258,7 @@ def stats(database, as_json, graph, user) -> None:
 @_USER
 @_WORKERS
 def rebuild(database, graph, user, workers, ray, **tree) -> None:
-    """Build tree and graph anew from the demonstrations in a database, with other settings if some are given.
+    """Rebuild tree and graph from the demonstrations in a database, with other settings if some are given.
 
     The same demonstrations and settings give the same tree.
     """

@@ -223,7 +223,7 @@ class Hierarchical(AbstractSearch):
     Start and goal of a level are the ancestors of the deepest ones. On each level below, what a path lacks is bridged by
     gaps between the two children of a node of the path above, or across its gaps. Such a path always exists: each edge above
     was made by a sample and its successor, which are in two children. Where a validity function leaves none of them on the
-    deepest level, the search goes on there as `Flat` does.
+    deepest level, the search continues there as `Flat` does.
 
     - `gap_weight`: what a metre of gap costs, in metres travelled as demonstrated; 1 for the shortest, as in the paper.
     """

@@ -183,7 +183,7 @@ class BoltStore(AbstractGraphStore):
             raise DataError(f"The graph server {self.url} failed: {_line(error)}") from None
 
     def _silent(self, seconds: float) -> str:
-        return f"The graph server {self.url} has not answered for {seconds:g} s; see whether it is well, or wait longer."
+        return f"The graph server {self.url} has not answered for {seconds:g} s; check that it is running, or wait longer (timeout=)."
 
     def __repr__(self) -> str:
         return f"BoltStore({self.url!r}, {self.user!r})"

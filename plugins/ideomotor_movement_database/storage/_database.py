@@ -68,7 +68,7 @@ class MovementDatabase:
     def ingest(
         self, demonstrations: Demonstration | Iterable[Demonstration], *, skip_duplicates: bool = False
     ) -> list[str]:
-        """Keep demonstrations, all of them or none; returns the names of those that are new.
+        """Store demonstrations, all or none; returns the names of those that are new.
 
         Raises `DataError` for one that is there already (unless `skip_duplicates`), whose name is taken, or that has another
         space or number of coordinates than those in the database.
@@ -97,7 +97,7 @@ class MovementDatabase:
     def update(self) -> bool:
         """Keep tree, graph and search of all demonstrations, if those that are kept are not; true if something was built.
 
-        A database that is read-only stays as it is.
+        A read-only database is left unchanged.
         """
         if self.record.read_only:
             return False

@@ -67,7 +67,7 @@ class Record:
     def add(
         self, demonstrations: Demonstration | Iterable[Demonstration], *, skip_duplicates: bool = False
     ) -> list[str]:
-        """Keep demonstrations, all of them or none; returns the names of those that are new.
+        """Store demonstrations, all or none; returns the names of those that are new.
 
         Raises `DataError` for one that is there already (unless `skip_duplicates`), whose name is taken, or that has another
         space or number of coordinates than those in the record.

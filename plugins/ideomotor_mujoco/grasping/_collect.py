@@ -32,7 +32,7 @@ AIMS = ("object", "contacts")
 class Job:
     """The trials of one object in one resting pose.
 
-    - `trials`: grasps tried; `wanted`: stop after so many are kept.
+    - `trials`: grasps tried; `wanted`: stop once this many are kept.
     - `repeats`: a grasp that was held is kept if it is held again with the palm moved by 3 mm and turned by 2 degrees,
       in as many random directions.
     - `varied`: once something was kept, the share of trials that vary it by some 15 mm and 12 degrees; the others are
@@ -177,8 +177,8 @@ def _one(folder: str, job: Job) -> tuple[int, Counter[str]]:
         write_arrays(Path(folder) / f"{job.name}.npz", arrays)
     except OSError as error:
         raise DataError(
-            f"The grasps of {job.family!r} cannot be written to {folder}: {error.strerror}. What was collected before is "
-            f"whole; make room and run the same command again, and it goes on."
+            f"The grasps of {job.family!r} cannot be written to {folder}: {error.strerror}. What was collected so far is "
+            f"complete; free some space and run the same command again to continue."
         ) from error
     return len(arrays.get("wrist", ())), reasons
 

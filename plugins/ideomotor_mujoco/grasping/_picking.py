@@ -206,7 +206,7 @@ class PickingScene:
         - `wrists`, `shapes`, `error`: a `Placement` of one grasp, the best first.
         - `opening`: how far the closing commands are opened before closing, rad (m for slides).
         - `tolerance`: placements whose tips miss their contacts by more are not tried, m.
-        - `start_check`: `none` takes the first placement as it is. `collision` takes the first free of collisions; where all
+        - `start_check`: `none` takes the first placement unchecked. `collision` takes the first free of collisions; where all
           collide it opens the fingers further or starts with the palm up to 45 mm back. `closing` predicts how the fingers
           close, and takes the nearest start from which all tips and nothing else will touch, and hold with friction to spare:
           up to three moves of the palm by 8 mm (back: 40 mm) or 10 degrees from the asked grasp.

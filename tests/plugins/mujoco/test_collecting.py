@@ -128,7 +128,7 @@ def test_a_full_disk_leaves_what_was_collected_and_says_so(tmp_path, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr("ideomotor_mujoco.grasping._collect.write_bytes", full)
-        with pytest.raises(DataError, match=r"'tin can' cannot be written.*No space left.*goes on"):
+        with pytest.raises(DataError, match=r"'tin can' cannot be written.*No space left.*again to continue"):
             collect(jobs, tmp_path)
     assert [path.name for path in tmp_path.glob("*.npz")] == ["tin-can-001-000.npz"]
     np.load(tmp_path / "tin-can-001-000.npz", allow_pickle=False).close()
