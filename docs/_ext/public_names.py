@@ -86,11 +86,18 @@ def _text(thing: Any) -> str:
     doc = inspect.getdoc(thing) or ""
     if inspect.isclass(thing) and doc.startswith(f"{thing.__name__}("):
         return ""  # what dataclasses write by themselves
-    blocks = re.split(r"\n\n(?=    )", doc)
-    for i, block in enumerate(blocks[1:], 1):
-        code, _, rest = block.partition("\n\n") if not re.search(r"\n\n    ", block) else (block, "", "")
-        plain = inspect.cleandoc("\n" + code)
-        blocks[i] = f"```{_language(plain)}\n{plain}\n```" + (f"\n\n{rest}" if rest else "")
+    blocks: list[str] = []
+    for paragraph in doc.split("\n\n"):
+        code = paragraph.startswith("    ")
+        fenced = blocks and blocks[-1].count("```") % 2
+        if blocks and (fenced or (code and blocks[-1].startswith("    "))):
+            blocks[-1] += f"\n\n{paragraph}"  # of a piece of code with an empty line
+        else:
+            blocks.append(paragraph)
+    for i, block in enumerate(blocks):
+        if i and block.startswith("    "):
+            plain = inspect.cleandoc("\n" + block)
+            blocks[i] = f"```{_language(plain)}\n{plain}\n```"
     return "\n\n".join(blocks)
 
 
