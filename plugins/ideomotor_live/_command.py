@@ -1,13 +1,57 @@
 from pathlib import Path
 
 import click
+import numpy as np
 import yaml
 
 import ideomotor
 from ideomotor.config import from_config
 from ideomotor.errors import IdeomotorError
 
-from ._session import Guards, Session
+from ._export import TARGETS, export
+from ._guards import Guards
+from ._session import Session
+
+
+@click.command("export")
+@click.argument("source")
+@click.option("--to", type=click.Choice(TARGETS), default="stablehlo", show_default=True, help="Format.")
+@click.option("--out", metavar="FOLDER", help="A new folder.  [default: the source's name and -FORMAT]")
+@click.option(
+    "--duration",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Of movements, s.",
+)
+@click.option(
+    "--samples", type=click.IntRange(min=2), default=101, show_default=True, help="Times of movements."
+)
+@click.option(
+    "--examples",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Random inputs to compare.",
+)
+def export_command(source, to, out, duration, samples, examples) -> None:
+    """Write a pipeline or a component as programs that run without Python, with a card and a numerical check.
+
+    SOURCE is a pipeline file, the folder of a saved component, or a registered name.
+    """
+    if Path(source).suffix in (".yaml", ".yml"):
+        made = ideomotor.load_pipeline(source)
+    else:
+        made = ideomotor.load(source) if Path(source).is_dir() else ideomotor.make(source)
+    folder = out or f"{Path(source).stem}-{to}"
+    card = export(made, folder, to=to, ts=np.linspace(0.0, duration, samples), examples=examples)
+    for name, program in card["programs"].items():
+        compared = program["compared"]
+        click.echo(
+            f"{name}: {', '.join(program['files'])}; differs from Python by {compared['largest_difference']:.1e} of its largest "
+            f"output; {compared['us_per_call']:.1f} us per call"
+        )
+    click.echo(f"Written to {folder}/")
 
 
 @click.command("play")

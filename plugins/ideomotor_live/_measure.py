@@ -10,10 +10,11 @@ import numpy as np
 
 import ideomotor
 
+from ._guards import Guards
 from ._limits import NAMES, Limiter, Limits
 from ._plan import excess, make_plan
 from ._played import Played
-from ._session import Guards, Session
+from ._session import Session
 from ._simulated import SimulatedRobot
 
 _RATE = 500.0  # Hz
@@ -30,7 +31,7 @@ _FAULTS: dict[str, dict[str, Any]] = {
 @click.command("live")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=1),
+    type=click.FloatRange(min=0.1),
     default=60.0,
     show_default=True,
     help="Length of the timed run.",

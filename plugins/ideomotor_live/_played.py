@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,42 @@ class Log:
     def table(self) -> np.ndarray:
         """All rows."""
         return np.concatenate([*self._blocks[:-1], self._blocks[-1][: self._row]])
+
+
+class Columns:
+    """One row of the record, and the record as a trajectory."""
+
+    def __init__(self, reading: Mapping[str, np.ndarray], joints: int):
+        self._names = [(name, np.shape(value), max(1, np.size(value))) for name, value in reading.items()]
+        self._joints = joints
+        self.width = 4 + 2 * joints + sum(size for _, _, size in self._names)
+        self.row = np.zeros(self.width)
+
+    def fill(self, t, late, cost, phase, reference, command, reading) -> None:
+        """The row of this cycle."""
+        row, n = self.row, self._joints
+        row[0], row[1], row[2], row[3] = t, late, cost, phase
+        row[4 : 4 + n], row[4 + n : 4 + 2 * n] = reference, command
+        at = 4 + 2 * n
+        for name, _, size in self._names:
+            row[at : at + size] = np.ravel(reading[name])
+            at += size
+
+    def movement(self, table: np.ndarray) -> Trajectory | None:
+        """The record, or None before the first cycle."""
+        if not len(table):
+            return None
+        n, at, ys = self._joints, 4 + 2 * self._joints, {}
+        for name, shape, size in self._names:
+            ys[name] = table[:, at : at + size].reshape(-1, *shape)
+            at += size
+        xs = {
+            "reference": table[:, 4 : 4 + n],
+            "phase": table[:, 3],
+            "lateness": table[:, 1],
+            "step_time": table[:, 2],
+        }
+        return Trajectory(table[:, 0], ys, table[:, 4 + n : 4 + 2 * n], xs)
 
 
 @dataclasses.dataclass

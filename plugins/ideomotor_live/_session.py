@@ -7,49 +7,33 @@ here, on plain arrays, because attributes of modules alone cost more than the wh
 """
 
 import contextlib
-import dataclasses
 import gc
 import signal
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import ideomotor
-from ideomotor import AbstractPlant, AbstractPrimitive, Pipeline, Trajectory
+from ideomotor import AbstractPlant, AbstractPrimitive, Pipeline
 from ideomotor.capabilities import SupportsRobot, require
 from ideomotor.errors import AssemblyError, DataError
 
+from ._blend import Blend
+from ._guards import Guards, Watch, not_ready
 from ._limits import Limiter, Limits
-from ._played import Log, Played
-from ._protocols import SupportsDuration, SupportsTip
+from ._played import Columns, Log, Played
+from ._protocols import SupportsDuration
 from ._sources import Planned, Policy
 
 _SPIN = 3e-4  # s before a deadline in which it is waited for awake
 _SWITCH = 1e-4  # s, of Python's threads
 _WINDOW = 1.0  # s, in which missed deadlines are counted
-
-
-@dataclasses.dataclass(frozen=True)
-class Guards:
-    """What makes a session stop the robot by itself.
-
-    - `stale`: s without a new reading. Until then gaps are ridden through with the last one.
-    - `tracking`: s; a joint may be as far from its set point as it moves in this time at its limit of velocity.
-    - `missed`: the share of deadlines in the last second that may be missed.
-    - `workspace`: `(lower, upper)` corners (m) of a box for `tip` of the reading, or for the robot's own `tip(command)` of
-      where the joints would come to rest, which is then asked before each command.
-    """
-
-    stale: float | int = 0.1
-    tracking: float | int = 0.3
-    missed: float | int = 0.2
-    workspace: Sequence[Sequence[float | int]] | None = None
 
 
 class Session:
@@ -166,7 +150,7 @@ class Session:
             robot.connect()
             reading = {name: np.asarray(value, float) for name, value in robot.read().items()}
             self._begin(source, reading)
-            columns = _Columns(reading, len(robot.joints))
+            columns = Columns(reading, len(robot.joints))
             log = Log(columns.width)
             with _quiet(), self._interruptible():
                 begun = time.time_ns()
@@ -219,19 +203,19 @@ class Session:
     def _begin(self, source: "Planned | Policy", reading: dict[str, np.ndarray]) -> None:
         here = reading["joint_position"]
         self.limits.check_start(here, self.robot.joints)
-        if problem := _not_ready(reading, self.guards):
+        if problem := not_ready(reading, self.guards):
             raise DataError(f"The robot is not ready: {problem}; nothing was sent.")
         source.approach(here)
         self._source, self._pending = source, None
         self._limiter.start(here)
         self._limiter.step(here)  # and all of its code has been run once
 
-    def _loop(self, columns: "_Columns", log: Log, reading: dict[str, np.ndarray]) -> "_End":
+    def _loop(self, columns: Columns, log: Log, reading: dict[str, np.ndarray]) -> "_End":
         robot, limiter, dt, clock = self.robot, self._limiter, self.dt, time.perf_counter
         reference = last = np.asarray(reading["joint_position"])
         command, blend, rate, share, k = [float(q) for q in reference], None, 1.0, 0.0, 0
         end, began = _End(self._events), clock() + dt
-        watch = _Watch(self, reading, began)
+        watch = Watch(self.guards, robot, limiter, reading, began)
         try:
             while True:
                 now = _wait(began + k * dt)
@@ -250,7 +234,7 @@ class Session:
                         if self._pending is not None:
                             (source, again), self._pending = self._pending, None
                             source.follow(self._source, again=again)
-                            self._source, blend = source, _Blend(reference, last, self.limits, dt)
+                            self._source, blend = source, Blend(reference, last, self.limits, dt)
                             self._events.append((t, "handed over" if again else "changed"))
                         wanted = self._source.next(watch.reading, rate)
                         wanted = wanted if blend is None else blend.add(wanted)
@@ -353,54 +337,6 @@ class _End:
             self.events.append((t, reason))
 
 
-class _Watch:
-    """The guards: the last good reading, and what is wrong."""
-
-    def __init__(self, session: "Session", reading: dict[str, np.ndarray], now: float):
-        self._guards, self._joints = session.guards, session.robot.joints
-        self._far = [session.guards.tracking * v for v in session.limits.velocity]
-        self._limiter, self._tip = session._limiter, None
-        if session.guards.workspace is not None and isinstance(session.robot, SupportsTip):
-            self._tip = session.robot.tip
-        self.reading, self._seen, self._fresh = reading, float(reading["time"]), now
-
-    def problem(self, reading: dict[str, np.ndarray], now: float) -> str:
-        """What is wrong with the newest reading; empty if nothing is."""
-        if float(reading["time"]) == self._seen:
-            silent = now - self._fresh
-            if silent > self._guards.stale:
-                return f"stale feedback: no new reading for {1e3 * silent:.0f} ms"
-            return ""
-        self._seen, self._fresh = float(reading["time"]), now
-        if problem := _not_ready(reading, self._guards):
-            return problem
-        self.reading = reading
-        return ""
-
-    def excess(self, command: list[float], share: float) -> str:
-        """Which other bound is passed; empty if none is."""
-        seen = self.reading["joint_position"].tolist()
-        for joint, q, there, far in zip(self._joints, command, seen, self._far, strict=True):
-            if abs(q - there) > far:
-                return f"tracking error: joint {joint!r} is {abs(q - there):.3g} from its set point"
-        if share > self._guards.missed:
-            return f"missed deadlines: {100 * share:.0f} % within a second"
-        if self._tip is not None and self._guards.workspace is not None:
-            there = self._tip(np.array(self._limiter.stops_at()))
-            return _outside(there, self._guards.workspace, "the tip would stop")
-        return ""
-
-
-def _not_ready(reading: Mapping[str, Any], guards: Guards) -> str:
-    """What is wrong with the numbers of a reading; empty if nothing is."""
-    for name, value in reading.items():
-        if not np.isfinite(value).all():
-            return f"the reading {name} is not finite"
-    if guards.workspace is not None and "tip" in reading:
-        return _outside(reading["tip"], guards.workspace, "the tip is")
-    return ""
-
-
 def _wait(deadline: float) -> float:
     """Sleep until shortly before a deadline, then stay awake until it; the time then."""
     ahead = deadline - time.perf_counter() - _SPIN
@@ -409,81 +345,6 @@ def _wait(deadline: float) -> float:
     while (now := time.perf_counter()) < deadline:
         time.sleep(0)  # lets other threads run
     return now
-
-
-class _Blend:
-    """An offset from where the references were heading to where they are now, which fades with minimum jerk."""
-
-    def __init__(self, reference: np.ndarray, last: np.ndarray, limits: Limits, dt: float):
-        self._heading, self._speed = reference, reference - last
-        self._limits, self._dt, self._k, self.over = limits, dt, 0, False
-        self._first: Any = None
-
-    def add(self, wanted: np.ndarray) -> np.ndarray:
-        """The reference with the offset of this cycle."""
-        if self.over:
-            return wanted
-        self._k += 1
-        if self._k == 1:
-            self._first, self._offset = wanted, self._heading + self._speed - wanted
-            return wanted + self._offset
-        if self._k == 2:
-            self._rate = self._speed - (wanted - self._first)
-            self._cycles = self._duration() / self._dt
-        u = min((self._k - 1) / self._cycles, 1.0)
-        self.over = u >= 1.0
-        there = 1 - u**3 * (10 - 15 * u + 6 * u * u)
-        drift = self._cycles * u * (1 - u * u * (6 - 8 * u + 3 * u * u))
-        return wanted + self._offset * there + self._rate * drift
-
-    def _duration(self) -> float:
-        """s, in which the offset itself uses at most half of each limit; the largest derivatives are those of minimum jerk."""
-        far, limits = np.abs(self._offset), self._limits
-        fast = np.abs(self._rate) / self._dt
-        needs = [
-            1.875 * far / limits.velocity * 2,
-            np.sqrt(5.77 * far / limits.acceleration * 2),
-            np.cbrt(60 * far / np.asarray(limits.jerk) * 2),
-            4 * fast / limits.acceleration * 2,
-            np.sqrt(36 * fast / limits.jerk * 2),
-        ]
-        return max(0.1, *(float(np.max(need)) for need in needs))
-
-
-class _Columns:
-    """One row of the record, and the record as a trajectory."""
-
-    def __init__(self, reading: Mapping[str, np.ndarray], joints: int):
-        self._names = [(name, np.shape(value), max(1, np.size(value))) for name, value in reading.items()]
-        self._joints = joints
-        self.width = 4 + 2 * joints + sum(size for _, _, size in self._names)
-        self.row = np.zeros(self.width)
-
-    def fill(self, t, late, cost, phase, reference, command, reading) -> None:
-        """The row of this cycle."""
-        row, n = self.row, self._joints
-        row[0], row[1], row[2], row[3] = t, late, cost, phase
-        row[4 : 4 + n], row[4 + n : 4 + 2 * n] = reference, command
-        at = 4 + 2 * n
-        for name, _, size in self._names:
-            row[at : at + size] = np.ravel(reading[name])
-            at += size
-
-    def movement(self, table: np.ndarray) -> Trajectory | None:
-        """The record, or None before the first cycle."""
-        if not len(table):
-            return None
-        n, at, ys = self._joints, 4 + 2 * self._joints, {}
-        for name, shape, size in self._names:
-            ys[name] = table[:, at : at + size].reshape(-1, *shape)
-            at += size
-        xs = {
-            "reference": table[:, 4 : 4 + n],
-            "phase": table[:, 3],
-            "lateness": table[:, 1],
-            "step_time": table[:, 2],
-        }
-        return Trajectory(table[:, 0], ys, table[:, 4 + n : 4 + 2 * n], xs)
 
 
 def _robot(robot: Any) -> Any:
@@ -514,13 +375,6 @@ def _place(path: Path) -> Iterator[Path]:
         small = ideomotor.Recording("try", [ideomotor.Channel("command", [0.0, 1.0], np.zeros((2, 1)))])
         ideomotor.write_recordings(small, Path(folder) / path.name)
     yield path
-
-
-def _outside(point: Any, box: Sequence[Sequence[float | int]], what: str) -> str:
-    low, high = np.asarray(box, float)
-    if np.all((point >= low) & (point <= high)):
-        return ""
-    return f"{what} at {np.round(point, 4).tolist()} m, outside of the workspace"
 
 
 def _name(error: BaseException) -> str:

@@ -16,6 +16,9 @@ def ideomotor_components() -> list[Component]:
         Component("plant", "lerobot-robot", f"{_HERE}:LeRobotRobot", "a robot of LeRobot"),
         Component("plant", "rosbridge-robot", f"{_HERE}:RosbridgeRobot", "a robot of ROS 2 behind rosbridge"),
         Component("part", "live-session", f"{_HERE}:Session", "a pipeline that moves a robot in real time"),
+        Component(
+            "command", "export", f"{_HERE}._command:export_command", "a pipeline as StableHLO, ONNX or C"
+        ),
         Component("command", "play", f"{_HERE}._command:play_command", "play a pipeline on a robot"),
         Component(
             "command",

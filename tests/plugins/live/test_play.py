@@ -195,8 +195,8 @@ def test_a_fault_brakes_the_robot_smoothly_and_is_recorded(fault):
 @pytest.mark.parametrize("settings", [dict(loss=0.2), dict(latency=0.08), dict(noise=1e-3, jitter=0.005)])
 def test_gaps_latency_and_noise_are_ridden_through(settings):
     robot = SimulatedRobot(latency=0.005, rate=200)
-    live = session(robot=robot, duration=1).start(to(0.4, -0.3))
-    time.sleep(0.2)
+    live = session(robot=robot, duration=0.5).start(to(0.4, -0.3))
+    time.sleep(0.1)
     robot.fault(**settings)
     assert live.wait().finished and within(live.played)
 
@@ -360,9 +360,10 @@ def test_on_the_command_line(tmp_path):
     assert failed.exit_code == 1 and "dmp" in failed.output
 
 
+@pytest.mark.thorough
 def test_what_is_measured_is_printed():
     result = CliRunner().invoke(
-        command, ["measure", "live", "--seconds", "1", "--faults", "0", "--examples", "2"]
+        command, ["measure", "live", "--seconds", "0.2", "--faults", "0", "--examples", "2"]
     )
     assert result.exit_code == 0, result.output
     for words in ("planned: finished", "policy: finished", "beyond positions", "of the path", "of its limit"):
