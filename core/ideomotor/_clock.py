@@ -41,7 +41,7 @@ class Clock(NamedTuple):
             self.ts[first:], self.since, np.concatenate([self.dts[first:], self.dts[:first]]), np.int32(first)
         )
 
-    def index(self, t: Any, steps: int | None) -> int:
+    def sample_at(self, t: Any, steps: int | None) -> int:
         """Which of the times is `t`, that of a moment after so many `steps` or of a recorded sample (`None`)."""
         ts = self.ts
         if any_traced((t, ts)):

@@ -187,7 +187,7 @@ def rollout(
     clock = Clock.of(ts)
     if start is not None:
         at = (start.t, int(start.steps)) if isinstance(start, Moment) else (start.ts, None)
-        clock = clock.starting(clock.index(*at))
+        clock = clock.starting(clock.sample_at(*at))
         x0, p0 = (start.x, start.p) if isinstance(start, Moment) else (start.xs, start.ps)
         key = start.key if key is None and isinstance(start, Moment) else key
     arguments = numbers_to_arrays((params, x0, p0, key))
