@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import select
 import signal
 import sys
 import time
@@ -48,10 +49,13 @@ def _tell(pipe: int, name: str) -> None:
 
 
 def crash() -> None:
-    """For every line `path seconds` on stdin: a child lives for that long and is killed; what it told goes to stdout."""
+    """For every line `path seconds` on stdin: a child lives for that long and is killed; what it told goes to stdout.
+
+    With a third word, it lives until it has told something, however slow the machine is.
+    """
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
     for line in sys.stdin:
-        path, seconds = line.split()
+        path, seconds, *wait = line.split()
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
@@ -62,6 +66,8 @@ def crash() -> None:
                 os._exit(3)  # only reached by an error
         os.close(writer)
         time.sleep(float(seconds))
+        if wait:
+            select.select([reader], [], [], 100.0)
         early = os.waitpid(child, os.WNOHANG)[0]
         if not early:
             os.kill(child, signal.SIGKILL)

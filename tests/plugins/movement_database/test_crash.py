@@ -52,7 +52,7 @@ def test_what_was_acknowledged_survives_sigkill_at_any_moment(tmp_path, worker):
         for kill in range(KILLS):
             if kill % 6 == 0:
                 path, acknowledged = tmp_path / f"moves-{kill}.db", []
-            process.stdin.write(f"{path} {rng.uniform(0.0, 0.5)}\n")
+            process.stdin.write(f"{path} {rng.uniform(0.0, 0.5)}{' wait' * (kill % 2)}\n")
             process.stdin.flush()
             answer = json.loads(process.stdout.readline())
             assert answer["killed"], "the child ended by itself"
@@ -78,7 +78,7 @@ def test_what_was_acknowledged_survives_sigkill_at_any_moment(tmp_path, worker):
                 assert same(database.rebuild(), again)
         process.stdin.close()
     print(f"\n{KILLS} kills, {told_in_all} demonstrations acknowledged, {trees} trees found current")
-    assert told_in_all > KILLS
+    assert told_in_all >= KILLS // 2
 
 
 def test_four_threads_and_two_processes_read_while_one_writes(tmp_path, worker):

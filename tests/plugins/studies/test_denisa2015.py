@@ -18,6 +18,7 @@ from ideomotor_studies import reproduce
 from ideomotor_studies.denisa2015 import joints, robot
 
 # Batches of movements on the robot are a stage's own.
+from ideomotor_studies.denisa2015._data import demonstrations, planner_of
 from ideomotor_studies.denisa2015._robot import SCENE, execute, place
 from ideomotor_studies.kit import Run, recorded
 
@@ -76,6 +77,28 @@ def test_a_movement_into_the_table_is_seen_too(arm):
     down = np.array([x, y, z + 0.1]) - np.linspace(0, 1, 51)[:, None] * [0, 0, 0.2]
     done = execute(arm, [Trajectory(ts, joints(SCENE, down))])
     assert done.table.all() and not done.hit.any()
+
+
+def test_hierarchical_search_among_joint_angles_keeps_clear_of_the_shelf(arm):
+    """From the corner of the table, where the search that is not checked ends 32 cm off at the shelf, and eleven other places."""
+    made, rng = demonstrations(0, "joint"), np.random.default_rng(0)
+    (x, y, z), (a, b) = SCENE.table, SCENE.area
+    places = [(x + 0.4995 * a, y + 0.4995 * b, z)]
+    places += [(x + a * u, y + b * v, z) for u, v in rng.uniform(-0.5, 0.5, (11, 2))]
+    goals = SCENE.goals[np.arange(12) % 6]
+
+    def played(places, checked):
+        planner, moves = planner_of(made, "hierarchical", checked=checked, limit=None), []
+        for place_, goal in zip(places, goals, strict=False):
+            begin, end = joints(SCENE, np.array([place_, goal]))
+            moves.append(planner.movement(planner.find(begin, end), begin, end))
+        done = execute(arm, moves)
+        return done.hit, np.linalg.norm(done.end - goals[: len(places)], axis=1)
+
+    hit, off = played(places[:1], False)
+    assert hit.all() and off[0] > 0.1
+    hit, off = played(places, True)
+    assert not hit.any() and off.max() < 1e-3
 
 
 @pytest.fixture(scope="module")
