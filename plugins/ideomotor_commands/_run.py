@@ -114,7 +114,7 @@ def _drawn(drawing: Any) -> str:
     )
     if drawing.misfit > DOUBTFUL:
         text += (
-            f" It does not look like a digit: the reader's path misses the ink by {drawing.misfit:.1f} px of 40 (digits: "
+            f" It does not look like a digit: the reader's doubt is {drawing.misfit:.1f} px of 40 (digits: "
             f"below {DOUBTFUL}). Letters, and digits that lie or are mirrored, are not read."
         )
     return text

@@ -17,6 +17,7 @@ from ideomotor.errors import DataError
 SPACES = ("cartesian", "joint", "pose")
 _FAR = 50.0  # m; no robot's hand works that far from its base
 _TURNS = 8 * np.pi  # rad; no joint turns four times
+_JUMP, _FAST = 0.5, 20.0  # rad, rad/s; no arm's joint is that fast
 _PAUSE = 0.5  # s; a shorter rest is part of the movement
 _REST = 0.02  # of the speed at which most of the way is travelled
 _UNWRAPPED = "unwrapped"  # metadata: the joints whose angles were recorded within one turn
@@ -80,7 +81,7 @@ class Demonstration:
         check_demonstration(Trajectory(ts, ys))  # that its unit of time is plausible
         self._warn_of_units(ys)
         if self.space == "joint" and np.abs(ys).max() <= _TURNS:
-            ys, joints = _unwrapped(self.name, ys)
+            ys, joints = _unwrapped(self.name, ts, ys)
             metadata |= {_UNWRAPPED: " ".join(map(str, joints))} if len(joints) else {}
         for array in (ts, ys):
             array.setflags(write=False)
@@ -271,15 +272,20 @@ def _pose(name: str, ys: np.ndarray) -> np.ndarray:
     return np.concatenate([ys[:, :3], quaternions], axis=1)
 
 
-def _unwrapped(name: str, ys: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """Joint angles without the jumps of a recorder that keeps them within one turn, and the joints that had some."""
+def _unwrapped(name: str, ts: np.ndarray, ys: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Joint angles without the jumps of a recorder that keeps them within one turn, and the joints that had some.
+
+    Warns of what is left of jumps: steps of more than half a turn, or far larger and faster than the joint's others.
+    """
     unwrapped = unwrap(ys)
     steps = np.abs(np.diff(unwrapped, axis=0))
-    if np.any(steps > np.pi):
-        i, j = np.argwhere(steps > np.pi)[0]
+    speeds = steps / np.diff(ts)[:, None]
+    odd = (steps > _JUMP) & (speeds > _FAST) & (steps > 8 * np.percentile(steps, 95, axis=0))
+    if np.any(odd | (steps > np.pi)):
+        i, j = np.argwhere(odd | (steps > np.pi))[0]
         warnings.warn(
-            f"Demonstration {name!r}: joint {j} jumps by {abs(ys[i + 1, j] - ys[i, j]):.3g} rad between samples {i} and {i + 1}; "
-            f"samples may be missing there.",
+            f"Demonstration {name!r}: joint {j} jumps by {abs(ys[i + 1, j] - ys[i, j]):.3g} rad between samples {i} and {i + 1}, in "
+            f"{ts[i + 1] - ts[i]:.3g} s; samples may be missing there.",
             stacklevel=5,
         )
     return unwrapped, np.flatnonzero(np.any(unwrapped != ys, axis=0)).tolist()

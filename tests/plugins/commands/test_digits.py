@@ -178,6 +178,19 @@ def test_measure_refuses_other_data(tmp_path):
     assert result.exit_code == 1 and "images" in result.output and "Traceback" not in result.output
 
 
+def test_digits_that_lie_or_are_tilted_are_doubted(pipeline):
+    """Twos, threes, fours, fives and sevens, which are other digits neither on their side nor tilted by 45 degrees."""
+    drawn = varied_digits(40, seed=3, clean=True)
+    upright = [drawn.images[list(drawn.labels).index(digit)] for digit in (2, 3, 4, 5, 7)]
+
+    def doubts(angle):
+        turned = [Image.fromarray(np.kron(one, np.ones((6, 6), np.uint8))).rotate(angle) for one in upright]
+        return np.array([draw_digit(np.asarray(one), pipeline).misfit for one in turned])
+
+    assert np.sum(doubts(0) > 0.5) == 0
+    assert np.sum(doubts(90) > 0.5) >= 4 and np.sum(doubts(45) > 0.5) >= 3
+
+
 def test_all_digits_of_a_page_are_drawn_and_other_writing_is_counted(tmp_path):
     digits = varied_digits(2, seed=12, clean=True).images
     page = np.full((200, 500), 235, np.uint8)

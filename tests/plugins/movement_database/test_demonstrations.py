@@ -108,6 +108,18 @@ def test_a_jump_that_is_no_turn_is_reported_and_degrees_are_left_alone():
         assert np.array_equal(Demonstration("arm", TS, 100 * ys, "joint").ys, 100 * ys)
 
 
+@pytest.mark.parametrize("jump", [1.2, 3.1])
+def test_a_jump_of_less_than_half_a_turn_is_reported_and_quick_movements_are_not(jump):
+    t = np.linspace(0, 4, 201)
+    smooth = np.stack([np.sin(2 * t), 0.1 * t], axis=1)
+    with pytest.warns(
+        UserWarning, match=rf"joint 1 jumps by {jump:.3g} rad between samples 100 and 101, in 0.02 s"
+    ):
+        Demonstration("arm", t, smooth + jump * np.array([0, 1]) * (t > 2)[:, None], "joint")
+    for quick in (8 * np.sin(2 * t), 2 * np.tanh(5 * (t - 2))):
+        Demonstration("arm", t, np.stack([quick, t], axis=1), "joint")  # warnings are errors
+
+
 def reach(rest, seconds=2.0, noise=0.0, where=0.0):
     """A minimum-jerk reach of 0.5 m, with `rest` seconds of idle time before it (or at `where` of its way), at 100 Hz."""
     s = np.linspace(0, 1, round(100 * seconds) + 1)
