@@ -20,7 +20,7 @@ from .interfaces import (
 )
 
 
-class Traced:
+class _Traced:
     """The parts inside JAX: states keep their structure and precision, as the carry of a scan must."""
 
     smaller = staticmethod(jnp.minimum)
@@ -50,7 +50,7 @@ class Traced:
         return _promote(states, jnp.result_type(float if since is None else since, *floating_leaves(params)))
 
 
-class OnHost:
+class _OnHost:
     """The parts called from Python: those on the host as they are, those in JAX compiled; commands are NumPy arrays."""
 
     smaller = staticmethod(min)

@@ -3,7 +3,7 @@
     observe the plant ──▶ ask the primitive for a command ──▶ record ──▶ move the plant for dt seconds
 
 In JAX the steps are one `lax.scan`. With a part that runs on the host (a simulator, a robot) they are a Python loop on
-NumPy arrays. Both take the parts through the same methods, of `Traced` or of `OnHost`.
+NumPy arrays. Both take the parts through the same methods, of `_Traced` or of `_OnHost`.
 """
 
 import contextlib
@@ -21,8 +21,8 @@ from ._clock import Clock
 from ._host import class_name
 from ._loop_parts import (
     NO_KEYS,
-    OnHost,
-    Traced,
+    _OnHost,
+    _Traced,
     check_parts,
     checked_state,
     floating_leaves,
@@ -108,7 +108,7 @@ class Loop(eqx.Module):
         since = None if clock is None else clock.since
         arguments = numbers_to_arrays((params, x0, p0, key))
         if runs_on_host(self.primitive, self.plant, (arguments, since)):
-            x, p, commands = _begin(OnHost(self.primitive, self.plant), since, *arguments)
+            x, p, commands = _begin(_OnHost(self.primitive, self.plant), since, *arguments)
         else:
             x, p, commands = _begin_jitted(self, since, *arguments)
         t = np.float64(0) if clock is None else clock.ts[0]
@@ -122,7 +122,7 @@ class Loop(eqx.Module):
         """`(the moment dt seconds later, the sample recorded at this one)`; a sample is a `Trajectory` without time axis."""
         dt = dt if any_traced(dt) else np.asarray(dt, float)
         if runs_on_host(self.primitive, self.plant, (moment, dt)):
-            (x, p), sample = _advance(OnHost(self.primitive, self.plant), moment, dt)
+            (x, p), sample = _advance(_OnHost(self.primitive, self.plant), moment, dt)
         else:
             (x, p), sample = _advance_jitted(self, moment, dt)
         # The time is counted out here, where it has 64 bits.
@@ -196,7 +196,7 @@ def rollout(
     return finish(clock.ts, play_jitted(primitive, plant, clock[1:], *arguments))
 
 
-def _begin(parts: Traced | OnHost, since, params, x0, p0, key):
+def _begin(parts: _Traced | _OnHost, since, params, x0, p0, key):
     """`(state of the plant, state of the primitive, commands)` at the start, if everything fits."""
     x, p, commands = checked_state(parts.primitive, params, parts.plant, x0), None, None
     if parts.feedforward:
@@ -214,7 +214,7 @@ def _begin(parts: Traced | OnHost, since, params, x0, p0, key):
     return *parts.settle((x, p), params, since), commands
 
 
-def _respond(parts: Traced | OnHost, params, p, x, dt, keys, given):
+def _respond(parts: _Traced | _OnHost, params, p, x, dt, keys, given):
     """What is observed and commanded: `(the primitive's next state, feedback, command)`."""
     y = None if parts.plant is None else parts.observe(x, keys[0])
     if parts.feedforward:
@@ -230,7 +230,7 @@ def play(primitive, plant, inputs, params, x0, p0, key):
     its end: that is quicker than another program, and one for fewer steps might round otherwise.
     """
     since, dts, first = inputs
-    parts, n = Traced(primitive, plant), dts.shape[0]
+    parts, n = _Traced(primitive, plant), dts.shape[0]
     # With barriers the steps are compiled alike whether they begin at a constant or at a sample: bits stay the same.
     begun = _begin(parts, since, params, x0, p0, key)
     x0, p0, commands = jax.tree.map(jax.lax.optimization_barrier, begun)
@@ -281,7 +281,7 @@ def finish(ts, movement: Trajectory) -> Trajectory:
 
 def _host_loop(primitive, plant, clock: Clock, params, x0, p0, key) -> Trajectory:
     """The steps in Python: nothing on the host is traced, and its arrays keep their precision."""
-    parts, n, recorded = OnHost(primitive, plant), len(clock.ts), []
+    parts, n, recorded = _OnHost(primitive, plant), len(clock.ts), []
     x, p, commands = _begin(parts, clock.since, params, x0, p0, key)
     commands = jax.tree.map(lambda leaf: leaf[clock.first :], commands)
     if parts.feedforward and parts.plant is None:
@@ -314,7 +314,7 @@ def _host_loop(primitive, plant, clock: Clock, params, x0, p0, key) -> Trajector
     return movement()
 
 
-def _advance(parts: Traced | OnHost, moment: Moment, dt):
+def _advance(parts: _Traced | _OnHost, moment: Moment, dt):
     """One step: `((the plant's state, the primitive's) after it, (feedback, command, both states) before it)`."""
     many, given = step_keys(moment.key, moment.steps, 1), None
     keys = NO_KEYS if many is None else many[0]
@@ -333,8 +333,8 @@ def _sample(ts, plant, y, u, x, p) -> Trajectory:
 
 # Structures are checked while JAX is tracing, so that the second call does not pay for it.
 play_jitted = eqx.filter_jit(play)
-_begin_jitted = eqx.filter_jit(lambda loop, *args: _begin(Traced(loop.primitive, loop.plant), *args))
-_advance_jitted = eqx.filter_jit(lambda loop, *args: _advance(Traced(loop.primitive, loop.plant), *args))
+_begin_jitted = eqx.filter_jit(lambda loop, *args: _begin(_Traced(loop.primitive, loop.plant), *args))
+_advance_jitted = eqx.filter_jit(lambda loop, *args: _advance(_Traced(loop.primitive, loop.plant), *args))
 
 
 def _by_name(movement: Trajectory) -> dict[str, Any]:
