@@ -21,6 +21,8 @@ class Lazily:
         self.files, self.types = files, types
 
     def frames(self, topic: str, times: np.ndarray, part: Part, first: np.ndarray) -> Frames:
+        """The pictures of a topic at recorded times (ns), each decoded when it is used; `first` shows their size."""
+
         def read(index: np.ndarray) -> np.ndarray:
             from rosbags.highlevel import AnyReader
 
