@@ -78,7 +78,7 @@ def _in_this_jaxlib(flag: str) -> bool:
     jaxlib = importlib.util.find_spec("jaxlib")
     for path in Path(jaxlib.origin).parent.glob("*jax_common*") if jaxlib and jaxlib.origin else ():
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as library:
-            return library.find(name) >= 0
+            return library.find(name + b"\0") >= 0  # without the end it may be a field of an older message
     return False
 
 
