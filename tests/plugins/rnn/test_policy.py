@@ -80,7 +80,7 @@ def test_other_cells(cell):
 def test_gated_units_are_those_of_equinox():
     ours, theirs = (
         ideomotor.make("gru-cell", 5, key=jax.random.key(1)),
-        eqx.nn.ideomotor.make("gru-cell", 3, 5, key=jax.random.key(2)),
+        eqx.nn.GRUCell(3, 5, key=jax.random.key(2)),
     )
     ours = eqx.tree_at(
         lambda c: (c.recurrent, c.bias, c.recurrent_bias),
