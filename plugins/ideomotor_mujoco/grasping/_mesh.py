@@ -39,16 +39,16 @@ _CORNERS = 400  # of a convex part, at most
 _MANY = 5000  # triangles, from where on CoACD works on a coarser mesh, so that it takes seconds rather than minutes
 # How finely CoACD cuts, and for how many seconds of the processor it may try.
 _LEVELS: tuple[tuple[dict[str, Any], int], ...] = (
-    ({"preprocess_mode": "auto"}, 7),
+    ({"preprocess_mode": "auto"}, 5),
     (
         {"preprocess_mode": "on", "preprocess_resolution": 30, "resolution": 500}
         | {"mcts_iterations": 12, "mcts_nodes": 10, "mcts_max_depth": 2},
-        12,
+        7,
     ),
     (
         {"preprocess_mode": "on", "preprocess_resolution": 20, "resolution": 400, "threshold": 0.1}
         | {"mcts_iterations": 8, "mcts_nodes": 8, "mcts_max_depth": 1},
-        20,
+        8,
     ),
 )
 _FLAT = 0.02  # of the height: how uneven the rim of an open bottom may be
@@ -78,7 +78,7 @@ def mesh_parts(path: Path | str, scale: float | int = 1.0) -> Parts:
     - `path`: of an OBJ, STL or PLY file; its z axis points up. `scale`: metres per unit of the file.
 
     A mesh that is inside out or whose triangles turn both ways is repaired; double triangles are dropped, small holes and flat
-    ones at the bottom are filled. A convex mesh is its own part; others are cut by CoACD, for at most about 20 s of the
+    ones at the bottom are filled. A convex mesh is its own part; others are cut by CoACD, for at most 20 s of the
     processor and more coarsely where that is not enough (a warning says how coarsely), and the parts are kept in the cache folder.
 
     Raises a `DataError` for a file that holds no mesh, a mesh that is open elsewhere or has no volume, and lengths that cannot
