@@ -127,6 +127,24 @@ def test_what_cannot_be_held_is_refused():
         pick_up(under_the_table, "outline", samples=1, views=2)
 
 
+def test_a_mass_that_the_network_has_not_seen_is_said():
+    out_of_reach = (0, 0, -1.0, 1, 0, 0, 0)
+    for mass, words in (
+        (20.0, ["The network was trained with objects of 1 kg, and this one weighs 20 kg."]),
+        (1.0, []),
+    ):
+        said = []
+        with pytest.raises(DataError, match="no grasp could be reached"):
+            pick_up(
+                PickingTask(GraspObject("mug", mass=mass, pose=out_of_reach)),
+                "network",
+                samples=1,
+                views=1,
+                say=said.append,
+            )
+        assert said == words
+
+
 def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path):
     out = tmp_path / "out"
     for arguments, words in (
