@@ -100,9 +100,10 @@ def _told(row: dict[str, Any], reports: list[Any]) -> Iterator[str]:
         yield f"{row['path']}\n  cannot be read: {row['error']}\n"
         return
     total = sum(r.duration for r in reports)
-    unit = "s" if all(r.timed for r in reports) else "samples"
+    timed = all(r.timed for r in reports)
+    length = f"{total:.4g} s" if timed else "without times"
     many = f"{len(reports)} recordings, " if len(reports) > 1 else ""
-    yield f"{row['path']}  ({row['format']})  {many}{total:.4g} {unit}"
+    yield f"{row['path']}  ({row['format']})  {many}{length}"
     channels: dict[str, list[Any]] = {}
     for report in reports:
         for channel in report.channels:
@@ -134,7 +135,7 @@ def _told(row: dict[str, Any], reports: list[Any]) -> Iterator[str]:
         shape = "×".join(map(str, first.shape)) or "1"
         saturated = max(c.saturated for c in found)
         grid.append(
-            [name, first.role, first.unit, shape, str(sum(c.samples for c in found)), hz if unit == "s" else "–",
+            [name, first.role, first.unit, shape, str(sum(c.samples for c in found)), hz if timed else "–",
              *(str(n) if n else "" for n in counts), f"{saturated:.0%}" if saturated else ""]
         )  # fmt: skip
     used = [j for j in range(len(grid[0])) if j in (0, 3, 4, 5) or any(row[j] for row in grid[1:])]
@@ -142,7 +143,7 @@ def _told(row: dict[str, Any], reports: list[Any]) -> Iterator[str]:
     for line in grid:
         yield "  " + "  ".join(line[j].ljust(w) for j, w in zip(used, widths, strict=True)).rstrip()
     idle = sum(r.idle_start + r.idle_end for r in reports)
-    if idle > 0.05 * total and unit == "s":
+    if idle > 0.05 * total and timed:
         yield f"  idle {idle:.3g} s at starts and ends"
     alike: dict[str, list[str]] = {}
     for warning in dict.fromkeys(w for r in reports for w in r.warnings):
