@@ -7,10 +7,7 @@ here, on plain arrays, because attributes of modules alone cost more than the wh
 """
 
 import contextlib
-import gc
-import os
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -26,15 +23,13 @@ from ideomotor.capabilities import SupportsRobot, require
 from ideomotor.errors import AssemblyError, DataError
 
 from ._blend import Blend
+from ._deadlines import quiet, wait_for
 from ._guards import Guards, Watch, not_ready
 from ._limits import Limiter, Limits
 from ._played import Columns, Log, Played
 from ._protocols import SupportsDuration
 from ._sources import Planned, Policy
 
-_SPIN = 3e-4  # s before a deadline in which it is waited for awake
-_PRIORITY = 20  # among threads in real time; below those of the kernel
-_SWITCH = 1e-4  # s, of Python's threads
 _WINDOW = 1.0  # s, in which missed deadlines are counted
 
 
@@ -154,7 +149,7 @@ class Session:
             self._begin(source, reading)
             columns = Columns(reading, len(robot.joints))
             log = Log(columns.width)
-            with _quiet(), self._interruptible():
+            with quiet(), self._interruptible():
                 begun = time.time_ns()
                 self._ready.set()
                 end = self._loop(columns, log, reading)
@@ -220,7 +215,7 @@ class Session:
         watch = Watch(self.guards, robot, limiter, reading, began)
         try:
             while True:
-                now = _wait(began + k * dt)
+                now = wait_for(began + k * dt)
                 late = now - (began + k * dt)
                 skipped = int(
                     late / dt
@@ -339,16 +334,6 @@ class _End:
             self.events.append((t, reason))
 
 
-def _wait(deadline: float) -> float:
-    """Sleep until shortly before a deadline, then stay awake until it; the time then."""
-    ahead = deadline - time.perf_counter() - _SPIN
-    if ahead > 0:
-        time.sleep(ahead)
-    while (now := time.perf_counter()) < deadline:
-        time.sleep(0)  # lets other threads run
-    return now
-
-
 def _robot(robot: Any) -> Any:
     made = ideomotor.make(robot) if isinstance(robot, str) else robot
     if not isinstance(made, AbstractPlant):
@@ -381,41 +366,3 @@ def _place(path: Path) -> Iterator[Path]:
 
 def _name(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without garbage collection, with threads that give way quickly, and in real time where the system permits it."""
-    on, switch = gc.isenabled(), sys.getswitchinterval()
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    sys.setswitchinterval(_SWITCH)
-    try:
-        with _real_time():
-            yield
-    finally:
-        sys.setswitchinterval(switch)
-        gc.unfreeze()
-        if on:
-            gc.enable()
-
-
-@contextlib.contextmanager
-def _real_time() -> Iterator[None]:
-    """All threads before other processes, where the system permits it (on Linux, `rtprio` of limits.conf).
-
-    The loop's thread alone would wait for the interpreter's lock while the thread that holds it waits for a core.
-    """
-    before = {}
-    with contextlib.suppress(AttributeError, OSError):  # not on this system, or without the right
-        for thread in map(int, os.listdir("/proc/self/task")):
-            usual = os.sched_getscheduler(thread), os.sched_getparam(thread)
-            os.sched_setscheduler(thread, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(_PRIORITY))
-            before[thread] = usual
-    try:
-        yield
-    finally:
-        for thread, usual in before.items():
-            with contextlib.suppress(OSError):  # a thread that has ended
-                os.sched_setscheduler(thread, *usual)

@@ -131,6 +131,33 @@ def test_nothing_is_compiled_or_collected_while_it_moves():
     assert compiled == [] and not any(collecting) and gc.isenabled()
 
 
+@pytest.mark.skipif(
+    not hasattr(os, "SCHED_RESET_ON_FORK"), reason="this system has no scheduling in real time"
+)
+def test_it_comes_before_other_programs_where_it_may_and_only_while_it_moves():
+    def policy():
+        return os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK
+
+    usual = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(20))
+    except PermissionError:
+        expected = os.SCHED_OTHER
+    else:
+        os.sched_setscheduler(0, *usual)
+        expected = os.SCHED_FIFO
+    seen = []
+
+    class Watched(SimulatedRobot):
+        def send(self, command):
+            seen.append(policy())
+            super().send(command)
+
+    session(DMP, Watched(latency=0), duration=0.1).run(to(0.1, 0.1))
+    assert seen and set(seen) == {expected}
+    assert (os.sched_getscheduler(0), os.sched_getparam(0)) == usual
+
+
 @pytest.mark.parametrize("primitive", [DMP, POLICY], ids=["known", "policy"])
 def test_a_goal_that_moves_is_followed_without_a_jump(primitive):
     live = session(primitive, duration=1.2).start(to(0.4, -0.3))
